@@ -1,0 +1,86 @@
+# Bantam. `make run` brings it up, `make test` proves it; `make help` lists the rest.
+#
+#   B=DIR      build folder (default build; sanitizer builds use their own)
+#   CC=clang   any C11 compiler; gcc is the default
+#   SAN=address,undefined | thread      sanitizer build
+
+CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
+SAN     ?=
+B       ?= build$(if $(SAN),/$(firstword $(subst $(comma), ,$(SAN))))$(if $(filter clang%,$(CC)),/clang)
+comma   := ,
+OPT     ?= -O2
+WARN    := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+           -Wpointer-arith -Wwrite-strings -Werror
+# Debian packages by their pkg-config names; docs/DEPENDENCIES.md says why each
+PKGS    := sqlite3 yaml-0.1 libcurl libcrypto libarchive libutf8proc
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+
+CPPFLAGS := -Isrc -I$(B)/gen -D_GNU_SOURCE $(if $(VERSION),-DBANTAM_VERSION='"$(VERSION)"')
+CFLAGS   := -std=c11 $(OPT) -g -fno-omit-frame-pointer $(WARN) -fvisibility=hidden -pthread \
+            $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
+LDLIBS   := $(PKG_LIBS) -lm -pthread
+LDFLAGS  := -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN)) -pthread
+
+SRC      := $(sort $(wildcard src/*/*.c))
+APP_MAIN := src/app/main.c
+LIB_OBJ  := $(patsubst src/%.c,$(B)/obj/%.o,$(filter-out $(APP_MAIN),$(SRC)))
+LIB      := $(B)/libbantam-internal.a
+BIN      := $(B)/bantam
+TESTS    := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/*/t_*.c)))
+FUZZERS  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/f_*.c)))
+
+.PHONY: all help
+all: $(if $(wildcard $(APP_MAIN)),$(BIN))
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+# Rooms add generated sources, flags of single files and extra objects here, one fragment a room.
+-include $(sort $(wildcard src/*/room.mk))
+
+# The instruction-set files get their own flags: the rest of the program runs on any x86-64.
+$(B)/obj/kern/kern_avx2.o: CFLAGS += -mavx2 -mfma -mf16c
+
+$(B)/obj/%.o: src/%.c
+	@mkdir -p $(@D)
+	@echo "  CC  $@"; $(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) $(ROOM_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(LIB): $(LIB_OBJ) $(EXTRA_OBJ)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(BIN): $(B)/obj/app/main.o $(LIB)
+	@echo "  LD  $@"; $(CC) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+
+$(B)/tests/%: tests/%.c $(LIB)
+	@mkdir -p $(@D)
+	@echo "  CC  $@"; $(CC) $(CPPFLAGS) -Itests $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(LDFLAGS) $(LIB) -lcmocka $(LDLIBS)
+
+$(B)/fuzz/%: tests/fuzz/%.c $(LIB)
+	@mkdir -p $(@D)
+	@echo "  CC  $@"; $(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(LDFLAGS) $(LIB) $(LDLIBS)
+
+.PHONY: build-tests test-unit test fuzzers format clean
+## make               build the program in build/bantam
+## make test          build and pass the quick tests; last line: N passed, N failed, N skipped
+## make test-unit     only the unit tests (no models, no server)
+build-tests: all $(TESTS)
+test-unit: build-tests
+	@tools/run_tests.sh unit $(B)
+test: build-tests
+	@tools/run_tests.sh quick $(B)
+
+## make fuzzers       build the fuzz targets (clang)
+fuzzers:
+	$(MAKE) CC=clang SAN=address,undefined,fuzzer-no-link B=build/fuzz-build $(patsubst build%,build/fuzz-build%,$(patsubst $(B)/%,build/fuzz-build/%,$(FUZZERS)))
+
+## make format        lay out the sources with clang-format
+format:
+	clang-format -i $(shell git ls-files '*.c' '*.h')
+
+## make clean         remove build/
+clean:
+	rm -rf build
+
+-include $(LIB_OBJ:.o=.d) $(B)/obj/app/main.d $(addsuffix .d,$(TESTS)) $(addsuffix .d,$(FUZZERS))

@@ -1,0 +1,256 @@
+/* file.c - whole-file reads, maps and atomic writes; see file.h. All POSIX file calls of the
+ * numeric half and of the tools meet here, so the torture test can make each of them fail. */
+#include "base/file.h"
+
+#include "base/mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+static atomic_llong file_fail_left; /* counts down to the call that fails; 0 = off */
+
+void file_fail_at(int64_t n) {
+    atomic_store(&file_fail_left, n);
+}
+
+static bool file_must_fail(void) {
+    if (atomic_load_explicit(&file_fail_left, memory_order_relaxed) == 0) return false;
+    if (atomic_fetch_sub(&file_fail_left, 1) != 1) return false;
+    errno = ENOSPC;
+    return true;
+}
+
+err file_read_fd(arena *a, int fd, const char *name, size_t bytes_max, str *out, fail *f) {
+    if (!bytes_max) bytes_max = (size_t)1 << 30;
+    struct stat info;
+    if (fstat(fd, &info) != 0) return fail_errno(f, "cannot look at \"%s\"", name);
+    if (S_ISDIR(info.st_mode)) return fail_set(f, E_INPUT, "\"%s\" is a folder, not a file", name);
+    size_t cap = S_ISREG(info.st_mode) && info.st_size > 0 ? (size_t)info.st_size + 1 : 64 * 1024;
+    size_t n = 0;
+    char *p = NULL;
+    for (;;) {
+        if (cap > bytes_max + 1) cap = bytes_max + 1;
+        char *grown = mem_resize(p, cap);
+        if (!grown) {
+            mem_free(p);
+            return fail_memory(f, name);
+        }
+        p = grown;
+        ssize_t got = read(fd, p + n, cap - n);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) {
+            fail_errno(f, "cannot read \"%s\"", name);
+            mem_free(p);
+            return f ? f->code : E_IO;
+        }
+        if (got == 0) break;
+        n += (size_t)got;
+        if (n > bytes_max) {
+            mem_free(p);
+            return fail_set(f, E_TOO_LARGE, "\"%s\" is larger than the limit of %zu bytes", name,
+                            bytes_max);
+        }
+        if (n == cap) cap *= 2;
+    }
+    str s = arena_str(a, (str){p, n});
+    mem_free(p);
+    if (!s.p) return fail_memory(f, name);
+    *out = s;
+    return E_OK;
+}
+
+err file_read(arena *a, const char *path, size_t bytes_max, str *out, fail *f) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return fail_errno(f, "cannot open \"%s\"", path);
+    err e = file_read_fd(a, fd, path, bytes_max, out, f);
+    close(fd);
+    return e;
+}
+
+err file_map_open(file_map *m, const char *path, fail *f) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return fail_errno(f, "cannot open \"%s\"", path);
+    struct stat info;
+    err e = E_OK;
+    void *p = NULL;
+    if (fstat(fd, &info) != 0) {
+        e = fail_errno(f, "cannot look at \"%s\"", path);
+    } else if (!S_ISREG(info.st_mode)) {
+        e = fail_set(f, E_INPUT, "\"%s\" is not a file", path);
+    } else if (info.st_size > 0) {
+        p = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_SHARED, fd, 0);
+        if (p == MAP_FAILED) e = fail_errno(f, "cannot map \"%s\"", path);
+    }
+    close(fd);
+    if (e != E_OK) return e;
+    *m = (file_map){p, (size_t)info.st_size,
+                    (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec};
+    return E_OK;
+}
+
+void file_map_close(file_map *m) {
+    if (m->p) munmap((void *)(uintptr_t)m->p, m->n);
+    *m = (file_map){0};
+}
+
+err file_put(int fd, str bytes, const char *name, fail *f) {
+    while (bytes.n) {
+        ssize_t n = file_must_fail() ? -1 : write(fd, bytes.p, bytes.n);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return fail_errno(f, "cannot write \"%s\"", name);
+        bytes.p += n;
+        bytes.n -= (size_t)n;
+    }
+    return E_OK;
+}
+
+err file_sync(int fd, const char *name, fail *f) {
+    if (file_must_fail() || fsync(fd) != 0) return fail_errno(f, "cannot sync \"%s\"", name);
+    return E_OK;
+}
+
+err file_sync_dir_of(const char *path, fail *f) {
+    char dir[FILE_PATH_BYTES];
+    snprintf(dir, sizeof dir, "%s", path);
+    char *slash = strrchr(dir, '/');
+    if (!slash)
+        strcpy(dir, ".");
+    else
+        slash[slash == dir] = 0;
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return fail_errno(f, "cannot open folder \"%s\"", dir);
+    err e = file_sync(fd, dir, f);
+    close(fd);
+    return e;
+}
+
+err file_rename(const char *from, const char *to, fail *f) {
+    if (file_must_fail() || rename(from, to) != 0)
+        return fail_errno(f, "cannot rename \"%s\" to \"%s\"", from, to);
+    return file_sync_dir_of(to, f);
+}
+
+err file_write(const char *path, str bytes, unsigned mode, fail *f) {
+    char temp[FILE_PATH_BYTES + 32];
+    snprintf(temp, sizeof temp, "%s.tmp-%d", path, (int)getpid());
+    int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, (mode_t)mode);
+    if (fd < 0) return fail_errno(f, "cannot create \"%s\"", temp);
+    err e = file_put(fd, bytes, path, f);
+    if (e == E_OK) e = file_sync(fd, path, f);
+    if (close(fd) != 0 && e == E_OK) e = fail_errno(f, "cannot close \"%s\"", temp);
+    if (e == E_OK) e = file_rename(temp, path, f);
+    if (e != E_OK) unlink(temp);
+    return e;
+}
+
+bool file_exists(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+bool file_is_dir(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+err file_size(const char *path, int64_t *bytes, fail *f) {
+    struct stat info;
+    if (stat(path, &info) != 0) return fail_errno(f, "cannot look at \"%s\"", path);
+    *bytes = info.st_size;
+    return E_OK;
+}
+
+err file_make_dirs(const char *path, fail *f) {
+    char part[FILE_PATH_BYTES];
+    size_t n = strlen(path);
+    if (n >= sizeof part) return fail_set(f, E_INPUT, "path of %zu bytes is too long", n);
+    for (size_t i = 1; i <= n; i++) {
+        if (i < n && path[i] != '/') continue;
+        memcpy(part, path, i);
+        part[i] = 0;
+        if (mkdir(part, 0700) != 0 && errno != EEXIST && !file_is_dir(part))
+            return fail_errno(f, "cannot create folder \"%s\"", part);
+    }
+    return file_is_dir(path) ? E_OK : fail_set(f, E_EXISTS, "\"%s\" is not a folder", path);
+}
+
+err file_remove(const char *path, fail *f) {
+    if (unlink(path) != 0 && errno != ENOENT) return fail_errno(f, "cannot remove \"%s\"", path);
+    return E_OK;
+}
+
+err file_disk_free(const char *dir, int64_t *bytes, fail *f) {
+    struct statvfs info;
+    if (statvfs(dir, &info) != 0) return fail_errno(f, "cannot look at the disk of \"%s\"", dir);
+    *bytes = (int64_t)info.f_bavail * (int64_t)info.f_frsize;
+    return E_OK;
+}
+
+static int name_order(const void *a, const void *b) {
+    return str_compare(*(const str *)a, *(const str *)b);
+}
+
+err file_list(arena *a, const char *dir, str **names, size_t *n, fail *f) {
+    DIR *d = opendir(dir);
+    if (!d) return fail_errno(f, "cannot open folder \"%s\"", dir);
+    size_t count = 0, cap = 0;
+    str *list = NULL;
+    struct dirent *entry;
+    err e = E_OK;
+    while (e == E_OK && (entry = readdir(d))) {
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
+        if (count == cap) {
+            size_t bigger = cap ? 2 * cap : 32;
+            str *grown = arena_new_n(a, str, bigger);
+            if (grown && count) memcpy(grown, list, count * sizeof *list);
+            list = grown;
+            cap = bigger;
+        }
+        str name = list ? arena_str(a, str_from(entry->d_name)) : STR_NONE;
+        if (!name.p)
+            e = fail_memory(f, "a folder's names");
+        else
+            list[count++] = name;
+    }
+    closedir(d);
+    if (e != E_OK) return e;
+    if (count) qsort(list, count, sizeof *list, name_order);
+    *names = list;
+    *n = count;
+    return E_OK;
+}
+
+err file_join(char out[FILE_PATH_BYTES], const char *dir, const char *name, fail *f) {
+    int n = snprintf(out, FILE_PATH_BYTES, "%s/%s", dir, name);
+    if (n < 0 || n >= FILE_PATH_BYTES)
+        return fail_set(f, E_INPUT, "path \"%s/...\" is too long", dir);
+    return E_OK;
+}
+
+err file_lock_take(file_lock *l, const char *path, fail *f) {
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return fail_errno(f, "cannot open lock \"%s\"", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        bool held = errno == EWOULDBLOCK;
+        err e = held ? fail_set(f, E_BUSY, "\"%s\" is held by another process", path)
+                     : fail_errno(f, "cannot lock \"%s\"", path);
+        close(fd);
+        return e;
+    }
+    l->fd = fd;
+    return E_OK;
+}
+
+void file_lock_give(file_lock *l) {
+    if (l->fd >= 0) close(l->fd);
+    l->fd = -1;
+}

@@ -1,0 +1,55 @@
+/* file.h - files as whole things: read, map, write so that no half file ever has the final name.
+ * Any thread; an opened object belongs to one. Paths are C strings, names in errors are quoted. */
+#ifndef BANTAM_BASE_FILE_H
+#define BANTAM_BASE_FILE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+enum { FILE_PATH_BYTES = 4096 };
+
+/* Whole file into the arena, zero-terminated; E_TOO_LARGE above bytes_max (0 = 1 GiB). */
+err file_read(arena *a, const char *path, size_t bytes_max, str *out, fail *f) MUST_CHECK;
+err file_read_fd(arena *a, int fd, const char *name, size_t bytes_max, str *out,
+                 fail *f) MUST_CHECK;
+
+typedef struct file_map {
+    const unsigned char *p; /* NULL when empty */
+    size_t n;
+    int64_t mtime_ns;
+} file_map;
+/* Read-only map. A file that shrinks while mapped raises SIGBUS: model files are immutable by rule.
+ */
+err file_map_open(file_map *m, const char *path, fail *f) MUST_CHECK;
+void file_map_close(file_map *m);
+
+/* Writes "path.tmp-PID", fsyncs, renames, fsyncs the folder: all or nothing. mode e.g. 0644. */
+err file_write(const char *path, str bytes, unsigned mode, fail *f) MUST_CHECK;
+/* write(2) until done; EINTR handled. */
+err file_put(int fd, str bytes, const char *name, fail *f) MUST_CHECK;
+err file_sync(int fd, const char *name, fail *f) MUST_CHECK;
+err file_sync_dir_of(const char *path, fail *f) MUST_CHECK;
+err file_rename(const char *from, const char *to, fail *f) MUST_CHECK;
+
+bool file_exists(const char *path);
+bool file_is_dir(const char *path);
+err file_size(const char *path, int64_t *bytes, fail *f) MUST_CHECK;
+err file_make_dirs(const char *path, fail *f) MUST_CHECK; /* like mkdir -p, mode 0700 */
+err file_remove(const char *path, fail *f) MUST_CHECK;    /* absent is fine */
+err file_disk_free(const char *dir, int64_t *bytes, fail *f) MUST_CHECK;
+/* Names (not paths) in a folder, sorted, without . and ..; E_NOT_FOUND when there is no folder. */
+err file_list(arena *a, const char *dir, str **names, size_t *n, fail *f) MUST_CHECK;
+/* out = dir/name, E_TOO_LARGE when it does not fit */
+err file_join(char out[FILE_PATH_BYTES], const char *dir, const char *name, fail *f) MUST_CHECK;
+
+/* Torture: the n-th write, fsync or rename from now fails with ENOSPC; 0 = off. */
+void file_fail_at(int64_t n);
+
+/* An advisory lock that dies with its process. E_BUSY when another holds it. */
+typedef struct file_lock {
+    int fd;
+} file_lock;
+err file_lock_take(file_lock *l, const char *path, fail *f) MUST_CHECK;
+void file_lock_give(file_lock *l);
+
+#endif

@@ -1,0 +1,176 @@
+/* t_base.c - tests base/: strings, arena, buf, map, files, queue, team. */
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "base/team.h"
+#include "base/thread.h"
+#include "base/clock.h"
+#include "test.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void str_basics(void **state) {
+    (void)state;
+    str rest = STR("a,b,,c");
+    size_t parts = 0;
+    while (rest.p) {
+        str_cut(&rest, ',');
+        parts++;
+    }
+    assert_int_equal(parts, 4);
+    int64_t v;
+    assert_true(str_to_int(STR("-42"), &v) && v == -42);
+    assert_false(str_to_int(STR("42x"), &v));
+    assert_false(str_to_int(STR("99999999999999999999"), &v));
+    double d;
+    assert_true(str_to_double(STR("1e3"), &d) && d == 1000.0);
+    assert_false(str_to_double(STR("nan"), &d));
+    assert_true(str_eq(str_trim(STR("  x \n")), STR("x")));
+    assert_int_equal(str_find(STR("hello"), STR("ll")), 2);
+    assert_true(str_ends(STR("a.gguf"), STR(".gguf")));
+}
+
+static void arena_limits(void **state) {
+    (void)state;
+    arena a;
+    arena_init(&a, 128);
+    a.bytes_max = 1000;
+    assert_non_null(arena_alloc(&a, 900));
+    assert_null(arena_alloc(&a, 200));
+    assert_null(arena_array(&a, (size_t)-1, 16));
+    arena_reset(&a);
+    assert_non_null(arena_alloc(&a, 200));
+    str s = arena_printf(&a, "%d-%s", 7, "x");
+    assert_true(str_is(s, "7-x"));
+    arena_deinit(&a);
+}
+
+static void buf_sticks(void **state) {
+    (void)state;
+    buf b = {.bytes_max = 8};
+    fail f;
+    buf_put_z(&b, "12345678");
+    assert_int_equal(buf_ok(&b, &f), E_OK);
+    buf_put_char(&b, '9');
+    assert_int_equal(buf_ok(&b, &f), E_TOO_LARGE);
+    buf_deinit(&b);
+    buf c = {0};
+    mem_fail_at(1, false);
+    buf_put_z(&c, "x");
+    mem_fail_at(0, false);
+    assert_int_equal(buf_ok(&c, &f), E_NO_MEMORY);
+    buf_deinit(&c);
+}
+
+static void map_many(void **state) {
+    (void)state;
+    arena a;
+    arena_init(&a, 0);
+    map m;
+    map_init(&m, &a);
+    fail f;
+    char key[32];
+    for (int i = 0; i < 5000; i++) {
+        snprintf(key, sizeof key, "key-%d", i);
+        assert_int_equal(map_put(&m, str_from(key), i, &f), E_OK);
+    }
+    int64_t v = 0;
+    assert_true(map_get(&m, STR("key-4321"), &v));
+    assert_int_equal(v, 4321);
+    assert_false(map_get(&m, STR("key-x"), &v));
+    size_t seen = 0;
+    for (const map_slot *s = NULL; (s = map_next(&m, s));) seen++;
+    assert_int_equal(seen, 5000);
+    map_deinit(&m);
+    arena_deinit(&a);
+}
+
+static void file_all_or_nothing(void **state) {
+    (void)state;
+    char dir[] = "/tmp/bantam-t-XXXXXX", path[FILE_PATH_BYTES];
+    assert_non_null(mkdtemp(dir));
+    fail f;
+    assert_int_equal(file_join(path, dir, "x", &f), E_OK);
+    assert_int_equal(file_write(path, STR("old"), 0600, &f), E_OK);
+    for (int n = 1; n <= 3; n++) { /* write, fsync, rename fail in turn: the old bytes stay */
+        file_fail_at(n);
+        assert_int_equal(file_write(path, STR("new"), 0600, &f), E_NO_SPACE);
+        file_fail_at(0);
+        arena a;
+        arena_init(&a, 0);
+        str s, *names;
+        size_t count;
+        assert_int_equal(file_read(&a, path, 0, &s, &f), E_OK);
+        assert_true(str_is(s, "old"));
+        assert_int_equal(file_list(&a, dir, &names, &count, &f), E_OK);
+        assert_int_equal(count, 1);
+        arena_deinit(&a);
+    }
+    file_lock l = {-1}, l2 = {-1};
+    assert_int_equal(file_lock_take(&l, path, &f), E_OK);
+    assert_int_equal(file_lock_take(&l2, path, &f), E_BUSY);
+    file_lock_give(&l);
+    assert_int_equal(file_remove(path, &f), E_OK);
+    assert_int_equal(rmdir(dir), 0);
+}
+
+static atomic_llong team_sum;
+static void team_work(void *arg, int64_t i, int worker) {
+    (void)arg, (void)worker;
+    atomic_fetch_add(&team_sum, i);
+}
+
+static void team_covers_all(void **state) {
+    (void)state;
+    team *t;
+    fail f;
+    assert_int_equal(team_open(&t, 3, &f), E_OK);
+    for (int round = 0; round < 2000; round++) {
+        atomic_store(&team_sum, 0);
+        team_run(t, team_work, NULL, 50);
+        assert_int_equal(atomic_load(&team_sum), 49 * 50 / 2);
+    }
+    team_close(t);
+}
+
+static void queue_bounds(void **state) {
+    (void)state;
+    queue q;
+    fail f;
+    void *item;
+    assert_int_equal(queue_init(&q, 2, &f), E_OK);
+    assert_true(queue_put(&q, &f));
+    assert_true(queue_put(&q, &f));
+    assert_false(queue_put(&q, &f));
+    assert_true(queue_take(&q, &item, 0));
+    queue_close(&q);
+    assert_true(queue_take(&q, &item, -1));
+    assert_false(queue_take(&q, &item, -1));
+    queue_deinit(&q);
+}
+
+static void rand_is_a_function(void **state) {
+    (void)state;
+    assert_int_equal(rand_at(1, 2), rand_at(1, 2));
+    assert_int_not_equal(rand_at(1, 2), rand_at(1, 3));
+    char id[11], when[CLOCK_TEXT_BYTES];
+    rand_id(id, 10);
+    assert_int_equal(strlen(id), 10);
+    clock_text(0, when);
+    assert_string_equal(when, "1970-01-01T00:00:00.000Z");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(str_basics),          cmocka_unit_test(arena_limits),
+        cmocka_unit_test(buf_sticks),          cmocka_unit_test(map_many),
+        cmocka_unit_test(file_all_or_nothing), cmocka_unit_test(team_covers_all),
+        cmocka_unit_test(queue_bounds),        cmocka_unit_test(rand_is_a_function),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
