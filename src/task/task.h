@@ -109,12 +109,9 @@ err task_find(arena *a, const char *const *dirs, size_t n_dirs, str name_or_path
 typedef struct task_row {
     str text, label, reply; /* reply: "" none */
 } task_row;
-/* A new classify task from rows, with a new id; the caller refuses to overwrite. */
+/* People's labels and imported rows go into the store, not here: a task file is written once, and
+ * then by its people. A new classify task from rows, with a new id; the caller refuses to
+ * overwrite. */
 err task_write_new(const char *path, str name, str model, const task_row *rows, size_t n,
                    fail *f) MUST_CHECK;
-/* Adds rows (examples, and replies of labels that have none) to an existing file, keeping its
- * comments and order: text is inserted, nothing else is touched. */
-err task_add_rows(const char *path, const task_row *rows, size_t n, size_t *added,
-                  fail *f) MUST_CHECK;
-
 #endif
