@@ -1,0 +1,161 @@
+/* http_int.h - what the server's files share: the connection and the server. Room net only. */
+#ifndef BANTAM_NET_HTTP_INT_H
+#define BANTAM_NET_HTTP_INT_H
+
+#include "base/thread.h"
+#include "net/http_origin.h"
+#include "net/http_parse.h"
+
+#include <stdatomic.h>
+#include <sys/uio.h>
+
+enum { HTTP_LISTEN_MAX = 2, HTTP_PARK_BUCKETS = 256 };
+
+/*            +-------------- next request on the same connection --------------+
+ *            v                                                                 |
+ *  READ --whole--> BUSY --worker done--> FLUSH --all sent, keep-alive-----------+
+ *   |               ^ |                    |---- all sent, close --> LINGER --> closed
+ *   |          wake | | park               +---- client does not read ---------> closed
+ *   |               | v
+ *   +--limit-->   PARKED --client left--> closed
+ *   (answer, FLUSH, LINGER)
+ * A connection in BUSY is queued or running; it is freed only after its worker has let go. */
+typedef enum http_conn_state {
+    HTTP_CONN_READ,
+    HTTP_CONN_BUSY,
+    HTTP_CONN_PARKED,
+    HTTP_CONN_FLUSH,
+    HTTP_CONN_LINGER, /* our side is shut down; what the client still sends is thrown away, so that
+                         a reset does not destroy the answer on its way */
+    HTTP_CONN_CLOSED  /* waits for the end of this loop turn to be freed */
+} http_conn_state;
+
+typedef enum http_outcome { HTTP_OUTCOME_NONE, HTTP_OUTCOME_DONE, HTTP_OUTCOME_PARK } http_outcome;
+
+struct http_conn {
+    http_server *server;
+    int fd;
+
+    /* the loop's alone */
+    http_conn_state state;
+    size_t slot; /* in server->conns */
+    int phase;   /* in READ: 0 idle, 1 in the head, 2 in the body */
+    bool can_read, saw_end;
+    int64_t deadline_ns; /* 0 = none */
+    int64_t served;      /* requests on this connection */
+    size_t lingered_bytes;
+    buf in;
+    http_conn *retry_next; /* in server->retry */
+    http_conn *dead_next;
+
+    /* the loop's in READ, the worker's in BUSY */
+    arena arena;
+    http_parse parse;
+    http_request rq;
+    http_reply rp;
+    bool keep_alive, chunked;
+    bool cut;        /* the answer is not whole: close */
+    bool wants_park; /* http_park was called in this run of the handler */
+
+    /* shared */
+    atomic_bool gone;   /* the client left, or we stop waiting for it */
+    atomic_bool broken; /* nothing can be sent any more */
+    mutex lock;         /* of out */
+    cond drained;
+    buf out;
+    size_t out_at;           /* bytes of out sent already */
+    int64_t out_progress_ns; /* when the client last took bytes */
+
+    /* under server->lock */
+    http_conn *inbox_next;
+    bool in_inbox, woken;
+    http_outcome outcome;
+    http_conn *park_next, *park_prev;
+    bool parked; /* in the park table, from http_park on */
+    size_t bucket;
+    char key[HTTP_KEY_BYTES];
+    size_t key_n;
+};
+
+struct http_server {
+    http_options o;
+    http_limits limits;
+    http_origin_rules rules;
+    int port;
+    int listeners[HTTP_LISTEN_MAX];
+    size_t listeners_n;
+    int epoll_fd, event_fd, spare_fd;
+
+    thread loop;
+    thread *workers; /* [o.workers] */
+    queue jobs;      /* http_conn*, each in BUSY */
+
+    /* the loop's alone */
+    http_conn **conns; /* [o.connections_max] */
+    size_t conns_n;
+    http_conn *dead;
+    http_conn *retry, *retry_last; /* first come, first served */
+    int64_t next_deadline_ns;      /* no deadline of any connection is earlier; INT64_MAX = none */
+    bool draining, cancelled;
+
+    mutex lock; /* of the park table, inbox, and stop */
+    http_conn *inbox;
+    http_conn *parks[HTTP_PARK_BUCKETS];
+    bool stop;
+    int64_t drain_end_ns;
+
+    atomic_llong requests, refused, left;
+    atomic_int running, parked;
+    atomic_int connections;
+};
+
+/* http_listen.c */
+err http_listen_open(http_server *s, fail *f) MUST_CHECK;
+void http_listen_close(http_server *s);
+
+/* http_socket.c: everything that touches a connection's socket (TLS will live there) */
+ssize_t http_socket_read(http_conn *c, void *to, size_t n); /* -1 with errno, 0 = end */
+void http_socket_shut(http_conn *c);
+void http_socket_close(http_conn *c);
+/* Sends now what the socket takes and keeps the rest in c->out. Any thread; takes c->lock. */
+void http_out_put(http_conn *c, struct iovec *parts, int n);
+/* Sends from c->out; true when nothing is left. Loop. */
+bool http_out_flush(http_conn *c);
+size_t http_out_pending(http_conn *c);
+void http_conn_break(http_conn *c);  /* nothing can be sent; wakes a waiting worker */
+void http_conn_cancel(http_conn *c); /* gone: the handler should stop; wakes it */
+
+/* http_reply.c */
+void http_reply_reset(http_reply *rp);
+void http_reply_deinit(http_reply *rp);
+/* An answer of the loop itself. */
+void http_reply_refuse(http_conn *c, int status, const char *code, const char *text);
+
+/* http_worker.c */
+err http_workers_start(http_server *s, fail *f) MUST_CHECK;
+void http_workers_stop(http_server *s);
+
+/* http_park.c */
+void http_park_remove(http_conn *c);                      /* from the table and the inbox */
+void http_inbox_post(http_conn *c, http_outcome outcome); /* worker: the loop's again */
+/* loop: the next connection of the inbox, or NULL */
+http_conn *http_inbox_take(http_server *s, http_outcome *outcome, bool *woken);
+
+/* http_conn.c: one connection through its states; loop only */
+http_conn *http_conn_open(http_server *s, int fd); /* NULL: no memory; fd is closed */
+void http_conn_close(http_conn *c);                /* freed by http_conn_bury */
+void http_conn_bury(http_server *s);
+void http_conn_ready(http_conn *c, uint32_t events);
+void http_conn_returned(http_conn *c, http_outcome outcome, bool woken);
+void http_conn_expire(http_conn *c, int64_t now_ns);
+void http_conn_drain(http_conn *c);   /* the server is stopping */
+void http_conn_retry(http_server *s); /* woken requests that found the pool's queue full */
+
+/* http_loop.c */
+err http_loop_open(http_server *s, fail *f) MUST_CHECK;
+void http_loop_run(void *server);
+void http_loop_close(http_server *s);
+void http_loop_nudge(http_server *s);           /* any thread */
+void http_loop_watch(http_conn *c, bool again); /* again: report readiness once more */
+
+#endif
