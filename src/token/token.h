@@ -20,7 +20,7 @@
 enum {
     TOKEN_NONE = -1,                    /* "there is no such id" */
     TOKEN_PIECES_MAX = 4 * 1024 * 1024, /* of a vocabulary */
-    TOKEN_TEXT_BYTES_MAX = 64 << 20     /* of one call of encode: E_TOO_LARGE above */
+    TOKEN_TEXT_BYTES_MAX = 16 << 20     /* of one call of encode: E_TOO_LARGE above */
 };
 
 /* As GGUF numbers them (tokenizer.ggml.token_type). */

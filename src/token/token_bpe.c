@@ -1,0 +1,287 @@
+/* token_bpe.c - byte-level BPE: pieces are byte strings, merges are pairs of ids.
+ *
+ * How: a word starts as one id per byte; the pair of the lowest rank, leftmost first, becomes one
+ * id until no pair is in the table. Short words do so on an array; long ones on a linked list with
+ * a heap of pairs, so that a word of a megabyte costs O(n log n). A byte for which the vocabulary
+ * has no token is left out, as llama.cpp and Hugging Face do (SmolLM2 has none for six control
+ * characters). */
+#include "token/token_int.h"
+
+#include "token/token_char.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+#include <utf8proc.h>
+
+enum { SHORT_WORD_BYTES = 48, MERGE_TEXT_BYTES_MAX = 4096 };
+#define NO_RANK UINT32_MAX
+
+/* Building ------------------------------------------------------------------------------------ */
+
+/* GPT-2 writes printable Latin-1 bytes as themselves and the other 68 as U+0100.. in order. */
+static int bpe_byte_of(int32_t c) {
+    static const unsigned char hidden[68] = {
+        0,    1,    2,    3,    4,    5,    6,    7,    8,    9,    10,   11,   12,   13,
+        14,   15,   16,   17,   18,   19,   20,   21,   22,   23,   24,   25,   26,   27,
+        28,   29,   30,   31,   32,   127,  0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87,
+        0x88, 0x89, 0x8A, 0x8B, 0x8C, 0x8D, 0x8E, 0x8F, 0x90, 0x91, 0x92, 0x93, 0x94, 0x95,
+        0x96, 0x97, 0x98, 0x99, 0x9A, 0x9B, 0x9C, 0x9D, 0x9E, 0x9F, 0xA0, 0xAD,
+    };
+    if ((c > 32 && c < 127) || (c > 0xA0 && c < 0x100 && c != 0xAD)) return (int)c;
+    return c >= 0x100 && c < 0x100 + 68 ? hidden[c - 0x100] : -1;
+}
+
+bool token_bpe_unwrite(str piece, char *out, size_t *n) {
+    size_t to = 0;
+    for (size_t at = 0, bytes; at < piece.n; at += bytes) {
+        bytes = token_utf8_length((const unsigned char *)piece.p + at, piece.n - at);
+        int byte = bytes ? bpe_byte_of(token_char_at(piece, at, &bytes)) : -1;
+        if (byte < 0) return false;
+        out[to++] = (char)byte;
+    }
+    *n = to;
+    return true;
+}
+
+/* Decodes the pieces into the pool; those that are no bytes, and the special ones, stay as they are
+ * and out of the index. */
+static err bpe_pool(tokenizer *t, const token_source *source, fail *f) {
+    size_t bytes = 0, at = 0, n;
+    for (size_t i = 0; i < t->count; i++) bytes += source->pieces[i].n;
+    char *pool = bytes <= UINT32_MAX ? arena_alloc(&t->a, bytes) : NULL;
+    uint32_t *starts = arena_new_n(&t->a, uint32_t, t->count + 1);
+    uint8_t *plain = mem_zero(t->count);
+    if (!pool || !starts || !plain || !token_index_init(&t->words, &t->a, t->count)) {
+        mem_free(plain);
+        return fail_memory(f, "a vocabulary");
+    }
+    for (size_t i = 0; i < t->count; i++) {
+        str piece = source->pieces[i];
+        starts[i] = (uint32_t)at;
+        if (t->types[i] == TOKEN_NORMAL && token_bpe_unwrite(piece, pool + at, &n))
+            plain[i] = n > 0;
+        else if ((n = piece.n) > 0)
+            memcpy(pool + at, piece.p, n);
+        at += n;
+    }
+    starts[t->count] = (uint32_t)at;
+    t->words.bytes = t->bytes = pool;
+    t->words.starts = t->starts = starts;
+    for (size_t i = 0; i < t->count; i++)
+        if (plain[i]) token_index_put(&t->words, token_piece_of(t, (int32_t)i), (int32_t)i);
+    mem_free(plain);
+    return E_OK;
+}
+
+static size_t merge_slot(const tokenizer *t, int32_t left, int32_t right) {
+    uint64_t h = ((uint64_t)(uint32_t)left << 32 | (uint32_t)right) * 0x9E3779B97F4A7C15u;
+    return (size_t)(h >> 29) & t->merge_mask;
+}
+
+static const token_merge *merge_find(const tokenizer *t, int32_t left, int32_t right) {
+    for (size_t i = merge_slot(t, left, right);; i = (i + 1) & t->merge_mask) {
+        const token_merge *m = &t->merges[i];
+        if (m->left == left && m->right == right) return m;
+        if (m->left == TOKEN_NONE) return NULL;
+    }
+}
+
+static void merge_put(const tokenizer *t, token_merge *slots, token_merge m) {
+    size_t i = merge_slot(t, m.left, m.right);
+    while (slots[i].left != TOKEN_NONE) {
+        if (slots[i].left == m.left && slots[i].right == m.right) return; /* the better one stays */
+        i = (i + 1) & t->merge_mask;
+    }
+    slots[i] = m;
+}
+
+/* "Ġ the" -> the ids of "Ġ", "the" and "Ġthe" */
+static bool merge_read(const tokenizer *t, str written, token_merge *out) {
+    char bytes[MERGE_TEXT_BYTES_MAX];
+    size_t left, right;
+    str rest = written, head = str_cut(&rest, ' ');
+    if (written.n > sizeof bytes || !rest.p || !token_bpe_unwrite(head, bytes, &left) ||
+        !token_bpe_unwrite(rest, bytes + left, &right) || !left || !right)
+        return false;
+    str both = {bytes, left + right}, a = {bytes, left}, b = {bytes + left, right};
+    out->left = token_index_find(&t->words, a, token_hash(a));
+    out->right = token_index_find(&t->words, b, token_hash(b));
+    out->id = token_index_find(&t->words, both, token_hash(both));
+    return out->left >= 0 && out->right >= 0 && out->id >= 0;
+}
+
+static err bpe_merges(tokenizer *t, const token_source *source, fail *f) {
+    size_t cap = 16;
+    if (source->merge_count > TOKEN_PIECES_MAX)
+        return fail_set(f, E_TOO_LARGE, "the vocabulary has %zu merges; %d can be read",
+                        source->merge_count, TOKEN_PIECES_MAX);
+    while (cap < source->merge_count * 2) cap *= 2;
+    token_merge *slots = arena_new_n(&t->a, token_merge, cap);
+    if (!slots) return fail_memory(f, "the merges of a vocabulary");
+    for (size_t i = 0; i < cap; i++) slots[i].left = TOKEN_NONE;
+    t->merges = slots;
+    t->merge_mask = cap - 1;
+    for (size_t i = 0; i < source->merge_count; i++) {
+        token_merge m = {.rank = (uint32_t)i};
+        if (!merge_read(t, source->merges[i], &m))
+            return fail_set(f, E_CORRUPT, "merge %zu, \"%.*s\", does not join two pieces into one",
+                            i, (int)(source->merges[i].n < 80 ? source->merges[i].n : 80),
+                            source->merges[i].p ? source->merges[i].p : "");
+        merge_put(t, slots, m);
+    }
+    return E_OK;
+}
+
+err token_bpe_build(tokenizer *t, const token_source *source, const token_extra *extra, fail *f) {
+    t->pre = extra->pre ? extra->pre : token_pre_find(source->pre);
+    if (!t->pre)
+        return fail_set(f, E_UNSUPPORTED, "pre-tokenizer \"%.*s\" of a byte-level BPE vocabulary",
+                        (int)(source->pre.n < 80 ? source->pre.n : 80), source->pre.p);
+    t->ignore_merges = extra->pre ? extra->ignore_merges : t->pre->ignore_merges;
+    t->nfc = extra->nfc;
+    TRY(bpe_pool(t, source, f));
+    for (int i = 0; i < 256; i++) {
+        str byte = {(char[]){(char)i}, 1};
+        t->byte_ids[i] = token_index_find(&t->words, byte, token_hash(byte));
+    }
+    return bpe_merges(t, source, f);
+}
+
+/* Encoding ------------------------------------------------------------------------------------ */
+
+/* A word in an array: ids[i] and the merge of ids[i] with ids[i + 1]. */
+typedef struct bpe_short {
+    int32_t ids[SHORT_WORD_BYTES];
+    uint32_t ranks[SHORT_WORD_BYTES];
+    int32_t merged[SHORT_WORD_BYTES];
+    size_t n;
+} bpe_short;
+
+static void bpe_short_pair(const tokenizer *t, bpe_short *b, size_t i) {
+    const token_merge *m = i + 1 < b->n ? merge_find(t, b->ids[i], b->ids[i + 1]) : NULL;
+    b->ranks[i] = m ? m->rank : NO_RANK;
+    if (m) b->merged[i] = m->id;
+}
+
+static void bpe_encode_short(token_work *w, str word) {
+    const tokenizer *t = w->t;
+    bpe_short b = {.n = 0};
+    for (size_t i = 0; i < word.n; i++) {
+        int32_t id = t->byte_ids[(unsigned char)word.p[i]];
+        if (id != TOKEN_NONE) b.ids[b.n++] = id;
+    }
+    for (size_t i = 0; i < b.n; i++) bpe_short_pair(t, &b, i);
+    while (b.n > 1) {
+        size_t best = 0;
+        for (size_t i = 1; i + 1 < b.n; i++)
+            if (b.ranks[i] < b.ranks[best]) best = i;
+        if (b.ranks[best] == NO_RANK) break;
+        b.ids[best] = b.merged[best];
+        b.n--;
+        for (size_t i = best + 1; i < b.n; i++) {
+            b.ids[i] = b.ids[i + 1];
+            b.ranks[i] = b.ranks[i + 1];
+            b.merged[i] = b.merged[i + 1];
+        }
+        bpe_short_pair(t, &b, best);
+        if (best > 0) bpe_short_pair(t, &b, best - 1);
+    }
+    for (size_t i = 0; i < b.n; i++) token_work_put(w, b.ids[i]);
+}
+
+/* A long word: symbols in a doubly linked list, and a heap of the pairs that can be merged. A heap
+ * entry is rank << 32 | left symbol; it is stale when the pair there has another rank by now. Each
+ * merge takes one entry and adds at most two, so 2 n entries are enough. */
+typedef struct bpe_symbol {
+    int32_t id;
+    uint32_t previous, next; /* n: none */
+    uint32_t rank;           /* of the pair with the next one; NO_RANK also when merged away */
+} bpe_symbol;
+typedef struct bpe_long {
+    const tokenizer *t;
+    bpe_symbol *symbols;
+    uint32_t n;
+    uint64_t *heap;
+    size_t heap_n;
+} bpe_long;
+
+static void heap_up(uint64_t *heap, size_t i) {
+    for (uint64_t v = heap[i]; i > 0 && heap[(i - 1) / 2] > v; i = (i - 1) / 2) {
+        heap[i] = heap[(i - 1) / 2];
+        heap[(i - 1) / 2] = v;
+    }
+}
+static uint64_t heap_take(uint64_t *heap, size_t *n) {
+    uint64_t least = heap[0], v = heap[--*n];
+    size_t i = 0;
+    for (size_t child; (child = 2 * i + 1) < *n; i = child) {
+        if (child + 1 < *n && heap[child + 1] < heap[child]) child++;
+        if (heap[child] >= v) break;
+        heap[i] = heap[child];
+    }
+    heap[i] = v;
+    return least;
+}
+
+static void bpe_long_pair(bpe_long *b, uint32_t i) {
+    bpe_symbol *s = &b->symbols[i];
+    const token_merge *m = s->next < b->n ? merge_find(b->t, s->id, b->symbols[s->next].id) : NULL;
+    uint32_t rank = m ? m->rank : NO_RANK;
+    if (m && rank != s->rank) {
+        b->heap[b->heap_n++] = (uint64_t)rank << 32 | i;
+        heap_up(b->heap, b->heap_n - 1);
+    }
+    s->rank = rank;
+}
+
+static void bpe_long_merge(bpe_long *b, uint32_t i) {
+    bpe_symbol *s = &b->symbols[i], *gone = &b->symbols[s->next];
+    s->id = merge_find(b->t, s->id, gone->id)->id;
+    s->next = gone->next;
+    s->rank = gone->rank = NO_RANK;
+    if (s->next < b->n) b->symbols[s->next].previous = i;
+    bpe_long_pair(b, i);
+    if (s->previous < b->n) bpe_long_pair(b, s->previous);
+}
+
+static void bpe_encode_long(token_work *w, str word) {
+    bpe_long b = {.t = w->t};
+    size_t symbol_bytes = word.n * sizeof(bpe_symbol);
+    b.symbols = token_work_scratch(w, symbol_bytes + 2 * word.n * sizeof(uint64_t));
+    if (!b.symbols) return;
+    b.heap = (uint64_t *)(void *)((char *)b.symbols + symbol_bytes);
+    for (size_t i = 0; i < word.n; i++) {
+        int32_t id = w->t->byte_ids[(unsigned char)word.p[i]];
+        if (id == TOKEN_NONE) continue;
+        b.symbols[b.n] = (bpe_symbol){id, b.n - 1, b.n + 1, NO_RANK}; /* first: previous > n */
+        b.n++;
+    }
+    for (uint32_t i = 0; i < b.n; i++) bpe_long_pair(&b, i);
+    while (b.heap_n > 0) {
+        uint64_t least = heap_take(b.heap, &b.heap_n);
+        if (b.symbols[(uint32_t)least].rank == (uint32_t)(least >> 32))
+            bpe_long_merge(&b, (uint32_t)least);
+    }
+    for (uint32_t i = 0; i < b.n; i = b.symbols[i].next) token_work_put(w, b.symbols[i].id);
+}
+
+static void bpe_encode_word(void *arg, str word) {
+    token_work *w = arg;
+    if (w->failed) return;
+    if (w->t->ignore_merges) {
+        int32_t id = token_index_find(&w->t->words, word, token_hash(word));
+        if (id >= 0) {
+            token_work_put(w, id);
+            return;
+        }
+    }
+    if (word.n <= SHORT_WORD_BYTES)
+        bpe_encode_short(w, word);
+    else
+        bpe_encode_long(w, word);
+}
+
+void token_bpe_encode(token_work *w, str text) {
+    token_pre_cut(w->t->pre, text, bpe_encode_word, w);
+}
