@@ -119,6 +119,37 @@ err file_sync(int fd, const char *name, fail *f) {
     return E_OK;
 }
 
+err file_cut(int fd, int64_t bytes, const char *name, fail *f) {
+    if (file_must_fail() || ftruncate(fd, bytes) != 0 || lseek(fd, bytes, SEEK_SET) < 0)
+        return fail_errno(f, "cannot cut \"%s\" to %lld bytes", name, (long long)bytes);
+    return E_OK;
+}
+
+err file_read_at(int fd, int64_t offset, void *out, size_t n, size_t *got, const char *name,
+                 fail *f) {
+    size_t done = 0;
+    while (done < n) {
+        ssize_t more = pread(fd, (char *)out + done, n - done, offset + (int64_t)done);
+        if (more < 0 && errno == EINTR) continue;
+        if (more < 0) return fail_errno(f, "cannot read \"%s\"", name);
+        if (more == 0) break;
+        done += (size_t)more;
+    }
+    *got = done;
+    return E_OK;
+}
+
+err file_open_read(int *fd, const char *path, fail *f) {
+    int opened = open(path, O_RDONLY | O_CLOEXEC);
+    if (opened < 0) return fail_errno(f, "cannot open \"%s\"", path);
+    *fd = opened;
+    return E_OK;
+}
+
+void file_close(int fd) {
+    if (fd >= 0) close(fd);
+}
+
 err file_sync_dir_of(const char *path, fail *f) {
     char dir[FILE_PATH_BYTES];
     snprintf(dir, sizeof dir, "%s", path);

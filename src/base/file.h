@@ -28,6 +28,13 @@ err file_write(const char *path, str bytes, unsigned mode, fail *f) MUST_CHECK;
 /* write(2) until done; EINTR handled. */
 err file_put(int fd, str bytes, const char *name, fail *f) MUST_CHECK;
 err file_sync(int fd, const char *name, fail *f) MUST_CHECK;
+/* Cuts an opened file to `bytes`; the next write goes there. */
+err file_cut(int fd, int64_t bytes, const char *name, fail *f) MUST_CHECK;
+/* Up to n bytes from offset; *got < n only at the end of the file. */
+err file_read_at(int fd, int64_t offset, void *out, size_t n, size_t *got, const char *name,
+                 fail *f) MUST_CHECK;
+err file_open_read(int *fd, const char *path, fail *f) MUST_CHECK;
+void file_close(int fd);
 err file_sync_dir_of(const char *path, fail *f) MUST_CHECK;
 err file_rename(const char *from, const char *to, fail *f) MUST_CHECK;
 
