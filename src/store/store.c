@@ -179,11 +179,18 @@ err store_begin(store *s, store_mode mode, store_tx **out, fail *f) {
     return E_OK;
 }
 
+/* Without memory even ROLLBACK can fail: then the connection goes, which rolls back as well. */
 static void tx_end(store_tx *tx) {
+    store *s = tx->owner;
+    store_mode mode = tx->mode;
     for (size_t i = 0; i < tx->n_stmts; i++)
         if (tx->stmts[i]->used_at == tx->number) store_reset(tx->stmts[i]);
     if (!sqlite3_get_autocommit(tx->db)) (void)sqlite3_exec(tx->db, "ROLLBACK", NULL, NULL, NULL);
-    place_give(tx->owner, tx->mode, tx);
+    if (!sqlite3_get_autocommit(tx->db)) {
+        connection_close(tx);
+        tx = NULL;
+    }
+    place_give(s, mode, tx);
 }
 
 static err tx_broken(store_tx *tx, fail *f) {

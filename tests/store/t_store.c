@@ -453,6 +453,25 @@ static void torture_allocations(void **state) {
     store_close(s);
 }
 
+/* Also a rollback may find no memory; the next transaction must not meet what it left. */
+static void rollback_without_memory(void **state) {
+    (void)state;
+    store *s = open_here();
+    store_tx *tx;
+    fail f;
+    assert_ok(store_begin(s, STORE_WRITE, &tx, &f), &f);
+    assert_ok(insert(tx, STR_NONE, &f), &f);
+    mem_fail_at(1, true);
+    store_rollback(tx);
+    mem_fail_at(0, false);
+    assert_int_equal(items(s), 0);
+    assert_ok(store_begin(s, STORE_WRITE, &tx, &f), &f);
+    assert_ok(insert(tx, STR_NONE, &f), &f);
+    assert_ok(store_commit(tx, &f), &f);
+    assert_int_equal(items(s), 1);
+    store_close(s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, dir_make, dir_drop)
@@ -470,6 +489,7 @@ int main(void) {
         T(threads_share_the_pool),
         T(readers_see_a_snapshot),
         T(torture_allocations),
+        T(rollback_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
