@@ -73,7 +73,7 @@ test: build-tests
 
 ## make fuzzers       build the fuzz targets (clang)
 fuzzers:
-	$(MAKE) CC=clang SAN=address,undefined,fuzzer-no-link B=build/fuzz-build $(patsubst build%,build/fuzz-build%,$(patsubst $(B)/%,build/fuzz-build/%,$(FUZZERS)))
+	$(MAKE) CC=clang SAN=address,undefined,fuzzer-no-link B=build/fuzz-build $(patsubst tests/fuzz/%.c,build/fuzz-build/fuzz/%,$(sort $(wildcard tests/fuzz/f_*.c)))
 
 ## make format        lay out the sources with clang-format
 format:

@@ -101,10 +101,10 @@ static err build_ends(tokenizer *t, fail *f) {
         "<end_of_turn>",
         "<|eot|>",
         "<EOT>",
+        "<|EOT|>",
         "<|endofturn|>",
         "<|END_OF_TURN_TOKEN|>",
-        "<\xEF\xBD\x9C"
-        "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>",
+        "<\uFF5Cend\u2581of\u2581sentence\uFF5C>",
     };
     uint8_t *ends = arena_alloc(&t->a, t->count);
     if (!ends) return fail_memory(f, "a vocabulary");

@@ -7,6 +7,7 @@
  * characters. Not here: [CLS] and [SEP] (encode's options), added tokens (token_encode.c). */
 #include "token/token_int.h"
 
+#include "token/token_bert_chars.h"
 #include "token/token_char.h"
 
 #include <string.h>
@@ -139,9 +140,23 @@ static bool is_chinese(int32_t c) {
            (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
            (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
 }
+/* Where BERT's tables differ from Unicode's. */
+static token_bert_class bert_class(int32_t c) {
+    size_t low = 0, high = token_bert_range_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (c > token_bert_ranges[middle].last)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool in = low < token_bert_range_count && c >= token_bert_ranges[low].first;
+    return in ? token_bert_ranges[low].is : BERT_AS_UNICODE;
+}
+
 /* Cleaning drops control, format, surrogate and private characters, but not tab, line feed,
  * carriage return (blanks) nor what is not assigned. */
-static bool is_dropped(int32_t c) {
+static bool is_cleaned_away(int32_t c) {
     if (c == '\t' || c == '\n' || c == '\r') return false;
     if (c == 0 || c == 0xFFFD) return true;
     utf8proc_category_t is = utf8proc_category(c);
@@ -170,9 +185,14 @@ static void wordpiece_part(wordpiece *w, int32_t c) {
 
 static void wordpiece_wide(wordpiece *w, int32_t c) {
     const token_normaliser *how = &w->work->t->normaliser;
-    unsigned class = token_class(c);
-    if (how->clean_text && is_dropped(c)) return;
-    if (class & CHAR_SPACE) {
+    switch (bert_class(c)) {
+    case BERT_LETTER: wordpiece_add(w, c); return;
+    case BERT_APART: wordpiece_add_alone(w, c); return;
+    case BERT_DROPPED: return;
+    case BERT_AS_UNICODE: break;
+    }
+    if (how->clean_text && is_cleaned_away(c)) return;
+    if (token_class(c) & CHAR_SPACE) {
         wordpiece_end_word(w);
         return;
     }
