@@ -9,7 +9,7 @@ SAN     ?=
 B       ?= build$(if $(SAN),/$(firstword $(subst $(comma), ,$(SAN))))$(if $(filter clang%,$(CC)),/clang)
 comma   := ,
 OPT     ?= -O2
-WARN    := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+WARN    := -Wall -Wextra -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
            -Wpointer-arith -Wwrite-strings -Werror
 # Debian packages by their pkg-config names; docs/DEPENDENCIES.md says why each
 PKGS    := sqlite3 yaml-0.1 libcurl libcrypto libarchive libutf8proc

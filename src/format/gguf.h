@@ -1,0 +1,58 @@
+/* gguf.h - reads GGUF v2 and v3: metadata and named tensors. Knows no architecture.
+ *
+ * Specification: github.com/ggml-org/ggml docs/gguf.md. Everything from the file is checked before
+ * it is used: counts against the bytes that are left, lengths, alignment, overlap with the end,
+ * names. Errors are E_CORRUPT (says at which byte), E_UNSUPPORTED (version, tensor type) or
+ * E_TOO_LARGE. Tensors of types we cannot compute with make the file E_UNSUPPORTED only when they
+ * are asked for (gguf_tensor). The bytes are borrowed and must outlive the object; immutable
+ * afterwards, any thread. */
+#ifndef BANTAM_FORMAT_GGUF_H
+#define BANTAM_FORMAT_GGUF_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "tensor/tensor.h"
+
+typedef struct gguf gguf;
+
+enum {
+    GGUF_KEYS_MAX = 65536,
+    GGUF_TENSORS_MAX = 65536,
+    GGUF_ARRAY_MAX = 1 << 26,
+    GGUF_ARRAY_DEPTH_MAX = 1
+};
+
+/* `name` only names the file in errors. */
+err gguf_open(gguf **out, str bytes, const char *name, fail *f) MUST_CHECK;
+void gguf_close(gguf *g); /* NULL is fine */
+
+int32_t gguf_version(const gguf *g);
+size_t gguf_tensor_count(const gguf *g);
+/* Tensor by name; E_NOT_FOUND, or E_UNSUPPORTED naming its type. Borrowed. */
+err gguf_tensor(const gguf *g, str name, const tensor **out, fail *f) MUST_CHECK;
+/* By index in file order; the type may be one we cannot compute with (*type_name says which), then
+ * out->data is NULL. */
+err gguf_tensor_at(const gguf *g, size_t index, tensor *out, const char **type_name,
+                   fail *f) MUST_CHECK;
+
+/* Metadata. A key that is absent leaves *out and returns false; a key of another type is E_CORRUPT.
+ */
+bool gguf_has(const gguf *g, const char *key);
+err gguf_get_str(const gguf *g, const char *key, str fallback, str *out, fail *f) MUST_CHECK;
+err gguf_get_int(const gguf *g, const char *key, int64_t fallback, int64_t *out,
+                 fail *f) MUST_CHECK; /* any integer type */
+err gguf_get_float(const gguf *g, const char *key, double fallback, double *out,
+                   fail *f) MUST_CHECK; /* any number */
+err gguf_get_bool(const gguf *g, const char *key, bool fallback, bool *out, fail *f) MUST_CHECK;
+
+/* Arrays: *n is 0 when the key is absent. Strings are borrowed, in an array owned by g's caller's
+ * arena. */
+err gguf_get_strs(const gguf *g, const char *key, arena *a, str **out, size_t *n,
+                  fail *f) MUST_CHECK;
+err gguf_get_ints(const gguf *g, const char *key, arena *a, int32_t **out, size_t *n,
+                  fail *f) MUST_CHECK;
+err gguf_get_floats(const gguf *g, const char *key, arena *a, float **out, size_t *n,
+                    fail *f) MUST_CHECK;
+
+#endif

@@ -1,0 +1,80 @@
+/* kern.c - picks a table by the processor or by name; scalar half-precision conversion. See kern.h.
+ */
+#include "kern/kern.h"
+
+#include <string.h>
+
+static bool always(void) {
+    return true;
+}
+#if defined(__x86_64__)
+static bool has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("f16c");
+}
+#endif
+
+/* best first; the last two run anywhere */
+static const struct {
+    const kern_table *table;
+    bool (*runs_here)(void);
+    bool automatic;
+} kernels[] = {
+#if defined(__x86_64__)
+    {&kern_avx2_table, has_avx2, true},
+#endif
+    {&kern_ref_table, always, true},
+    {&kern_f32_table, always, false},
+};
+enum { KERNELS = sizeof kernels / sizeof *kernels };
+
+err kern_select(const char *name, const kern_table **out, fail *f) {
+    for (int i = 0; i < KERNELS; i++) {
+        bool wanted = name ? !strcmp(name, kernels[i].table->name) : kernels[i].automatic;
+        if (!wanted) continue;
+        if (kernels[i].runs_here()) {
+            *out = kernels[i].table;
+            return E_OK;
+        }
+        if (name)
+            return fail_set(f, E_UNSUPPORTED, "this processor cannot run the \"%s\" kernels", name);
+    }
+    fail_set(f, E_UNSUPPORTED, "there are no \"%s\" kernels", name ? name : "");
+    return fail_hint(f, "choose f32 (float reference), ref (portable) or avx2, or leave --kern out "
+                        "for the fastest");
+}
+
+float kern_f16_to_f32(uint16_t h) {
+    uint32_t sign = (uint32_t)(h & 0x8000u) << 16, exponent = (h >> 10) & 0x1f,
+             fraction = h & 0x3ffu, bits;
+    if (exponent == 0x1f)
+        bits = sign | 0x7f800000u | fraction << 13;
+    else if (exponent)
+        bits = sign | (exponent + 112) << 23 | fraction << 13;
+    else { /* zero and subnormals: fraction * 2^-24 is exact in float */
+        float small = (float)fraction * 0x1p-24f;
+        memcpy(&bits, &small, sizeof bits);
+        bits |= sign;
+    }
+    float out;
+    memcpy(&out, &bits, sizeof out);
+    return out;
+}
+
+uint16_t kern_f32_to_f16(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    uint32_t sign = (bits >> 16) & 0x8000u, magnitude = bits & 0x7fffffffu;
+    if (magnitude > 0x7f800000u) return (uint16_t)(sign | 0x7e00u);  /* not a number */
+    if (magnitude >= 0x47800000u) return (uint16_t)(sign | 0x7c00u); /* 65536 and more: infinity */
+    if (magnitude < 0x38800000u) { /* subnormal: adding 0.5 rounds at 2^-24 */
+        float m;
+        memcpy(&m, &magnitude, sizeof m);
+        m += 0.5f;
+        uint32_t rounded;
+        memcpy(&rounded, &m, sizeof rounded);
+        return (uint16_t)(sign | (rounded - 0x3f000000u));
+    }
+    uint32_t odd = (magnitude >> 13) & 1;
+    return (uint16_t)(sign | (magnitude - 0x38000000u + 0xfffu + odd) >> 13);
+}
