@@ -79,7 +79,7 @@ err audit_list(audit *a, const audit_filter *filter, arena *mem, audit_row **out
 /* The id from which to follow: the newest row's; 0 when there is none. */
 err audit_newest(audit *a, int64_t *id, fail *f) MUST_CHECK;
 /* The trace as gen_trace_put_json wrote it, with "verdict" added when there is one. E_NOT_FOUND. */
-err audit_get(audit *a, str request_id, arena *mem, str *json, fail *f) MUST_CHECK;
+err audit_get(audit *a, str request_id, arena *mem, str *record, fail *f) MUST_CHECK;
 void audit_row_put_json(json_writer *w, const audit_row *r);
 
 typedef struct audit_sum {

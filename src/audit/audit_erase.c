@@ -1,0 +1,103 @@
+/* audit_erase.c - retention and erasure. Journals are moved first, so nothing waits outside.
+ *
+ * Old rows are deleted in batches, so that other writers are not held up; erasing keeps the row
+ * without its content, see audit_table.c. The database overwrites what it deletes. */
+#include "audit/audit_int.h"
+
+#include "base/clock.h"
+
+enum { FORGET_BATCH = 5000 };
+
+static err forget_batch(store *s, str task_id, int64_t before_ms, int64_t *n, fail *f) {
+    store_tx *tx;
+    store_stmt *q;
+    bool row;
+    TRY(store_begin(s, STORE_WRITE, &tx, f));
+    err e = store_prepare(tx,
+                          "DELETE FROM audit_request WHERE id IN (SELECT id FROM audit_request"
+                          " WHERE task_id=?1 AND at_ms<?2 LIMIT ?3)",
+                          &q, f);
+    if (e == E_OK) {
+        store_bind_str(q, 1, task_id.p ? task_id : STR(""));
+        store_bind_int(q, 2, before_ms);
+        store_bind_int(q, 3, FORGET_BATCH);
+        e = store_step(q, &row, f);
+    }
+    if (e != E_OK) {
+        store_rollback(tx);
+        return e;
+    }
+    *n = store_changes(tx);
+    return store_commit(tx, f);
+}
+
+err audit_forget_before(audit *a, str task_id, int64_t before_ms, int64_t *n, fail *f) {
+    int64_t total = 0, batch = 0;
+    TRY(audit_settle(a, f));
+    do {
+        TRY(forget_batch(a->store, task_id, before_ms, &batch, f));
+        total += batch;
+    } while (batch == FORGET_BATCH);
+    *n = total;
+    return E_OK;
+}
+
+#define ERASE                                                                        \
+    "UPDATE audit_request SET trace=NULL, subject='', verdict_note='', erased_ms=?2" \
+    " WHERE erased_ms=0 AND "
+
+/* sql has ?1 = key, ?2 = now, and returns the ids of what it erased. */
+static err erase_in(store_tx *tx, const char *sql, str key, arena *mem, str **ids, size_t *n,
+                    fail *f) {
+    store_stmt *q;
+    bool row;
+    size_t cap = 0, count = 0;
+    str *list = NULL;
+    TRY(store_prepare(tx, sql, &q, f));
+    store_bind_str(q, 1, key);
+    store_bind_int(q, 2, clock_now_ms());
+    for (;;) {
+        TRY(store_step(q, &row, f));
+        if (!row) break;
+        if (count == cap) {
+            cap = cap ? 2 * cap : 16;
+            str *grown = arena_new_n(mem, str, cap);
+            if (!grown) return fail_memory(f, "the ids of erased requests");
+            for (size_t i = 0; i < count; i++) grown[i] = list[i];
+            list = grown;
+        }
+        TRY(store_str(q, 0, mem, &list[count++], f));
+    }
+    *ids = list;
+    *n = count;
+    return E_OK;
+}
+
+static err erase(audit *a, const char *sql, str key, arena *mem, str **ids, size_t *n, fail *f) {
+    store_tx *tx;
+    TRY(audit_settle(a, f));
+    TRY(store_begin(a->store, STORE_WRITE, &tx, f));
+    err e = erase_in(tx, sql, key, mem, ids, n, f);
+    if (e == E_OK) return store_commit(tx, f);
+    store_rollback(tx);
+    return e;
+}
+
+err audit_erase_request(audit *a, str request_id, fail *f) {
+    arena mem;
+    str *ids;
+    size_t n = 0;
+    arena_init(&mem, 0);
+    err e = erase(a, ERASE "request_id=?1 RETURNING request_id", request_id, &mem, &ids, &n, f);
+    arena_deinit(&mem);
+    if (e == E_OK && !n)
+        return fail_set(f, E_NOT_FOUND, "there is no record of request \"%.*s\"",
+                        STR_ARG(str_slice(request_id, 0, 64)));
+    return e;
+}
+
+err audit_erase_subject(audit *a, str subject, arena *mem, str **ids, size_t *n, fail *f) {
+    if (!subject.n)
+        return fail_set(f, E_INPUT, "whose requests are to be erased? The subject is empty");
+    return erase(a, ERASE "subject=?1 RETURNING request_id", subject, mem, ids, n, f);
+}

@@ -1,0 +1,282 @@
+/* audit_table.c - the tables behind the journals: a trace comes in, rows, traces and sums go out.
+ *
+ * A trace is stored as the JSON it was journalled as, with the columns that are searched and summed
+ * beside it; SQLite's JSON functions take those out, so there is one description of a trace, in
+ * gen. Erasing empties trace, subject and note and keeps the row: costs stay true, and a journal
+ * that still holds the trace cannot bring it back (its id is known). */
+#include "audit/audit_int.h"
+
+#include "base/clock.h"
+
+#include <math.h>
+
+enum { LIST_DEFAULT = 50 };
+
+static const store_migration migrations[] = {
+    {"audit", 1,
+     "CREATE TABLE audit_request("
+     " id INTEGER PRIMARY KEY AUTOINCREMENT, request_id TEXT NOT NULL UNIQUE,"
+     " at_ms INTEGER NOT NULL, task_id TEXT NOT NULL, task_name TEXT NOT NULL,"
+     " subject TEXT NOT NULL, tier TEXT NOT NULL, reason TEXT NOT NULL, label TEXT NOT NULL,"
+     " confidence REAL, cost_usd REAL NOT NULL, latency_us INTEGER NOT NULL,"
+     " tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, review TEXT NOT NULL,"
+     " trace TEXT, verdict TEXT NOT NULL DEFAULT '', verdict_ms INTEGER NOT NULL DEFAULT 0,"
+     " verdict_note TEXT NOT NULL DEFAULT '', erased_ms INTEGER NOT NULL DEFAULT 0) STRICT;"
+     "CREATE INDEX audit_request_task ON audit_request(task_id, at_ms);"
+     "CREATE INDEX audit_request_time ON audit_request(at_ms);"
+     "CREATE INDEX audit_request_subject ON audit_request(subject) WHERE subject<>'';"
+     "CREATE TABLE audit_step("
+     " request INTEGER NOT NULL REFERENCES audit_request(id) ON DELETE CASCADE,"
+     " n INTEGER NOT NULL, tier TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL,"
+     " model TEXT NOT NULL, confidence REAL, threshold REAL, cost_usd REAL NOT NULL,"
+     " latency_us INTEGER NOT NULL, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL,"
+     " PRIMARY KEY(request, n)) STRICT, WITHOUT ROWID;"}};
+
+const store_migration *audit_migrations(size_t *n) {
+    *n = sizeof migrations / sizeof *migrations;
+    return migrations;
+}
+
+/* ---- in ---- */
+
+#define TEXT_OF(json, key) "CAST(coalesce(" json "->>'" key "','') AS TEXT)"
+#define INT_OF(json, key) "CAST(coalesce(" json "->>'" key "',0) AS INTEGER)"
+#define REAL_OF(json, key) "CAST(coalesce(" json "->>'" key "',0) AS REAL)"
+#define REAL_OR_NULL(json, key) "CAST(" json "->>'" key "' AS REAL)"
+
+static err is_trace(store_tx *tx, str record, bool *out, fail *f) {
+    store_stmt *q;
+    bool row;
+    /* in two steps: ->> on what is not JSON is an error, not a NULL */
+    TRY(store_prepare(tx,
+                      "SELECT CASE WHEN json_valid(?1) THEN"
+                      " coalesce(json_type(?1)='object' AND length(?1->>'$.id')>0,0) ELSE 0 END",
+                      &q, f));
+    store_bind_str(q, 1, record);
+    TRY(store_step(q, &row, f));
+    *out = store_int(q, 0) != 0;
+    store_reset(q);
+    return E_OK;
+}
+
+static err put_request(store_tx *tx, str record, fail *f) {
+    static const char
+        sql[] =
+            "INSERT INTO "
+            "audit_request(request_id,at_ms,task_id,task_name,subject,tier,reason,label,"
+            "confidence,cost_usd,latency_us,tokens_in,tokens_out,review,trace) "
+            "SELECT " TEXT_OF("?1", "$.id") "," INT_OF("?1", "$.at_ms") "," TEXT_OF(
+                "?1",
+                "$."
+                "tas"
+                "k_"
+                "id") "," TEXT_OF("?1",
+                                  "$.task") "," TEXT_OF("?1",
+                                                        "$.subject") "," TEXT_OF("?1",
+                                                                                 "$.tier") "," TEXT_OF("?1", "$.reason") "," TEXT_OF("?1", "$.label") "," REAL_OR_NULL("?1", "$."
+                                                                                                                                                                             "con"
+                                                                                                                                                                             "fid"
+                                                                                                                                                                             "enc"
+                                                                                                                                                                             "e") "," REAL_OF("?1", "$.cost_usd") "," INT_OF("?1", "$.latency_us") ","
+                                                                                                                                                                                                                                                   "(SELECT coalesce(sum(" INT_OF("value", "$.tokens_in") "),0) FROM json_each(?1,'$.steps')),"
+                                                                                                                                                                                                                                                                                                          "(SELECT coalesce(sum(" INT_OF("value", "$.tokens_out") "),0) FROM json_each(?1,'$.steps'))," TEXT_OF(
+                                                                                                                                                                                                                                                                                                              "?1",
+                                                                                                                                                                                                                                                                                                              "$.review") ",?1 WHERE true ON CONFLICT(request_id) DO NOTHING";
+    store_stmt *q;
+    bool row;
+    TRY(store_prepare(tx, sql, &q, f));
+    store_bind_str(q, 1, record);
+    return store_step(q, &row, f);
+}
+
+static err put_steps(store_tx *tx, int64_t request, str record, fail *f) {
+    static const char sql[] =
+        "INSERT INTO audit_step(request,n,tier,outcome,reason,model,confidence,threshold,cost_usd,"
+        "latency_us,tokens_in,tokens_out) SELECT ?2, key," TEXT_OF("value", "$.tier") "," TEXT_OF("value", "$.outcome") "," TEXT_OF("value", "$.reason") "," TEXT_OF("value", "$.model") "," REAL_OR_NULL(
+            "value",
+            "$.confidence") "," REAL_OR_NULL("value",
+                                             "$.threshold") "," REAL_OF("value",
+                                                                        "$.cost_usd") "," INT_OF("v"
+                                                                                                 "a"
+                                                                                                 "l"
+                                                                                                 "u"
+                                                                                                 "e",
+                                                                                                 "$"
+                                                                                                 "."
+                                                                                                 "l"
+                                                                                                 "a"
+                                                                                                 "t"
+                                                                                                 "e"
+                                                                                                 "n"
+                                                                                                 "c"
+                                                                                                 "y"
+                                                                                                 "_"
+                                                                                                 "u"
+                                                                                                 "s") "," INT_OF("value",
+                                                                                                                 "$.tokens_in") "," INT_OF("value",
+                                                                                                                                           "$.tokens_out") " FROM json_each(?1,'$.steps') WHERE type='object'";
+    store_stmt *q;
+    bool row;
+    TRY(store_prepare(tx, sql, &q, f));
+    store_bind_str(q, 1, record);
+    store_bind_int(q, 2, request);
+    return store_step(q, &row, f);
+}
+
+err audit_table_put(store_tx *tx, str record, fail *f) {
+    bool good;
+    TRY(is_trace(tx, record, &good, f));
+    if (!good) return fail_set(f, E_INPUT, "a record of %zu bytes is no trace", record.n);
+    TRY(put_request(tx, record, f));
+    if (!store_changes(tx)) return E_OK;
+    return put_steps(tx, store_last_id(tx), record, f);
+}
+
+/* ---- rows ---- */
+
+#define ROW_COLUMNS                                                                              \
+    "id, request_id, at_ms, task_id, task_name, trace->>'$.question', trace->>'$.answer', tier," \
+    " reason, label, review, confidence, cost_usd, latency_us, tokens_in, tokens_out, verdict"
+#define ROW_WHERE                                                                            \
+    " FROM audit_request WHERE (?1='' OR task_name=?1 OR task_id=?1) AND (?2='' OR tier=?2)" \
+    " AND (?3='' OR verdict=?3) AND at_ms>=?4 AND (?5=0 OR at_ms<?5) AND erased_ms=0"
+
+static err row_read(store_stmt *q, arena *mem, audit_row *out, fail *f) {
+    audit_row r = {.id = store_int(q, 0),
+                   .at_ms = store_int(q, 2),
+                   .cost_usd = store_double(q, 12),
+                   .latency_us = store_int(q, 13),
+                   .tokens_in = store_int(q, 14),
+                   .tokens_out = store_int(q, 15)};
+    str tier;
+    const struct {
+        int column;
+        str *to;
+    } texts[] = {{1, &r.request_id}, {3, &r.task_id}, {4, &r.task_name}, {5, &r.question},
+                 {6, &r.answer},     {7, &tier},      {8, &r.reason},    {9, &r.label},
+                 {10, &r.review},    {16, &r.verdict}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        TRY(store_str(q, texts[i].column, mem, texts[i].to, f));
+    r.confidence = store_is_null(q, 11) ? (double)NAN : store_double(q, 11);
+    if (!gen_tier_of(tier, &r.tier)) r.tier = GEN_TIER_NONE;
+    *out = r;
+    return E_OK;
+}
+
+static err rows_read(store_tx *tx, const audit_filter *filter, int64_t limit, arena *mem,
+                     audit_row **out, size_t *n, fail *f) {
+    store_stmt *q;
+    bool row;
+    size_t count = 0;
+    audit_row *list = arena_new_n(mem, audit_row, (size_t)limit);
+    if (!list) return fail_memory(f, "a list of requests");
+    TRY(store_prepare(
+        tx,
+        filter->after ? "SELECT " ROW_COLUMNS ROW_WHERE " AND id>?8 ORDER BY id LIMIT ?6 OFFSET ?7"
+                      : "SELECT " ROW_COLUMNS ROW_WHERE " ORDER BY id DESC LIMIT ?6 OFFSET ?7",
+        &q, f));
+    store_bind_str(q, 1, filter->task.p ? filter->task : STR(""));
+    store_bind_str(q, 2, filter->tier.p ? filter->tier : STR(""));
+    store_bind_str(q, 3, filter->verdict.p ? filter->verdict : STR(""));
+    store_bind_int(q, 4, filter->since_ms);
+    store_bind_int(q, 5, filter->until_ms);
+    store_bind_int(q, 6, limit);
+    store_bind_int(q, 7, filter->offset);
+    if (filter->after) store_bind_int(q, 8, filter->after);
+    for (;;) {
+        TRY(store_step(q, &row, f));
+        if (!row) break;
+        TRY(row_read(q, mem, &list[count++], f));
+    }
+    *out = list;
+    *n = count;
+    return E_OK;
+}
+
+err audit_table_list(store *s, const audit_filter *filter, arena *mem, audit_row **out, size_t *n,
+                     fail *f) {
+    store_tx *tx;
+    if (filter->limit < 0 || filter->limit > AUDIT_LIST_MAX || filter->offset < 0)
+        return fail_set(f, E_INPUT, "offset %lld and limit %lld: limit is at most %d, neither < 0",
+                        (long long)filter->offset, (long long)filter->limit, AUDIT_LIST_MAX);
+    TRY(store_begin(s, STORE_READ, &tx, f));
+    err e = rows_read(tx, filter, filter->limit ? filter->limit : LIST_DEFAULT, mem, out, n, f);
+    store_rollback(tx);
+    return e;
+}
+
+err audit_table_newest(store *s, int64_t *id, fail *f) {
+    store_tx *tx;
+    store_stmt *q;
+    bool row;
+    TRY(store_begin(s, STORE_READ, &tx, f));
+    err e = store_prepare(tx, "SELECT coalesce(max(id),0) FROM audit_request", &q, f);
+    if (e == E_OK) e = store_step(q, &row, f);
+    if (e == E_OK) *id = store_int(q, 0);
+    store_rollback(tx);
+    return e;
+}
+
+/* ---- one trace ---- */
+
+/* SQLite adds the verdict to the JSON. */
+static err get_in(store_tx *tx, str request_id, arena *mem, str *record, fail *f) {
+    store_stmt *q;
+    bool row;
+    str found;
+    TRY(store_prepare(
+        tx,
+        "SELECT CASE WHEN verdict='' THEN trace ELSE json_set(trace,'$.verdict',verdict,"
+        "'$.verdict_ms',verdict_ms,'$.verdict_note',verdict_note) END"
+        " FROM audit_request WHERE request_id=?1",
+        &q, f));
+    store_bind_str(q, 1, request_id);
+    TRY(store_step(q, &row, f));
+    str shown = str_slice(request_id, 0, 64);
+    if (!row) {
+        fail_set(f, E_NOT_FOUND, "there is no record of request \"%.*s\"", STR_ARG(shown));
+        if (f) fail_hint(f, "`bantam requests` shows the latest");
+        return E_NOT_FOUND;
+    }
+    TRY(store_str(q, 0, mem, &found, f));
+    if (!found.p)
+        return fail_set(f, E_NOT_FOUND, "the record of request \"%.*s\" was erased",
+                        STR_ARG(shown));
+    *record = found;
+    return E_OK;
+}
+
+err audit_table_get(store *s, str request_id, arena *mem, str *record, fail *f) {
+    store_tx *tx;
+    TRY(store_begin(s, STORE_READ, &tx, f));
+    err e = get_in(tx, request_id, mem, record, f);
+    store_rollback(tx);
+    return e;
+}
+
+err audit_set_verdict(store_tx *tx, str request_id, str verdict, str note, fail *f) {
+    enum { NOTE_BYTES_MAX = 4096 };
+    static const char *const known[] = {"right", "wrong", "wants_person"};
+    bool good = false;
+    store_stmt *q;
+    bool row;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) good |= str_is(verdict, known[i]);
+    if (!good)
+        return fail_set(f, E_INPUT, "verdict \"%.*s\" is none of right, wrong, wants_person",
+                        STR_ARG(str_slice(verdict, 0, 64)));
+    if (note.n > NOTE_BYTES_MAX)
+        return fail_set(f, E_TOO_LARGE, "the note of %zu bytes is above the limit of %d", note.n,
+                        NOTE_BYTES_MAX);
+    TRY(store_prepare(tx,
+                      "UPDATE audit_request SET verdict=?2, verdict_note=?3, verdict_ms=?4"
+                      " WHERE request_id=?1 AND erased_ms=0",
+                      &q, f));
+    store_bind_str(q, 1, request_id);
+    store_bind_str(q, 2, verdict);
+    store_bind_str(q, 3, note.p ? note : STR(""));
+    store_bind_int(q, 4, clock_now_ms());
+    TRY(store_step(q, &row, f));
+    if (store_changes(tx)) return E_OK;
+    return fail_set(f, E_NOT_FOUND, "there is no record of request \"%.*s\"",
+                    STR_ARG(str_slice(request_id, 0, 64)));
+}
