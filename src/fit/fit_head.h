@@ -27,6 +27,7 @@ enum {
     FIT_LABELS_MAX = 4096,
     FIT_ROWS_MAX = 1000000,
     FIT_FOLDS_MAX = 20,
+    FIT_DIM_MAX = 8192,
     FIT_TEXT_BYTES_MAX = 16384
 };
 

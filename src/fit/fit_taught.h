@@ -16,7 +16,7 @@
 #include "fit/fit_head.h"
 
 enum { FIT_TAUGHT_MAX = 100000 };
-#define FIT_TAUGHT_NEAR 0.70
+#define FIT_TAUGHT_NEAR 0.70f
 
 err fit_taught_open(fit_taught **out, size_t dim, fail *f) MUST_CHECK;
 void fit_taught_close(fit_taught *t); /* NULL is fine */

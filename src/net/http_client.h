@@ -1,9 +1,11 @@
 /* http_client.h - asking other servers, over libcurl, blocking.
  *
  * Any thread; a call holds no state but its options and answer. TLS certificates are checked
- * always. Redirects are followed a few times and only from http(s) to http(s), never from https
- * down to http, and credentials are not carried to another host. Header values and URLs may be
- * secret: neither they nor a URL's user part or query ever appear in an error text. */
+ * always. Redirects are followed for GET alone, a few times, never from https down to http, and not
+ * at all when fields other than Accept and User-Agent are sent, so that a key goes to no other
+ * host. Header values and URLs may be secret: neither they nor a URL's user part or query ever
+ * appear in an error text. Environment variables (proxies) are not read; they come in as options.
+ */
 #ifndef BANTAM_NET_HTTP_CLIENT_H
 #define BANTAM_NET_HTTP_CLIENT_H
 
@@ -23,14 +25,13 @@ typedef bool (*http_progress)(void *ctx, int64_t bytes, int64_t bytes_total);
 
 /* 0 or NULL takes the default in brackets. */
 typedef struct http_call {
-    const char *url;    /* http://, https://; file:// only with allow_file */
+    const char *url;    /* http:// or https://; nothing else, also not by redirect */
     const char *method; /* [GET; POST when body.p is set] */
     str body;
     const http_field *fields; /* [fields_n] */
     size_t fields_n;
     const char *user_password; /* "name:secret" for basic authentication */
-    bool allow_file;
-    int64_t connect_ms_max; /* [10 s] */
+    int64_t connect_ms_max;    /* [10 s] */
     int64_t total_ms_max;  /* [10 min]; < 0 = no limit, as for a download that stalls are watched */
     int64_t stall_ms_max;  /* [30 s] without a byte */
     size_t body_bytes_max; /* [16 MiB] of the answer; with a sink: no limit unless set */
@@ -66,7 +67,8 @@ err http_ask(arena *a, const http_call *c, http_answer *out, fail *f) MUST_CHECK
 err http_status_err(const http_call *c, const http_answer *answer, fail *f) MUST_CHECK;
 
 /* Repeats http_ask after a failed connection, a timeout, 408, 425, 429, 500, 502, 503, 504, waiting
- * base_ms * 2^n with full jitter or what Retry-After says, whichever is longer. */
+ * base_ms * 2^n with full jitter or what Retry-After says, whichever is longer. A call with a sink
+ * is made once: the sink may have taken half an answer. */
 typedef struct http_retry {
     int tries_max;                /* [3] in all */
     int64_t base_ms;              /* [500] */

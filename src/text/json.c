@@ -1,34 +1,53 @@
-/* json.c - one recursive pass over the bytes; arrays and objects grow in a scratch stack and are
- * copied once into the arena. See json.h. */
+/* json.c - the parser: one pass, no tree of temporaries; see json.h.
+ *
+ * Values of the arrays and objects still open lie on one scratch stack (`pending`); closing one
+ * moves its part of the stack into the arena as one block. The text is copied into the arena first,
+ * once, so that a string without escapes is a piece of that copy and nothing is allocated per
+ * value. The text is checked as UTF-8 while
+ * strings are scanned; outside strings anything but ASCII is an error anyway.
+ * Errors note the byte; line and column are counted only when one is reported.
+ * Recursion is bounded by JSON_DEPTH_MAX. Not here: writing (json_write.c), schemas, streaming. */
 #include "text/json.h"
 
 #include "base/mem.h"
 #include "text/utf8.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- parsing ---- */
+enum {
+    PENDING_FIRST = 48,     /* members on the C stack before the first allocation */
+    NUMBER_BYTES_MAX = 1024 /* more digits than a double can tell apart (767) */
+};
 
 typedef struct parser {
-    arena *a;
-    const char *start, *p, *end;
-    fail *f;
+    arena *arena;
+    const char *text, *end, *p;
+    json_member *pending;
+    size_t count, cap;
     int depth;
-    /* finished children of the containers that are still open */
-    json_member *stack;
-    size_t n, cap;
+    json_member first[PENDING_FIRST];
 } parser;
 
-static err bad(const parser *s, const char *what) {
-    size_t line = 1, column = 1;
-    for (const char *q = s->start; q < s->p; q++) {
-        column++;
-        if (*q == '\n') line++, column = 1;
+static err parse_fail(const parser *s, const char *at, fail *f, const char *what) {
+    size_t line = 1;
+    const char *start = s->text;
+    for (const char *p = s->text; p < at; p++) {
+        if (*p != '\n') continue;
+        line++;
+        start = p + 1;
     }
-    return fail_set(s->f, E_INPUT, "JSON, line %zu, column %zu: %s", line, column, what);
+    size_t column = 1 + utf8_count((str){start, (size_t)(at - start)});
+    return fail_set(f, E_INPUT, "JSON line %zu, column %zu: %s", line, column, what);
+}
+
+static err parse_no_room(const parser *s, fail *f) {
+    const arena *a = s->arena;
+    if (a->bytes_max)
+        return fail_set(f, E_TOO_LARGE, "JSON needs more than the limit of %zu bytes of memory",
+                        a->bytes_max);
+    return fail_memory(f, "a JSON text");
 }
 
 static void skip_space(parser *s) {
@@ -36,21 +55,60 @@ static void skip_space(parser *s) {
         s->p++;
 }
 
-static err push(parser *s, json_member m) {
-    if (s->n == s->cap) {
-        size_t cap = s->cap ? 2 * s->cap : 64, bytes;
-        json_member *grown =
-            mem_size(cap, sizeof *grown, &bytes) ? mem_resize(s->stack, bytes) : NULL;
-        if (!grown) return fail_memory(s->f, "JSON");
-        s->stack = grown;
-        s->cap = cap;
+/* ---- strings ----------------------------------------------------------------------------------
+ */
+
+/* True in each byte's high bit where the byte ends plain text: quote, backslash, control,
+ * non-ASCII. The tests may also mark bytes above a true hit (borrows), never miss one; the caller
+ * looks at the first hit byte by byte. */
+static uint64_t not_plain(uint64_t w) {
+    const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
+    uint64_t quote = w ^ (ones * '"'), slash = w ^ (ones * '\\');
+    return ((quote - ones) | (slash - ones) | (w - ones * 0x20) | w) & high;
+}
+
+static const char *skip_plain(const char *p, const char *end) {
+    for (uint64_t w; end - p >= 8; p += 8) {
+        memcpy(&w, p, 8);
+        if (not_plain(w)) break;
     }
-    s->stack[s->n++] = m;
+    while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20 &&
+           (unsigned char)*p < 0x80)
+        p++;
+    return p;
+}
+
+/* Behind the opening quote: finds the closing one, checks bytes, says whether there are escapes. */
+static err string_extent(parser *s, const char **close, bool *escaped, fail *f) {
+    const char *p = s->p;
+    *escaped = false;
+    for (;;) {
+        p = skip_plain(p, s->end);
+        if (p >= s->end) return parse_fail(s, s->p - 1, f, "this string is never closed");
+        if (*p == '"') break;
+        if (*p == '\\') {
+            *escaped = true;
+            p +=
+                2; /* what is escaped is looked at when decoding; a quote must not end the string */
+            if (p > s->end) return parse_fail(s, s->p - 1, f, "this string is never closed");
+            if ((unsigned char)p[-1] >= 0x80 || (unsigned char)p[-1] < 0x20)
+                return parse_fail(s, p - 2, f, "unknown escape in a string");
+        } else if ((unsigned char)*p < 0x20) {
+            return parse_fail(s, p, f, "control character in a string (write it as an escape)");
+        } else {
+            size_t at = 0;
+            if (utf8_walk((str){p, (size_t)(s->end - p)}, &at) < 0)
+                return parse_fail(s, p, f, "bytes that are not UTF-8");
+            p += at;
+        }
+    }
+    *close = p;
     return E_OK;
 }
 
-static int hex4(const char *p) {
-    int v = 0;
+static int hex4(const char *p, const char *end) {
+    int value = 0;
+    if (end - p < 4) return -1;
     for (int i = 0; i < 4; i++) {
         char c = p[i];
         int digit = c >= '0' && c <= '9'   ? c - '0'
@@ -58,244 +116,387 @@ static int hex4(const char *p) {
                     : c >= 'A' && c <= 'F' ? c - 'A' + 10
                                            : -1;
         if (digit < 0) return -1;
-        v = v << 4 | digit;
+        value = value << 4 | digit;
     }
-    return v;
+    return value;
 }
 
-/* s->p stands behind "\u" */
-static err parse_unicode(parser *s, char **out) {
-    if (s->end - s->p < 4) return bad(s, "a \\u escape needs four hex digits");
-    int code = hex4(s->p);
-    if (code < 0) return bad(s, "a \\u escape needs four hex digits");
-    s->p += 4;
-    if (code >= 0xdc00 && code < 0xe000) return bad(s, "a low surrogate without a high one");
-    uint32_t c = (uint32_t)code;
-    if (code >= 0xd800 && code < 0xdc00) {
-        int low = s->end - s->p >= 6 && s->p[0] == '\\' && s->p[1] == 'u' ? hex4(s->p + 2) : -1;
-        if (low < 0xdc00 || low >= 0xe000) return bad(s, "a high surrogate without a low one");
-        s->p += 6;
-        c = 0x10000 + (((uint32_t)code - 0xd800) << 10) + ((uint32_t)low - 0xdc00);
+/* \uXXXX at p[0] = 'u', with its second half where it is a surrogate. */
+static err decode_u(parser *s, const char **p, const char *close, char **to, fail *f) {
+    const char *at = *p - 1;
+    int32_t c = hex4(*p + 1, close);
+    if (c < 0) return parse_fail(s, at, f, "\\u needs four hexadecimal digits");
+    *p += 5;
+    if (c >= 0xD800 && c <= 0xDFFF) {
+        int low = close - *p >= 6 && (*p)[0] == '\\' && (*p)[1] == 'u' ? hex4(*p + 2, close) : -1;
+        if (c > 0xDBFF || low < 0xDC00 || low > 0xDFFF)
+            return parse_fail(s, at, f, "half of a surrogate pair");
+        c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
+        *p += 6;
     }
-    char *q = *out;
-    if (c < 0x80)
-        *q++ = (char)c;
-    else if (c < 0x800)
-        *q++ = (char)(0xc0 | c >> 6), *q++ = (char)(0x80 | (c & 0x3f));
-    else if (c < 0x10000)
-        *q++ = (char)(0xe0 | c >> 12), *q++ = (char)(0x80 | (c >> 6 & 0x3f)),
-        *q++ = (char)(0x80 | (c & 0x3f));
+    *to += utf8_encode(*to, c);
+    return E_OK;
+}
+
+static err decode_escapes(parser *s, const char *p, const char *close, str *out, fail *f) {
+    char *start = arena_alloc(s->arena, (size_t)(close - p) + 1), *to = start;
+    if (!start) return parse_no_room(s, f);
+    while (p < close) {
+        const char *slash = memchr(p, '\\', (size_t)(close - p));
+        size_t plain = (size_t)((slash ? slash : close) - p);
+        memcpy(to, p, plain);
+        to += plain;
+        if (!slash) break;
+        p = slash + 1;
+        char c = *p;
+        switch (c) {
+        case '"':
+        case '\\':
+        case '/': break;
+        case 'b': c = '\b'; break;
+        case 'f': c = '\f'; break;
+        case 'n': c = '\n'; break;
+        case 'r': c = '\r'; break;
+        case 't': c = '\t'; break;
+        case 'u': TRY(decode_u(s, &p, close, &to, f)); continue;
+        default: return parse_fail(s, slash, f, "unknown escape in a string");
+        }
+        *to++ = c;
+        p++;
+    }
+    *out = (str){start, (size_t)(to - start)};
+    return E_OK;
+}
+
+static err parse_string(parser *s, str *out, fail *f) {
+    const char *close = NULL;
+    bool escaped = false;
+    s->p++;
+    TRY(string_extent(s, &close, &escaped, f));
+    if (escaped)
+        TRY(decode_escapes(s, s->p, close, out, f));
     else
-        *q++ = (char)(0xf0 | c >> 18), *q++ = (char)(0x80 | (c >> 12 & 0x3f)),
-        *q++ = (char)(0x80 | (c >> 6 & 0x3f)), *q++ = (char)(0x80 | (c & 0x3f));
-    *out = q;
+        *out = (str){s->p, (size_t)(close - s->p)};
+    s->p = close + 1;
     return E_OK;
 }
 
-static err parse_escape(parser *s, char **out) {
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    if (s->p >= s->end) return bad(s, "the text ends inside a string");
-    char c = *s->p++;
-    if (c == 'u') return parse_unicode(s, out);
-    const char *at = c ? strchr(from, c) : NULL;
-    if (!at) return bad(s, "an escape that JSON does not have");
-    *(*out)++ = to[at - from];
+/* ---- numbers ----------------------------------------------------------------------------------
+ */
+
+static bool is_digit(const parser *s, const char *p) {
+    return p < s->end && *p >= '0' && *p <= '9';
+}
+
+/* The general case; the text has been checked against the grammar. */
+static err number_slow(parser *s, const char *from, size_t n, double *out, fail *f) {
+    char text[NUMBER_BYTES_MAX + 1];
+    if (n > NUMBER_BYTES_MAX) return parse_fail(s, from, f, "number of more than 1024 characters");
+    memcpy(text, from, n);
+    text[n] = 0;
+    double value = strtod(text, NULL);
+    if (!isfinite(value)) return parse_fail(s, from, f, "number too large for a double");
+    *out = value;
     return E_OK;
 }
 
-/* Length of the string up to its closing quote, so that the copy is one allocation; 0 = it never
- * closes. */
-static size_t string_bytes(const parser *s) {
-    for (const char *q = s->p; q < s->end; q++) {
-        if (*q == '\\')
-            q++;
-        else if (*q == '"')
-            return (size_t)(q - s->p) + 1;
-    }
-    return 0;
+/* Up to 19 digits and a small power of ten are exact in one multiplication or division (Clinger).
+ */
+static bool number_fast(uint64_t digits, int n_digits, int64_t exponent, double *out) {
+    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    if (n_digits > 19 || digits > (uint64_t)1 << 53 || exponent < -22 || exponent > 22)
+        return false;
+    double v = (double)digits;
+    *out = exponent < 0 ? v / powers[-exponent] : v * powers[exponent];
+    return true;
 }
 
-static err parse_string(parser *s, str *out) {
-    s->p++;
-    size_t most = string_bytes(s);
-    if (!most) return bad(s, "a string that does not end");
-    char *text = arena_alloc(s->a, most), *q = text;
-    if (!text) return fail_memory(s->f, "JSON");
-    for (;;) {
-        unsigned char c = (unsigned char)*s->p;
-        if (c == '"') break;
-        if (c < 0x20) return bad(s, "a control character inside a string; write it as an escape");
-        if (c == '\\') {
-            s->p++;
-            TRY(parse_escape(s, &q));
-        } else if (c < 0x80) {
-            *q++ = *s->p++;
-        } else {
-            uint32_t code;
-            size_t n = utf8_next((str){s->p, (size_t)(s->end - s->p)}, &code);
-            if (!n) return bad(s, "bytes that are not UTF-8");
-            memcpy(q, s->p, n);
-            q += n;
-            s->p += n;
-        }
+typedef struct number_text {
+    const char *from, *to;
+    uint64_t digits; /* of integer and fraction together; wraps beyond 19 digits */
+    int n_digits;
+    int64_t exponent;
+    bool negative, whole;
+} number_text;
+
+static void take_digits(const parser *s, number_text *t) {
+    for (; is_digit(s, t->to); t->to++) {
+        t->digits = t->digits * 10 + (uint64_t)(*t->to - '0');
+        if (t->n_digits < 20 && (t->digits || t->n_digits)) t->n_digits++;
     }
-    s->p++;
-    *q = 0;
-    *out = (str){text, (size_t)(q - text)};
+}
+
+static err scan_exponent(const parser *s, number_text *t, fail *f) {
+    bool minus = false;
+    int64_t e = 0;
+    t->to++;
+    if (t->to < s->end && (*t->to == '+' || *t->to == '-')) minus = *t->to++ == '-';
+    if (!is_digit(s, t->to)) return parse_fail(s, t->to, f, "an exponent needs digits");
+    for (; is_digit(s, t->to); t->to++)
+        if (e < 100000) e = e * 10 + (*t->to - '0');
+    t->exponent += minus ? -e : e;
+    t->whole = false;
     return E_OK;
 }
 
-static bool take_digits(parser *s) {
-    const char *from = s->p;
-    while (s->p < s->end && *s->p >= '0' && *s->p <= '9') s->p++;
-    return s->p > from;
+static err scan_number(const parser *s, number_text *t, fail *f) {
+    *t = (number_text){.from = s->p, .to = s->p, .whole = true};
+    if (*t->to == '-') {
+        t->negative = true;
+        t->to++;
+    }
+    if (!is_digit(s, t->to)) return parse_fail(s, t->to, f, "a number needs digits");
+    if (*t->to == '0' && is_digit(s, t->to + 1))
+        return parse_fail(s, t->to, f, "a number may not begin with 0");
+    take_digits(s, t);
+    if (t->to < s->end && *t->to == '.') {
+        const char *point = t->to++;
+        if (!is_digit(s, t->to)) return parse_fail(s, t->to, f, "a fraction needs digits");
+        take_digits(s, t);
+        t->exponent = -(t->to - point - 1);
+        t->whole = false;
+    }
+    if (t->to < s->end && (*t->to == 'e' || *t->to == 'E')) return scan_exponent(s, t, f);
+    return E_OK;
 }
 
-static err parse_number(parser *s, json *out) {
-    const char *from = s->p;
-    bool whole = true;
-    if (*s->p == '-') s->p++;
-    if (s->p < s->end && *s->p == '0')
-        s->p++;
-    else if (!take_digits(s))
-        return bad(s, "not a JSON value");
-    if (s->p < s->end && *s->p == '.') {
-        s->p++;
-        whole = false;
-        if (!take_digits(s)) return bad(s, "digits must follow the decimal point");
+static err parse_number(parser *s, json *out, fail *f) {
+    number_text t;
+    TRY(scan_number(s, &t, f));
+    size_t n = (size_t)(t.to - t.from);
+    *out = (json){.kind = JSON_NUMBER, .string = {t.from, n}};
+    if (number_fast(t.digits, t.n_digits, t.exponent, &out->number)) {
+        if (t.negative) out->number = -out->number;
+    } else {
+        TRY(number_slow(s, t.from, n, &out->number, f));
     }
-    if (s->p < s->end && (*s->p == 'e' || *s->p == 'E')) {
-        s->p++;
-        whole = false;
-        if (s->p < s->end && (*s->p == '+' || *s->p == '-')) s->p++;
-        if (!take_digits(s)) return bad(s, "digits must follow the exponent");
+    uint64_t most = (uint64_t)INT64_MAX + (t.negative ? 1 : 0);
+    if (t.whole && t.n_digits <= 19 && t.digits <= most) {
+        out->is_int = true;
+        out->integer = t.negative ? (int64_t)(0 - t.digits) : (int64_t)t.digits;
     }
-    *out = (json){.kind = JSON_NUMBER, .string = {from, (size_t)(s->p - from)}};
-    out->is_int = whole && str_to_int(out->string, &out->integer);
-    if (out->is_int) {
-        out->number = (double)out->integer;
-        return E_OK;
-    }
-    /* strtod needs an end; the digits of a long number are copied */
-    char *z = arena_z(s->a, out->string);
-    if (!z) return fail_memory(s->f, "JSON");
-    out->number = strtod(z, NULL);
-    return isfinite(out->number) ? E_OK : bad(s, "a number outside the range of a double");
+    s->p = t.to;
+    return E_OK;
 }
 
-static err parse_value(parser *s, json *out);
+/* ---- values -----------------------------------------------------------------------------------
+ */
 
-static err parse_items(parser *s, json *out) {
-    size_t first = s->n;
-    for (;;) {
-        json_member m = {0};
-        TRY(parse_value(s, &m.value));
-        TRY(push(s, m));
-        skip_space(s);
-        if (s->p < s->end && *s->p == ',') {
-            s->p++;
-            continue;
-        }
-        if (s->p < s->end && *s->p == ']') break;
-        return bad(s, "expected \",\" or \"]\"");
-    }
-    s->p++;
-    size_t n = s->n - first;
-    json *items = arena_new_n(s->a, json, n);
-    if (!items) return fail_memory(s->f, "JSON");
-    for (size_t i = 0; i < n; i++) items[i] = s->stack[first + i].value;
-    s->n = first;
+static err parse_value(parser *s, json *out, fail *f);
+
+static json_member *push_pending(parser *s) {
+    if (s->count < s->cap) return &s->pending[s->count++];
+    size_t cap = s->cap * 2, bytes;
+    bool on_stack = s->pending == s->first;
+    if (!mem_size(cap, sizeof *s->pending, &bytes)) return NULL;
+    json_member *grown = mem_resize(on_stack ? NULL : s->pending, bytes);
+    if (!grown) return NULL;
+    if (on_stack) memcpy(grown, s->first, sizeof s->first);
+    s->pending = grown;
+    s->cap = cap;
+    return &s->pending[s->count++];
+}
+
+static err close_array(parser *s, size_t from, json *out, fail *f) {
+    size_t n = s->count - from;
+    json *items = arena_new_n(s->arena, json, n);
+    if (!items) return parse_no_room(s, f);
+    for (size_t i = 0; i < n; i++) items[i] = s->pending[from + i].value;
+    s->count = from;
     *out = (json){.kind = JSON_ARRAY, .count = n, .items = items};
     return E_OK;
 }
 
-static err parse_members(parser *s, json *out) {
-    size_t first = s->n;
-    for (;;) {
-        json_member m = {0};
-        skip_space(s);
-        if (s->p >= s->end || *s->p != '"') return bad(s, "expected a key in double quotes");
-        TRY(parse_string(s, &m.key));
-        skip_space(s);
-        if (s->p >= s->end || *s->p != ':') return bad(s, "expected \":\" behind a key");
-        s->p++;
-        TRY(parse_value(s, &m.value));
-        TRY(push(s, m));
-        skip_space(s);
-        if (s->p < s->end && *s->p == ',') {
-            s->p++;
-            continue;
-        }
-        if (s->p < s->end && *s->p == '}') break;
-        return bad(s, "expected \",\" or \"}\"");
-    }
-    s->p++;
-    size_t n = s->n - first;
-    json_member *members = arena_new_n(s->a, json_member, n);
-    if (!members) return fail_memory(s->f, "JSON");
-    memcpy(members, s->stack + first, n * sizeof *members);
-    s->n = first;
+static int compare_members(const void *a, const void *b) {
+    const json_member *x = *(json_member *const *)a, *y = *(json_member *const *)b;
+    int order = str_compare(x->key, y->key);
+    return order ? order : x < y ? -1 : x > y;
+}
+
+static bool has_twin(const json_member *members, size_t n) {
+    for (size_t i = 1; i < n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (str_eq(members[i].key, members[k].key)) return true;
+    return false;
+}
+
+/* Sorted neighbours instead of a hash table: no outside key can make it slow. */
+static err drop_twins_sorted(parser *s, json_member *members, size_t *n, fail *f) {
+    json_member **order;
+    size_t bytes, kept = 0;
+    order = mem_size(*n, sizeof(json_member *), &bytes) ? mem_alloc(bytes) : NULL;
+    if (!order) return parse_no_room(s, f);
+    for (size_t i = 0; i < *n; i++) order[i] = &members[i];
+    qsort(order, *n, sizeof *order, compare_members);
+    for (size_t i = 0; i + 1 < *n; i++)
+        if (str_eq(order[i]->key, order[i + 1]->key)) order[i]->key.p = NULL;
+    mem_free(order);
+    for (size_t i = 0; i < *n; i++)
+        if (members[i].key.p) members[kept++] = members[i];
+    *n = kept;
+    return E_OK;
+}
+
+/* The last of equal keys stays, so that a reader never sees two. */
+static err drop_twins(parser *s, json_member *members, size_t *n, fail *f) {
+    enum { PAIRWISE_MAX = 24 };
+    if (*n <= PAIRWISE_MAX && !has_twin(members, *n)) return E_OK;
+    return drop_twins_sorted(s, members, n, f);
+}
+
+static err close_object(parser *s, size_t from, json *out, fail *f) {
+    size_t n = s->count - from;
+    TRY(drop_twins(s, s->pending + from, &n, f));
+    json_member *members = arena_new_n(s->arena, json_member, n);
+    if (!members) return parse_no_room(s, f);
+    if (n) memcpy(members, s->pending + from, n * sizeof *members);
+    s->count = from;
     *out = (json){.kind = JSON_OBJECT, .count = n, .members = members};
     return E_OK;
 }
 
-static err parse_container(parser *s, json *out) {
-    bool object = *s->p == '{';
-    if (s->depth == JSON_DEPTH_MAX) return bad(s, "nested more than 128 deep");
-    s->depth++;
+/* Behind an item: true when another follows. */
+static err parse_comma(parser *s, char close, bool *more, fail *f) {
+    skip_space(s);
+    if (s->p < s->end && (*s->p == ',' || *s->p == close)) {
+        *more = *s->p++ == ',';
+        return E_OK;
+    }
+    if (s->p >= s->end) return parse_fail(s, s->p, f, "the text ends inside an array or object");
+    return parse_fail(s, s->p, f,
+                      close == ']' ? "\",\" or \"]\" expected" : "\",\" or \"}\" expected");
+}
+
+static err parse_array(parser *s, json *out, fail *f) {
+    size_t from = s->count;
+    bool more = true;
     s->p++;
     skip_space(s);
-    err e = E_OK;
-    if (s->p < s->end && *s->p == (object ? '}' : ']')) {
+    if (s->p < s->end && *s->p == ']') {
         s->p++;
-        *out = (json){.kind = object ? JSON_OBJECT : JSON_ARRAY};
-    } else {
-        e = object ? parse_members(s, out) : parse_items(s, out);
+        more = false;
     }
-    s->depth--;
-    return e;
+    while (more) {
+        json value;
+        TRY(parse_value(s, &value, f));
+        json_member *m = push_pending(s);
+        if (!m) return fail_memory(f, "a JSON text");
+        m->key = STR_NONE;
+        m->value = value;
+        TRY(parse_comma(s, ']', &more, f));
+    }
+    return close_array(s, from, out, f);
 }
 
-static bool take_word(parser *s, const char *word) {
-    size_t n = strlen(word);
-    if ((size_t)(s->end - s->p) < n || memcmp(s->p, word, n) != 0) return false;
-    s->p += n;
-    return true;
-}
-
-static err parse_value(parser *s, json *out) {
+static err parse_member(parser *s, json_member *m, fail *f) {
     skip_space(s);
-    if (s->p >= s->end) return bad(s, "the text ends where a value should stand");
-    char c = *s->p;
-    if (c == '{' || c == '[') return parse_container(s, out);
-    if (c == '"') {
-        *out = (json){.kind = JSON_STRING};
-        return parse_string(s, &out->string);
+    if (s->p >= s->end) return parse_fail(s, s->p, f, "the text ends inside an object");
+    if (*s->p != '"') return parse_fail(s, s->p, f, "a key in double quotes expected");
+    TRY(parse_string(s, &m->key, f));
+    skip_space(s);
+    if (s->p >= s->end || *s->p != ':') return parse_fail(s, s->p, f, "\":\" expected");
+    s->p++;
+    return parse_value(s, &m->value, f);
+}
+
+static err parse_object(parser *s, json *out, fail *f) {
+    size_t from = s->count;
+    bool more = true;
+    s->p++;
+    skip_space(s);
+    if (s->p < s->end && *s->p == '}') {
+        s->p++;
+        more = false;
     }
-    if (take_word(s, "true"))
-        *out = (json){.kind = JSON_BOOL, .boolean = true};
-    else if (take_word(s, "false"))
-        *out = (json){.kind = JSON_BOOL};
-    else if (take_word(s, "null"))
-        *out = (json){.kind = JSON_NULL};
-    else
-        return parse_number(s, out);
+    while (more) {
+        json_member member, *m;
+        TRY(parse_member(s, &member, f));
+        m = push_pending(s);
+        if (!m) return fail_memory(f, "a JSON text");
+        *m = member;
+        TRY(parse_comma(s, '}', &more, f));
+    }
+    return close_object(s, from, out, f);
+}
+
+static err parse_word(parser *s, const char *word, json value, json *out, fail *f) {
+    str rest = {s->p, (size_t)(s->end - s->p)};
+    if (!str_starts(rest, str_from(word)))
+        return parse_fail(s, s->p, f,
+                          "a value expected (null, true, false, number, string, [ or {)");
+    s->p += strlen(word);
+    *out = value;
+    return E_OK;
+}
+
+static err parse_nested(parser *s, json *out, fail *f) {
+    if (s->depth >= JSON_DEPTH_MAX)
+        return parse_fail(s, s->p, f, "nested more than 128 levels deep");
+    s->depth++;
+    TRY(*s->p == '[' ? parse_array(s, out, f) : parse_object(s, out, f));
+    s->depth--;
+    return E_OK;
+}
+
+static err parse_value(parser *s, json *out, fail *f) {
+    skip_space(s);
+    if (s->p >= s->end) return parse_fail(s, s->p, f, "the text ends where a value is expected");
+    switch (*s->p) {
+    case '"': {
+        str text = STR_NONE;
+        TRY(parse_string(s, &text, f));
+        *out = (json){.kind = JSON_STRING, .string = text};
+        return E_OK;
+    }
+    case '[':
+    case '{': return parse_nested(s, out, f);
+    case 'n': return parse_word(s, "null", (json){.kind = JSON_NULL}, out, f);
+    case 't': return parse_word(s, "true", (json){.kind = JSON_BOOL, .boolean = true}, out, f);
+    case 'f': return parse_word(s, "false", (json){.kind = JSON_BOOL}, out, f);
+    case '-': return parse_number(s, out, f);
+    default:
+        if (is_digit(s, s->p)) return parse_number(s, out, f);
+        return parse_word(s, "null", (json){.kind = JSON_NULL}, out, f); /* its error text */
+    }
+}
+
+static err parse_document(parser *s, json *out, fail *f) {
+    if (s->end - s->p >= 3 && memcmp(s->p, "\xEF\xBB\xBF", 3) == 0)
+        return parse_fail(s, s->p, f, "a byte order mark stands before the text");
+    TRY(parse_value(s, out, f));
+    skip_space(s);
+    if (s->p < s->end) return parse_fail(s, s->p, f, "more text behind the end of the value");
     return E_OK;
 }
 
 err json_parse(arena *a, str text, const json **out, fail *f) {
-    parser s = {.a = a, .start = text.p, .p = text.p, .end = text.p + text.n, .f = f};
-    json *v = arena_new(a, json);
-    if (!v) return fail_memory(f, "JSON");
-    err e = parse_value(&s, v);
-    skip_space(&s);
-    if (e == E_OK && s.p < s.end) e = bad(&s, "something follows the value");
-    mem_free(s.stack);
-    if (e == E_OK) *out = v;
-    return e;
+    if (text.n > JSON_BYTES_MAX)
+        return fail_set(f, E_TOO_LARGE, "JSON of %zu bytes is above the limit of %d", text.n,
+                        JSON_BYTES_MAX);
+    parser s;
+    s.arena = a;
+    s.text = s.p = arena_z(a, text);
+    if (!s.text) return parse_no_room(&s, f);
+    s.end = s.text + text.n;
+    s.pending = s.first;
+    s.count = 0;
+    s.cap = PENDING_FIRST;
+    s.depth = 0;
+    json value;
+    err e = parse_document(&s, &value, f);
+    json *kept = e == E_OK ? arena_new(a, json) : NULL;
+    if (e == E_OK && !kept) e = parse_no_room(&s, f);
+    if (s.pending != s.first) mem_free(s.pending);
+    if (e != E_OK) return e;
+    *kept = value;
+    *out = kept;
+    return E_OK;
 }
 
-/* ---- reading ---- */
+/* ---- reading ----------------------------------------------------------------------------------
+ */
 
 const char *json_kind_name(json_kind k) {
     static const char *const names[] = {"null",     "a boolean", "a number",
@@ -305,8 +506,9 @@ const char *json_kind_name(json_kind k) {
 
 const json *json_get(const json *v, const char *key) {
     if (!v || v->kind != JSON_OBJECT) return NULL;
-    for (size_t i = v->count; i-- > 0;)
-        if (str_is(v->members[i].key, key)) return &v->members[i].value;
+    str k = str_from(key);
+    for (size_t i = 0; i < v->count; i++)
+        if (str_eq(v->members[i].key, k)) return &v->members[i].value;
     return NULL;
 }
 
@@ -314,203 +516,49 @@ const json *json_at(const json *v, size_t index) {
     return v && v->kind == JSON_ARRAY && index < v->count ? &v->items[index] : NULL;
 }
 
-static const json *present(const json *v, const char *key) {
-    const json *x = json_get(v, key);
-    return x && x->kind != JSON_NULL ? x : NULL;
-}
-
-static err wrong_kind(const char *key, const char *wanted, const json *x, fail *f) {
-    return fail_set(f, E_INPUT, "\"%s\" must be %s, not %s", key, wanted, json_kind_name(x->kind));
+static err wrong_kind(const char *key, const char *wanted, const json *got, fail *f) {
+    return fail_set(f, E_INPUT, "\"%s\" must be %s, not %s", key, wanted,
+                    json_kind_name(got->kind));
 }
 
 err json_get_str(const json *v, const char *key, str fallback, str *out, fail *f) {
-    const json *x = present(v, key);
-    if (x && x->kind != JSON_STRING) return wrong_kind(key, "a string", x, f);
-    *out = x ? x->string : fallback;
+    const json *got = json_get(v, key);
+    if (got && got->kind != JSON_NULL && got->kind != JSON_STRING)
+        return wrong_kind(key, "a string", got, f);
+    *out = got && got->kind == JSON_STRING ? got->string : fallback;
     return E_OK;
 }
 
 err json_get_int(const json *v, const char *key, int64_t fallback, int64_t min, int64_t max,
                  int64_t *out, fail *f) {
-    const json *x = present(v, key);
-    if (!x) {
+    const json *got = json_get(v, key);
+    if (!got || got->kind == JSON_NULL) {
         *out = fallback;
         return E_OK;
     }
-    if (x->kind != JSON_NUMBER) return wrong_kind(key, "a whole number", x, f);
-    double whole = trunc(x->number);
-    int64_t value = x->is_int                                  ? x->integer
-                    : whole == x->number && fabs(whole) < 9e15 ? (int64_t)whole
-                                                               : INT64_MIN;
-    bool ok = (x->is_int || value != INT64_MIN) && value >= min && value <= max;
-    if (!ok)
+    if (got->kind != JSON_NUMBER) return wrong_kind(key, "a whole number", got, f);
+    bool whole = got->is_int || (got->number == trunc(got->number) && fabs(got->number) < 9e15);
+    int64_t value = got->is_int ? got->integer : whole ? (int64_t)got->number : 0;
+    if (!whole || value < min || value > max)
         return fail_set(f, E_INPUT, "\"%s\" must be a whole number from %lld to %lld, not %.*s",
-                        key, (long long)min, (long long)max, STR_ARG(str_slice(x->string, 0, 40)));
+                        key, (long long)min, (long long)max,
+                        STR_ARG(str_slice(got->string, 0, 40)));
     *out = value;
     return E_OK;
 }
 
 err json_get_double(const json *v, const char *key, double fallback, double *out, fail *f) {
-    const json *x = present(v, key);
-    if (x && x->kind != JSON_NUMBER) return wrong_kind(key, "a number", x, f);
-    *out = x ? x->number : fallback;
+    const json *got = json_get(v, key);
+    if (got && got->kind != JSON_NULL && got->kind != JSON_NUMBER)
+        return wrong_kind(key, "a number", got, f);
+    *out = got && got->kind == JSON_NUMBER ? got->number : fallback;
     return E_OK;
 }
 
 err json_get_bool(const json *v, const char *key, bool fallback, bool *out, fail *f) {
-    const json *x = present(v, key);
-    if (x && x->kind != JSON_BOOL) return wrong_kind(key, "true or false", x, f);
-    *out = x ? x->boolean : fallback;
+    const json *got = json_get(v, key);
+    if (got && got->kind != JSON_NULL && got->kind != JSON_BOOL)
+        return wrong_kind(key, "true or false", got, f);
+    *out = got && got->kind == JSON_BOOL ? got->boolean : fallback;
     return E_OK;
-}
-
-/* ---- writing ---- */
-
-static void new_line(json_writer *w) {
-    buf_put_char(w->out, '\n');
-    for (int i = 0; i < w->depth; i++) buf_put(w->out, STR("  "));
-}
-
-static void before_value(json_writer *w) {
-    if (w->need_comma) {
-        buf_put_char(w->out, ',');
-        if (w->pretty) new_line(w);
-    }
-    w->need_comma = true;
-}
-
-static void begin(json_writer *w, char bracket) {
-    before_value(w);
-    buf_put_char(w->out, bracket);
-    w->depth++;
-    w->need_comma = false;
-    if (w->pretty) new_line(w);
-}
-
-static void end(json_writer *w, char bracket) {
-    w->depth--;
-    if (w->pretty) new_line(w);
-    buf_put_char(w->out, bracket);
-    w->need_comma = true;
-}
-
-void json_begin_object(json_writer *w) {
-    begin(w, '{');
-}
-void json_end_object(json_writer *w) {
-    end(w, '}');
-}
-void json_begin_array(json_writer *w) {
-    begin(w, '[');
-}
-void json_end_array(json_writer *w) {
-    end(w, ']');
-}
-
-static void put_escaped_char(buf *b, unsigned char c) {
-    static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
-    const char *at = c ? strchr(from, c) : NULL;
-    if (at)
-        buf_put_bytes(b, (char[]){'\\', to[at - from]}, 2);
-    else
-        buf_printf(b, "\\u%04x", c);
-}
-
-static void put_quoted(buf *b, str s) {
-    buf_put_char(b, '"');
-    size_t from = 0, i = 0;
-    while (i < s.n) {
-        unsigned char c = (unsigned char)s.p[i];
-        uint32_t code;
-        bool plain = c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-        size_t n = plain ? 1 : c >= 0x80 ? utf8_next(str_slice(s, i, s.n), &code) : 0;
-        if (!n) {
-            buf_put(b, str_slice(s, from, i));
-            if (c >= 0x80)
-                buf_put(b, STR("\xef\xbf\xbd"));
-            else
-                put_escaped_char(b, c);
-            from = i + 1;
-            n = 1;
-        }
-        i += n;
-    }
-    buf_put(b, str_slice(s, from, s.n));
-    buf_put_char(b, '"');
-}
-
-void json_key_str(json_writer *w, str key) {
-    before_value(w);
-    put_quoted(w->out, key);
-    buf_put(w->out, w->pretty ? STR(": ") : STR(":"));
-    w->need_comma = false;
-}
-void json_key(json_writer *w, const char *key) {
-    json_key_str(w, str_from(key));
-}
-
-void json_put_str(json_writer *w, str s) {
-    if (!s.p) {
-        json_put_null(w);
-        return;
-    }
-    before_value(w);
-    put_quoted(w->out, s);
-}
-void json_put_z(json_writer *w, const char *z) {
-    json_put_str(w, z ? str_from(z) : STR_NONE);
-}
-void json_put_int(json_writer *w, int64_t v) {
-    before_value(w);
-    buf_printf(w->out, "%lld", (long long)v);
-}
-
-void json_put_double(json_writer *w, double v) {
-    if (!isfinite(v)) {
-        json_put_null(w);
-        return;
-    }
-    char text[40];
-    before_value(w);
-    for (int digits = 6; digits <= 17; digits++) { /* the first length that reads back the same */
-        snprintf(text, sizeof text, "%.*g", digits, v);
-        double back = strtod(text, NULL);
-        if (!(back < v) && !(back > v)) break;
-    }
-    buf_put_z(w->out, text);
-}
-
-void json_put_bool(json_writer *w, bool v) {
-    before_value(w);
-    buf_put_z(w->out, v ? "true" : "false");
-}
-void json_put_null(json_writer *w) {
-    before_value(w);
-    buf_put(w->out, STR("null"));
-}
-void json_put_raw(json_writer *w, str json_text) {
-    before_value(w);
-    buf_put(w->out, json_text);
-}
-
-void json_put_value(json_writer *w, const json *v) {
-    switch (v->kind) {
-    case JSON_NULL: json_put_null(w); break;
-    case JSON_BOOL: json_put_bool(w, v->boolean); break;
-    case JSON_NUMBER: json_put_raw(w, v->string); break;
-    case JSON_STRING: json_put_str(w, v->string); break;
-    case JSON_ARRAY:
-        json_begin_array(w);
-        for (size_t i = 0; i < v->count; i++) json_put_value(w, &v->items[i]);
-        json_end_array(w);
-        break;
-    case JSON_OBJECT:
-        json_begin_object(w);
-        for (size_t i = 0; i < v->count; i++) {
-            json_key_str(w, v->members[i].key);
-            json_put_value(w, &v->members[i].value);
-        }
-        json_end_object(w);
-        break;
-    }
 }

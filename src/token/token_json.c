@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { JSON_BYTES_MAX = 64 << 20, ID_HOLES_MAX = 65536, NAME_SHOWN = 80 };
+enum { TOKEN_JSON_BYTES_MAX = 64 << 20, ID_HOLES_MAX = 65536, NAME_SHOWN = 80 };
 
 typedef struct json_reader {
     arena *a;
@@ -338,9 +338,9 @@ static err check_bytes(const tokenizer *t, fail *f) {
 }
 
 static err read_all(json_reader *r, str text, fail *f) {
-    if (text.n > JSON_BYTES_MAX)
+    if (text.n > TOKEN_JSON_BYTES_MAX)
         return fail_set(f, E_TOO_LARGE, "a tokenizer.json of %zu bytes (%d can be read)", text.n,
-                        JSON_BYTES_MAX);
+                        TOKEN_JSON_BYTES_MAX);
     TRY(json_parse(r->a, text, &r->root, f));
     r->model = json_get(r->root, "model");
     if (is_null(r->model))

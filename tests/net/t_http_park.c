@@ -175,8 +175,10 @@ static void a_wake_runs_it_again(void **state) {
     assert_int_equal(http_wake(server, STR("/wait/7")), 1);
     assert_true(
         wire_read(fd, "wakes 2 timed_out 0 stopping 0 body abc;", reply, REPLY_BYTES, 2000));
-    wait_until_parked(0);
-    assert_int_equal(http_wake(server, STR("/wait/7")), 0);
+    int woken = 1; /* the loop forgets the park a moment after the answer left */
+    for (int i = 0; i < 1500 && woken; i++, clock_sleep_ms(2))
+        woken = http_wake(server, STR("/wait/7"));
+    assert_int_equal(woken, 0);
     close(fd);
 }
 

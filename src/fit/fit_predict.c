@@ -1,0 +1,106 @@
+/* fit_predict.c - one question against a fitted head; see fit_head.h.
+ *
+ * Linear scores first (they name the best label), then one pass over all examples for the evidence.
+ * Reads the head only; the taught examples answer under their own lock. */
+#include "fit/fit_int.h"
+#include "fit/fit_taught_int.h"
+#include "fit/fit_vector.h"
+
+#include "base/mem.h"
+
+#include <math.h>
+#include <string.h>
+
+/* scores [labels_n] += sparse weights . values */
+static void add_sparse(const fit_head *h, const uint32_t *column, const float *value, size_t n,
+                       float *scores) {
+    for (size_t i = 0; i < n; i++) {
+        const int16_t *row = h->sparse + (size_t)column[i] * h->labels_n;
+        float v = value[i];
+        for (size_t label = 0; label < h->labels_n; label++) scores[label] += v * (float)row[label];
+    }
+    for (size_t label = 0; label < h->labels_n; label++) scores[label] *= h->sparse_scale[label];
+}
+
+static err score_sparse(const fit_head *h, str text, float *scores, fail *f) {
+    uint32_t column_room[FIT_GRAMS_ROOM], *column = column_room;
+    float value_room[FIT_GRAMS_ROOM], *value = value_room;
+    fit_grams g;
+    TRY(fit_grams_of(&g, text, f));
+    void *heap = NULL;
+    if (g.n > FIT_GRAMS_ROOM) {
+        heap = mem_alloc(g.n * (sizeof *column + sizeof *value));
+        if (!heap) {
+            fit_grams_deinit(&g);
+            return fail_memory(f, "the n-grams of a question");
+        }
+        column = heap;
+        value = (float *)(column + g.n);
+    }
+    size_t n = fit_head_sparse(h, g.grams, g.n, column, value);
+    add_sparse(h, column, value, n, scores);
+    mem_free(heap);
+    fit_grams_deinit(&g);
+    return E_OK;
+}
+
+static err score_text(const fit_head *h, str text, const float *vector, float *scores, fail *f) {
+    memset(scores, 0, h->labels_n * sizeof *scores);
+    TRY(score_sparse(h, text, scores, f));
+    for (size_t label = 0; label < h->labels_n; label++)
+        scores[label] += h->bias[label] + fit_dot(h->dense + label * h->dim, vector, h->dim);
+    return E_OK;
+}
+
+static void fill_top(const fit_head *h, const float *scores, fit_answer *out) {
+    for (int i = 0; i < FIT_TOP; i++) out->top[i].label = -1;
+    for (size_t label = 0; label < h->labels_n; label++) {
+        if (!h->usable[label]) continue;
+        int at = FIT_TOP;
+        double score = (double)scores[label];
+        while (at > 0 && (out->top[at - 1].label < 0 || out->top[at - 1].score < score)) at--;
+        for (int i = FIT_TOP - 1; i > at; i--) out->top[i] = out->top[i - 1];
+        if (at < FIT_TOP) {
+            out->top[at].label = (int32_t)label;
+            out->top[at].score = score;
+        }
+    }
+}
+
+static void judge(const fit_head *h, const float *scores, const float *vector, fit_answer *out,
+                  fit_near *near) {
+    fit_best best = fit_best_of(scores, h->usable, h->labels_n, h->other);
+    fit_near_init(near, &best);
+    for (size_t i = 0; i < h->examples_n; i++)
+        fit_near_put(near, fit_dot(vector, h->vectors + i * h->dim, h->dim), h->example_label[i],
+                     i);
+    double x[FIT_FEATURES];
+    fit_evidence(x, &best, near);
+    *out = (fit_answer){.label = best.label, .novelty = 1 - fit_near_mean(near)};
+    if (best.other >= 0 && best.other_score > best.score) out->label = best.other;
+    out->confidence = stat_logistic_p(&h->confidence, x);
+    out->above = h->automatic[out->label] && out->confidence >= h->report.threshold.at;
+    out->nearest_id = h->example_id[near->nearest_row];
+    out->nearest_label = h->example_label[near->nearest_row];
+    out->nearest_similarity = (double)near->nearest;
+    fill_top(h, scores, out);
+}
+
+err fit_head_predict(const fit_head *h, fit_taught *taught, str text, const float *vector,
+                     fit_answer *out, fail *f) {
+    for (size_t k = 0; k < h->dim; k++)
+        if (!isfinite(vector[k])) return fail_set(f, E_INPUT, "the embedding is not finite");
+    float room[512], *scores = room;
+    if (h->labels_n > sizeof room / sizeof *room) scores = mem_alloc(h->labels_n * sizeof *scores);
+    if (!scores) return fail_memory(f, "the scores of a question");
+    err e = score_text(h, text, vector, scores, f);
+    if (e == E_OK) {
+        fit_near near;
+        fit_answer answer;
+        judge(h, scores, vector, &answer, &near);
+        if (taught) fit_taught_judge(taught, h, vector, &answer);
+        *out = answer;
+    }
+    if (scores != room) mem_free(scores);
+    return e;
+}

@@ -1,0 +1,154 @@
+/* fit_taught.c - see fit_taught.h. An array scanned under one lock. */
+#include "base/mem.h"
+#include "base/thread.h"
+#include "fit/fit_int.h"
+#include "fit/fit_taught_int.h"
+#include "fit/fit_vector.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct taught_example {
+    int64_t id;
+    int32_t label;
+    bool automatic;
+} taught_example;
+
+struct fit_taught {
+    mutex lock; /* guards all below */
+    size_t dim, n, cap;
+    taught_example *examples; /* [cap] */
+    float *vectors;           /* [cap, dim] */
+};
+
+err fit_taught_open(fit_taught **out, size_t dim, fail *f) {
+    if (dim < 1 || dim > FIT_DIM_MAX)
+        return fail_set(f, E_INPUT, "embeddings of %zu numbers; 1 to %d are possible", dim,
+                        FIT_DIM_MAX);
+    fit_taught *t = mem_zero(sizeof *t);
+    if (!t) return fail_memory(f, "taught examples");
+    t->dim = dim;
+    mutex_init(&t->lock);
+    *out = t;
+    return E_OK;
+}
+
+void fit_taught_close(fit_taught *t) {
+    if (!t) return;
+    mutex_deinit(&t->lock);
+    mem_free(t->examples);
+    mem_free(t->vectors);
+    mem_free(t);
+}
+
+size_t fit_taught_count(fit_taught *t) {
+    mutex_lock(&t->lock);
+    size_t n = t->n;
+    mutex_unlock(&t->lock);
+    return n;
+}
+
+static size_t taught_find(const fit_taught *t, int64_t id) {
+    size_t i = 0;
+    while (i < t->n && t->examples[i].id != id) i++;
+    return i;
+}
+
+static err taught_grow(fit_taught *t, fail *f) {
+    if (t->n < t->cap) return E_OK;
+    if (t->n >= FIT_TAUGHT_MAX)
+        return fail_set(f, E_TOO_LARGE, "%zu examples were taught since the last fit; refit first",
+                        t->n);
+    size_t cap = t->cap ? 2 * t->cap : 16;
+    taught_example *examples = mem_resize(t->examples, cap * sizeof *examples);
+    if (!examples) return fail_memory(f, "a taught example");
+    t->examples = examples;
+    float *vectors = mem_resize(t->vectors, cap * t->dim * sizeof *vectors);
+    if (!vectors) return fail_memory(f, "a taught example");
+    t->vectors = vectors;
+    t->cap = cap;
+    return E_OK;
+}
+
+err fit_taught_add(fit_taught *t, int64_t id, int32_t label, bool automatic, const float *vector,
+                   fail *f) {
+    if (label < 0) return fail_set(f, E_INPUT, "label %d cannot be taught", label);
+    for (size_t k = 0; k < t->dim; k++)
+        if (!isfinite(vector[k])) return fail_set(f, E_INPUT, "the embedding is not finite");
+    mutex_lock(&t->lock);
+    size_t at = taught_find(t, id);
+    err e = at < t->n ? E_OK : taught_grow(t, f);
+    if (e == E_OK) {
+        t->examples[at] = (taught_example){id, label, automatic};
+        memcpy(t->vectors + at * t->dim, vector, t->dim * sizeof *vector);
+        if (at == t->n) t->n++;
+    }
+    mutex_unlock(&t->lock);
+    return e;
+}
+
+bool fit_taught_forget(fit_taught *t, int64_t id) {
+    mutex_lock(&t->lock);
+    size_t at = taught_find(t, id);
+    bool found = at < t->n;
+    if (found) {
+        size_t behind = t->n - at - 1;
+        memmove(t->examples + at, t->examples + at + 1, behind * sizeof *t->examples);
+        memmove(t->vectors + at * t->dim, t->vectors + (at + 1) * t->dim,
+                behind * t->dim * sizeof *t->vectors);
+        t->n--;
+    }
+    mutex_unlock(&t->lock);
+    return found;
+}
+
+double fit_taught_confidence(double similarity) {
+    double near = (double)FIT_TAUGHT_NEAR;
+    double p = 0.90 + 0.10 * (similarity - near) / (1 - near);
+    return fmin(fmax(p, 0), 0.999);
+}
+
+/* The taught example nearest to the question, and the nearest of another label than its. */
+typedef struct taught_hit {
+    bool found;
+    taught_example example;
+    float similarity, rival;
+} taught_hit;
+
+static taught_hit taught_nearest(fit_taught *t, const float *vector) {
+    taught_hit hit = {.similarity = FIT_TAUGHT_NEAR, .rival = -2};
+    mutex_lock(&t->lock);
+    for (size_t i = 0; i < t->n; i++) {
+        float s = fit_dot(vector, t->vectors + i * t->dim, t->dim);
+        bool same = hit.found && t->examples[i].label == hit.example.label;
+        if (s >= hit.similarity) {
+            if (hit.found && !same) hit.rival = fmaxf(hit.rival, hit.similarity);
+            hit = (taught_hit){true, t->examples[i], s, hit.rival};
+        } else if (hit.found && !same) {
+            hit.rival = fmaxf(hit.rival, s);
+        }
+    }
+    mutex_unlock(&t->lock);
+    return hit;
+}
+
+void fit_taught_judge(fit_taught *t, const fit_head *h, const float *vector, fit_answer *answer) {
+    taught_hit hit = taught_nearest(t, vector);
+    if (!hit.found || hit.rival >= hit.similarity) return;
+    for (size_t i = 0; i < h->examples_n; i++) {
+        if (h->example_label[i] == hit.example.label) continue;
+        if (fit_dot(vector, h->vectors + i * h->dim, h->dim) >= hit.similarity) return;
+    }
+    double stated = fit_taught_confidence((double)hit.similarity);
+    if (answer->label != hit.example.label || stated > answer->confidence)
+        answer->confidence = stated;
+    answer->label = hit.example.label;
+    answer->taught = true;
+    answer->above = hit.example.automatic && h->report.threshold.any &&
+                    answer->confidence >= h->report.threshold.at;
+    if ((double)hit.similarity >= answer->nearest_similarity) {
+        answer->nearest_id = hit.example.id;
+        answer->nearest_label = hit.example.label;
+        answer->nearest_similarity = (double)hit.similarity;
+    }
+}
