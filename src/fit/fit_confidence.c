@@ -3,8 +3,6 @@
 
 #include <math.h>
 
-#define SIMILARITY_NONE (-2.0f)
-
 fit_best fit_best_of(const float *scores, const bool *usable, size_t labels_n, int32_t other) {
     fit_best b = {.label = -1, .next = -1, .other = other, .score = -2, .next_score = -2};
     b.other_score = other >= 0 ? scores[other] : -1;
@@ -23,44 +21,11 @@ fit_best fit_best_of(const float *scores, const bool *usable, size_t labels_n, i
     return b;
 }
 
-void fit_near_init(fit_near *n, const fit_best *best) {
-    *n = (fit_near){.label = best->label,
-                    .other = best->other,
-                    .same = SIMILARITY_NONE,
-                    .outside = SIMILARITY_NONE,
-                    .nearest = SIMILARITY_NONE};
-}
-
-static void near_insert(fit_near *n, float similarity) {
-    int at = n->top_n < FIT_NEAREST ? n->top_n++ : FIT_NEAREST - 1;
-    for (; at > 0 && n->top[at - 1] < similarity; at--) n->top[at] = n->top[at - 1];
-    n->top[at] = similarity;
-}
-
-void fit_near_put(fit_near *n, float similarity, int32_t label, size_t row) {
-    if (similarity > n->nearest) {
-        n->nearest = similarity;
-        n->nearest_row = row;
-    }
-    if (label == n->other) {
-        if (similarity > n->outside) n->outside = similarity;
-        return;
-    }
-    if (label == n->label && similarity > n->same) n->same = similarity;
-    if (n->top_n < FIT_NEAREST || similarity > n->top[FIT_NEAREST - 1]) near_insert(n, similarity);
-}
-
-double fit_near_mean(const fit_near *n) {
-    double sum = 0;
-    for (int i = 0; i < n->top_n; i++) sum += (double)n->top[i];
-    return n->top_n ? sum / n->top_n : 0;
-}
-
 void fit_evidence(double x[FIT_FEATURES], const fit_best *best, const fit_near *near) {
-    double same = near->same > SIMILARITY_NONE ? (double)near->same : 0;
+    double same = near->same > FIT_NEAR_NONE ? (double)near->same : 0;
     x[0] = fmin(fmax((double)best->score, -2), 2);
     x[1] = best->next >= 0 ? fmin((double)(best->score - best->next_score), 4) : 1;
     x[2] = fmin(fmax((double)best->other_score, -2), 2);
     x[3] = fit_near_mean(near);
-    x[4] = near->outside > SIMILARITY_NONE ? same - (double)near->outside : 0.5;
+    x[4] = near->outside > FIT_NEAR_NONE ? same - (double)near->outside : 0.5;
 }

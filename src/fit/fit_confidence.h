@@ -12,12 +12,13 @@
 #ifndef BANTAM_FIT_CONFIDENCE_H
 #define BANTAM_FIT_CONFIDENCE_H
 
+#include "fit/fit_near.h"
 #include "stat/stat_calibrate.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FIT_FEATURES = 5, FIT_NEAREST = 5 };
+enum { FIT_FEATURES = 5 };
 #ifndef FIT_OTHER_SHARE
 #define FIT_OTHER_SHARE 0.20
 #endif
@@ -29,21 +30,6 @@ typedef struct fit_best {
 } fit_best;
 /* usable [labels_n]: labels that have rows. */
 fit_best fit_best_of(const float *scores, const bool *usable, size_t labels_n, int32_t other);
-
-/* Gathers the nearest examples of one question, one example at a time, in any order. */
-typedef struct fit_near {
-    int32_t label, other;   /* of fit_best; set before the first put */
-    float top[FIT_NEAREST]; /* best first, examples in scope */
-    int top_n;
-    float same, rival,
-        outside;   /* nearest of the best label, of other labels in scope, of `other` */
-    float nearest; /* of all */
-    size_t nearest_row;
-} fit_near;
-void fit_near_init(fit_near *n, const fit_best *best);
-void fit_near_put(fit_near *n, float similarity, int32_t label, size_t row);
-/* Mean of the nearest in scope; 0 where there is none. */
-double fit_near_mean(const fit_near *n);
 
 void fit_evidence(double x[FIT_FEATURES], const fit_best *best, const fit_near *near);
 

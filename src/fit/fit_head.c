@@ -11,7 +11,6 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "fit/fit_int.h"
-#include "fit/fit_vector.h"
 #include "stat/stat_score.h"
 
 #include <math.h>
@@ -116,13 +115,14 @@ err fit_head_make_room(fit_head *h, fail *f) {
     arena *a = &h->memory;
     size_t sparse = 0, vectors = 0, dense = 0;
     bool fits = mem_size(h->features, h->labels_n, &sparse) &&
-                mem_size(h->examples_n, h->dim, &vectors) && mem_size(h->labels_n, h->dim, &dense);
+                mem_size(h->examples_n, fit_stride(h->dim), &vectors) &&
+                mem_size(h->labels_n, h->dim, &dense);
     if (!fits) return fail_memory(f, "a classifier");
     h->sparse = arena_new_n(a, int16_t, sparse);
     h->sparse_scale = arena_new_n(a, float, h->labels_n);
     h->dense = arena_new_n(a, float, dense);
     h->bias = arena_new_n(a, float, h->labels_n);
-    h->vectors = arena_new_n(a, float, vectors);
+    h->vectors = arena_new_n(a, int16_t, vectors);
     h->example_label = arena_new_n(a, int32_t, h->examples_n);
     h->example_id = arena_new_n(a, int64_t, h->examples_n);
     h->example_hash = arena_new_n(a, uint64_t, h->examples_n);
@@ -148,8 +148,8 @@ static err copy_labels(fit_head *h, const fit_rows *rows, const fit_options *o, 
 }
 
 static void copy_examples(fit_head *h, const fit_rows *rows) {
-    memcpy(h->vectors, rows->vectors, rows->n * rows->dim * sizeof(float));
     for (size_t i = 0; i < rows->n; i++) {
+        fit_pack(h->vectors + i * fit_stride(h->dim), rows->vectors + i * h->dim, h->dim);
         h->example_label[i] = rows->labels[i];
         h->example_id[i] = rows->ids ? rows->ids[i] : (int64_t)i;
         h->example_hash[i] = str_hash(rows->texts[i]);
@@ -300,17 +300,15 @@ static err train_all(fitting *w, fail *f) {
 static void judge_row(void *arg, int64_t index, int worker) {
     (void)worker;
     fitting *w = arg;
-    size_t i = (size_t)index, dim = w->rows->dim;
-    w->best[i] =
-        fit_best_of(w->scores + i * w->o->labels_n, w->h->usable, w->o->labels_n, w->o->other);
+    size_t i = (size_t)index;
+    fit_best *best = &w->best[i];
+    *best = fit_best_of(w->scores + i * w->o->labels_n, w->h->usable, w->o->labels_n, w->o->other);
+    fit_stored s = fit_head_stored(w->h);
+    s.fold = w->fold;
+    s.skip_fold = w->fold[i];
     fit_near near;
-    fit_near_init(&near, &w->best[i]);
-    const float *query = w->rows->vectors + i * dim;
-    for (size_t k = 0; k < w->rows->n; k++) {
-        if (w->fold[k] == w->fold[i]) continue;
-        fit_near_put(&near, fit_dot(query, w->rows->vectors + k * dim, dim), w->rows->labels[k], k);
-    }
-    fit_evidence(w->x + i * FIT_FEATURES, &w->best[i], &near);
+    fit_near_scan(&near, s.vectors + i * s.stride, &s, best->label, best->other);
+    fit_evidence(w->x + i * FIT_FEATURES, best, &near);
 }
 
 static int32_t answered_label(const fit_best *b) {
@@ -454,6 +452,13 @@ void fit_head_close(fit_head *h) {
 }
 
 /* ---- reading ---- */
+
+fit_stored fit_head_stored(const fit_head *h) {
+    return (fit_stored){.vectors = h->vectors,
+                        .labels = h->example_label,
+                        .n = h->examples_n,
+                        .stride = fit_stride(h->dim)};
+}
 
 const fit_report *fit_head_report(const fit_head *h) {
     return &h->report;

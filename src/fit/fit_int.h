@@ -36,7 +36,7 @@ struct fit_head {
     float *sparse_scale; /* [labels_n] */
     float *dense;        /* [labels_n, dim] */
     float *bias;         /* [labels_n] */
-    float *vectors;      /* [examples_n, dim] */
+    int16_t *vectors;    /* [examples_n, fit_stride(dim)] fit_near.h */
     int32_t *example_label; /* [examples_n] */
     int64_t *example_id;    /* [examples_n] */
     uint64_t *example_hash; /* [examples_n] */
@@ -45,6 +45,8 @@ struct fit_head {
     fit_report report;
 };
 
+/* The examples as a scan takes them. */
+fit_stored fit_head_stored(const fit_head *h);
 /* The feature index of a gram, or -1. */
 int64_t fit_head_gram(const fit_head *h, uint32_t hash);
 /* Fills gram_slot from gram. */

@@ -11,6 +11,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { ROOM_LABELS = 512, ROOM_DIM = 1024 };
+
 /* scores [labels_n] += sparse weights . values */
 static void add_sparse(const fit_head *h, const uint32_t *column, const float *value, size_t n,
                        float *scores) {
@@ -67,40 +69,51 @@ static void fill_top(const fit_head *h, const float *scores, fit_answer *out) {
     }
 }
 
-static void judge(const fit_head *h, const float *scores, const float *vector, fit_answer *out,
-                  fit_near *near) {
+static void judge(const fit_head *h, const float *scores, const int16_t *packed, fit_answer *out) {
     fit_best best = fit_best_of(scores, h->usable, h->labels_n, h->other);
-    fit_near_init(near, &best);
-    for (size_t i = 0; i < h->examples_n; i++)
-        fit_near_put(near, fit_dot(vector, h->vectors + i * h->dim, h->dim), h->example_label[i],
-                     i);
+    fit_stored stored = fit_head_stored(h);
+    fit_near near;
+    fit_near_scan(&near, packed, &stored, best.label, best.other);
     double x[FIT_FEATURES];
-    fit_evidence(x, &best, near);
-    *out = (fit_answer){.label = best.label, .novelty = 1 - fit_near_mean(near)};
+    fit_evidence(x, &best, &near);
+    *out = (fit_answer){.label = best.label, .novelty = 1 - fit_near_mean(&near)};
     if (best.other >= 0 && best.other_score > best.score) out->label = best.other;
     out->confidence = stat_logistic_p(&h->confidence, x);
     out->above = h->automatic[out->label] && out->confidence >= h->report.threshold.at;
-    out->nearest_id = h->example_id[near->nearest_row];
-    out->nearest_label = h->example_label[near->nearest_row];
-    out->nearest_similarity = (double)near->nearest;
+    out->nearest_id = h->example_id[near.nearest_row];
+    out->nearest_label = h->example_label[near.nearest_row];
+    out->nearest_similarity = (double)near.nearest;
     fill_top(h, scores, out);
+}
+
+/* What most heads need; larger ones take it from the heap. */
+typedef struct predict_room {
+    float scores[ROOM_LABELS];
+    int16_t packed[ROOM_DIM];
+} predict_room;
+
+static err predict(const fit_head *h, fit_taught *taught, str text, const float *vector,
+                   float *scores, int16_t *packed, fit_answer *out, fail *f) {
+    TRY(score_text(h, text, vector, scores, f));
+    fit_pack(packed, vector, h->dim);
+    fit_answer answer;
+    judge(h, scores, packed, &answer);
+    if (taught) fit_taught_judge(taught, h, packed, &answer);
+    *out = answer;
+    return E_OK;
 }
 
 err fit_head_predict(const fit_head *h, fit_taught *taught, str text, const float *vector,
                      fit_answer *out, fail *f) {
     for (size_t k = 0; k < h->dim; k++)
         if (!isfinite(vector[k])) return fail_set(f, E_INPUT, "the embedding is not finite");
-    float room[512], *scores = room;
-    if (h->labels_n > sizeof room / sizeof *room) scores = mem_alloc(h->labels_n * sizeof *scores);
+    predict_room room;
+    size_t stride = fit_stride(h->dim);
+    if (h->labels_n <= ROOM_LABELS && stride <= ROOM_DIM)
+        return predict(h, taught, text, vector, room.scores, room.packed, out, f);
+    float *scores = mem_alloc(h->labels_n * sizeof *scores + stride * sizeof(int16_t));
     if (!scores) return fail_memory(f, "the scores of a question");
-    err e = score_text(h, text, vector, scores, f);
-    if (e == E_OK) {
-        fit_near near;
-        fit_answer answer;
-        judge(h, scores, vector, &answer, &near);
-        if (taught) fit_taught_judge(taught, h, vector, &answer);
-        *out = answer;
-    }
-    if (scores != room) mem_free(scores);
+    err e = predict(h, taught, text, vector, scores, (int16_t *)(scores + h->labels_n), out, f);
+    mem_free(scores);
     return e;
 }

@@ -3,7 +3,6 @@
 #include "base/thread.h"
 #include "fit/fit_int.h"
 #include "fit/fit_taught_int.h"
-#include "fit/fit_vector.h"
 
 #include <math.h>
 #include <string.h>
@@ -16,9 +15,9 @@ typedef struct taught_example {
 
 struct fit_taught {
     mutex lock; /* guards all below */
-    size_t dim, n, cap;
+    size_t dim, stride, n, cap;
     taught_example *examples; /* [cap] */
-    float *vectors;           /* [cap, dim] */
+    int16_t *vectors;         /* [cap, stride] */
 };
 
 err fit_taught_open(fit_taught **out, size_t dim, fail *f) {
@@ -28,6 +27,7 @@ err fit_taught_open(fit_taught **out, size_t dim, fail *f) {
     fit_taught *t = mem_zero(sizeof *t);
     if (!t) return fail_memory(f, "taught examples");
     t->dim = dim;
+    t->stride = fit_stride(dim);
     mutex_init(&t->lock);
     *out = t;
     return E_OK;
@@ -63,7 +63,7 @@ static err taught_grow(fit_taught *t, fail *f) {
     taught_example *examples = mem_resize(t->examples, cap * sizeof *examples);
     if (!examples) return fail_memory(f, "a taught example");
     t->examples = examples;
-    float *vectors = mem_resize(t->vectors, cap * t->dim * sizeof *vectors);
+    int16_t *vectors = mem_resize(t->vectors, cap * t->stride * sizeof *vectors);
     if (!vectors) return fail_memory(f, "a taught example");
     t->vectors = vectors;
     t->cap = cap;
@@ -80,7 +80,7 @@ err fit_taught_add(fit_taught *t, int64_t id, int32_t label, bool automatic, con
     err e = at < t->n ? E_OK : taught_grow(t, f);
     if (e == E_OK) {
         t->examples[at] = (taught_example){id, label, automatic};
-        memcpy(t->vectors + at * t->dim, vector, t->dim * sizeof *vector);
+        fit_pack(t->vectors + at * t->stride, vector, t->dim);
         if (at == t->n) t->n++;
     }
     mutex_unlock(&t->lock);
@@ -94,8 +94,8 @@ bool fit_taught_forget(fit_taught *t, int64_t id) {
     if (found) {
         size_t behind = t->n - at - 1;
         memmove(t->examples + at, t->examples + at + 1, behind * sizeof *t->examples);
-        memmove(t->vectors + at * t->dim, t->vectors + (at + 1) * t->dim,
-                behind * t->dim * sizeof *t->vectors);
+        memmove(t->vectors + at * t->stride, t->vectors + (at + 1) * t->stride,
+                behind * t->stride * sizeof *t->vectors);
         t->n--;
     }
     mutex_unlock(&t->lock);
@@ -115,11 +115,11 @@ typedef struct taught_hit {
     float similarity, rival;
 } taught_hit;
 
-static taught_hit taught_nearest(fit_taught *t, const float *vector) {
-    taught_hit hit = {.similarity = FIT_TAUGHT_NEAR, .rival = -2};
+static taught_hit taught_nearest(fit_taught *t, const int16_t *packed) {
+    taught_hit hit = {.similarity = FIT_TAUGHT_NEAR, .rival = FIT_NEAR_NONE};
     mutex_lock(&t->lock);
     for (size_t i = 0; i < t->n; i++) {
-        float s = fit_dot(vector, t->vectors + i * t->dim, t->dim);
+        float s = fit_cosine(packed, t->vectors + i * t->stride, t->stride);
         bool same = hit.found && t->examples[i].label == hit.example.label;
         if (s >= hit.similarity) {
             if (hit.found && !same) hit.rival = fmaxf(hit.rival, hit.similarity);
@@ -132,13 +132,12 @@ static taught_hit taught_nearest(fit_taught *t, const float *vector) {
     return hit;
 }
 
-void fit_taught_judge(fit_taught *t, const fit_head *h, const float *vector, fit_answer *answer) {
-    taught_hit hit = taught_nearest(t, vector);
+void fit_taught_judge(fit_taught *t, const fit_head *h, const int16_t *packed, fit_answer *answer) {
+    if (t->dim != h->dim) return;
+    taught_hit hit = taught_nearest(t, packed);
     if (!hit.found || hit.rival >= hit.similarity) return;
-    for (size_t i = 0; i < h->examples_n; i++) {
-        if (h->example_label[i] == hit.example.label) continue;
-        if (fit_dot(vector, h->vectors + i * h->dim, h->dim) >= hit.similarity) return;
-    }
+    fit_stored stored = fit_head_stored(h);
+    if (fit_near_rival(packed, &stored, hit.example.label) >= hit.similarity) return;
     double stated = fit_taught_confidence((double)hit.similarity);
     if (answer->label != hit.example.label || stated > answer->confidence)
         answer->confidence = stated;

@@ -4,7 +4,8 @@
 
 #include "fit/fit_taught.h"
 
-/* Overrides the head's answer where fit_taught.h's rule says so; leaves it untouched elsewhere. */
-void fit_taught_judge(fit_taught *t, const fit_head *h, const float *vector, fit_answer *answer);
+/* packed: fit_pack of the question's embedding. Overrides the head's answer where fit_taught.h's
+ * rule says so; leaves it untouched elsewhere. */
+void fit_taught_judge(fit_taught *t, const fit_head *h, const int16_t *packed, fit_answer *answer);
 
 #endif
