@@ -1,0 +1,329 @@
+/* model.c - opens a model file or folder, picks its architecture, binds its tokenizer; see model.h.
+ */
+#include "model/model_int.h"
+
+#include "base/mem.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const model_arch *const archs[] = {&model_bert};
+enum { ARCHS = sizeof archs / sizeof *archs };
+enum { CONFIG_BYTES_MAX = 1 << 20, TOKENIZER_BYTES_MAX = 256 << 20, EMBED_ROWS = 512 };
+
+/* ---- finding things ---- */
+
+static err found(const model *m, const char *name, const tensor *t, int64_t rows, int64_t cols,
+                 fail *f) {
+    char have[96];
+    bool ok = tensor_cols(t) == cols && (rows ? tensor_rows(t) == rows : t->n_dims == 1);
+    if (ok) return E_OK;
+    tensor_describe(t, have);
+    return fail_set(f, E_CORRUPT, "%.*s: weight \"%s\" is %s, not [%lld, %lld]",
+                    STR_ARG(m->info.path), name, have, (long long)rows, (long long)cols);
+}
+
+err model_weight(const model *m, const char *hf, const char *gguf_name, int64_t rows, int64_t cols,
+                 const tensor **out, fail *f) {
+    const char *name = m->gguf ? gguf_name : hf;
+    const tensor *t;
+    err e = m->gguf ? gguf_tensor(m->gguf, str_from(name), &t, f)
+                    : safetensors_tensor(m->safetensors, str_from(name), &t, f);
+    if (e == E_NOT_FOUND)
+        return fail_set(f, E_CORRUPT, "%.*s lacks the weight \"%s\"", STR_ARG(m->info.path), name);
+    if (e != E_OK) return e;
+    TRY(found(m, name, t, rows, cols, f));
+    *out = t;
+    return E_OK;
+}
+
+err model_vector(const model *m, const char *hf, const char *gguf_name, int64_t cols,
+                 const float **out, fail *f) {
+    const tensor *t;
+    TRY(model_weight(m, hf, gguf_name, 0, cols, &t, f));
+    if (t->type == DTYPE_F32 && (uintptr_t)t->data % sizeof(float) == 0) {
+        *out = t->data;
+        return E_OK;
+    }
+    float *copy = arena_new_n((arena *)(uintptr_t)&m->arena, float, (size_t)cols);
+    if (!copy) return fail_memory(f, "a model");
+    op_row(t, 0, copy);
+    *out = copy;
+    return E_OK;
+}
+
+err model_number(const model *m, const char *hf, const char *suffix, int64_t fallback, int64_t *out,
+                 fail *f) {
+    char key[128];
+    if (m->gguf) {
+        snprintf(key, sizeof key, "%.*s.%s", STR_ARG(m->info.architecture), suffix);
+        TRY(gguf_get_int(m->gguf, key, fallback, out, f));
+    } else {
+        snprintf(key, sizeof key, "%s", hf);
+        TRY(json_get_int(m->config, hf, fallback, 0, INT32_MAX, out, f));
+    }
+    if (*out < 0 || (*out == 0 && fallback < 0))
+        return fail_set(f, E_CORRUPT, "%.*s does not say \"%s\"", STR_ARG(m->info.path), key);
+    return E_OK;
+}
+
+err model_real(const model *m, const char *hf, const char *suffix, double fallback, double *out,
+               fail *f) {
+    char key[128];
+    if (!m->gguf) return json_get_double(m->config, hf, fallback, out, f);
+    snprintf(key, sizeof key, "%.*s.%s", STR_ARG(m->info.architecture), suffix);
+    return gguf_get_float(m->gguf, key, fallback, out, f);
+}
+
+/* ---- tokenizers ---- */
+
+static err gguf_id(const model *m, const char *name, int32_t *out, fail *f) {
+    char key[96];
+    int64_t v;
+    snprintf(key, sizeof key, "tokenizer.ggml.%s_token_id", name);
+    TRY(gguf_get_int(m->gguf, key, TOKEN_NONE, &v, f));
+    *out = v >= 0 && v < INT32_MAX ? (int32_t)v : TOKEN_NONE;
+    return E_OK;
+}
+
+static err gguf_flag(const model *m, const char *key, int *out, fail *f) {
+    bool v;
+    if (!gguf_has(m->gguf, key)) return E_OK;
+    TRY(gguf_get_bool(m->gguf, key, false, &v, f));
+    *out = v;
+    return E_OK;
+}
+
+/* What a GGUF file's metadata says of its vocabulary; scratch lives until the tokenizer is open. */
+static err read_source(const model *m, arena *scratch, token_source *s, fail *f) {
+    str *pieces, *merges;
+    float *scores;
+    int32_t *kinds;
+    size_t n_scores, n_types;
+    *s = TOKEN_SOURCE_NONE;
+    TRY(gguf_get_str(m->gguf, "tokenizer.ggml.model", STR(""), &s->kind, f));
+    TRY(gguf_get_str(m->gguf, "tokenizer.ggml.pre", STR(""), &s->pre, f));
+    TRY(gguf_get_strs(m->gguf, "tokenizer.ggml.tokens", scratch, &pieces, &s->piece_count, f));
+    TRY(gguf_get_floats(m->gguf, "tokenizer.ggml.scores", scratch, &scores, &n_scores, f));
+    TRY(gguf_get_ints(m->gguf, "tokenizer.ggml.token_type", scratch, &kinds, &n_types, f));
+    TRY(gguf_get_strs(m->gguf, "tokenizer.ggml.merges", scratch, &merges, &s->merge_count, f));
+    if ((n_scores && n_scores != s->piece_count) || (n_types && n_types != s->piece_count))
+        return fail_set(f, E_CORRUPT, "%.*s: the vocabulary's arrays differ in length",
+                        STR_ARG(m->info.path));
+    s->pieces = pieces;
+    s->merges = merges;
+    s->scores = n_scores ? scores : NULL;
+    s->types = n_types ? kinds : NULL;
+    const struct {
+        const char *name;
+        int32_t *out;
+    } ids[] = {{"bos", &s->bos},
+               {"eos", &s->eos},
+               {"eot", &s->eot},
+               {"unknown", &s->unknown},
+               {"padding", &s->padding},
+               {"cls", &s->cls},
+               {"seperator", &s->separator},
+               {"mask", &s->mask}};
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        TRY(gguf_id(m, ids[i].name, ids[i].out, f));
+    TRY(gguf_flag(m, "tokenizer.ggml.add_bos_token", &s->add_bos, f));
+    return gguf_flag(m, "tokenizer.ggml.add_eos_token", &s->add_eos, f);
+}
+
+static err open_gguf_tokenizer(model *m, fail *f) {
+    arena scratch;
+    token_source source;
+    arena_init(&scratch, 1 << 20);
+    err e = read_source(m, &scratch, &source, f);
+    if (e == E_OK) e = tokenizer_open(&m->tokenizer, &source, f);
+    arena_deinit(&scratch);
+    return e;
+}
+
+/* ---- opening ---- */
+
+static err choose_arch(model *m, fail *f) {
+    char names[256] = "";
+    size_t at = 0;
+    for (size_t i = 0; i < ARCHS; i++) {
+        if (str_is(m->info.architecture, archs[i]->name)) {
+            m->arch = archs[i];
+            m->info.is_encoder = archs[i]->encoder;
+            m->info.has_weights = true;
+            return archs[i]->open(m, f);
+        }
+        at +=
+            (size_t)snprintf(names + at, sizeof names - at, "%s%s", i ? ", " : "", archs[i]->name);
+    }
+    fail_set(f, E_UNSUPPORTED, "%.*s has the architecture \"%.*s\", which we cannot run",
+             STR_ARG(m->info.path), STR_ARG(m->info.architecture));
+    return fail_hint(f, "we run: %s; tokenize and template work with every file", names);
+}
+
+static err open_gguf(model *m, const char *path, fail *f) {
+    TRY(file_map_open(&m->map, path, f));
+    m->info.file_bytes = (int64_t)m->map.n;
+    TRY(gguf_open(&m->gguf, (str){(const char *)m->map.p, m->map.n}, path, f));
+    TRY(gguf_get_str(m->gguf, "general.architecture", STR(""), &m->info.architecture, f));
+    TRY(gguf_get_str(m->gguf, "general.name", STR(""), &m->info.name, f));
+    TRY(gguf_get_str(m->gguf, "tokenizer.chat_template", STR(""), &m->info.chat_template, f));
+    TRY(open_gguf_tokenizer(m, f));
+    return m->o.vocabulary_only ? E_OK : choose_arch(m, f);
+}
+
+static err open_folder(model *m, const char *path, fail *f) {
+    char file[FILE_PATH_BYTES];
+    str text;
+    arena scratch;
+    TRY(file_join(file, path, "config.json", f));
+    TRY(file_read(&m->arena, file, CONFIG_BYTES_MAX, &text, f));
+    err e = json_parse(&m->arena, text, &m->config, f);
+    if (e != E_OK) return e == E_INPUT ? fail_set(f, E_CORRUPT, "%s is not JSON", file) : e;
+    TRY(json_get_str(m->config, "model_type", STR(""), &m->info.architecture, f));
+    TRY(json_get_str(m->config, "_name_or_path", STR(""), &m->info.name, f));
+    TRY(file_join(file, path, "tokenizer.json", f));
+    arena_init(&scratch, 1 << 20);
+    e = file_read(&scratch, file, TOKENIZER_BYTES_MAX, &text, f);
+    if (e == E_OK) e = tokenizer_open_json(&m->tokenizer, text, f);
+    arena_deinit(&scratch);
+    if (e != E_OK || m->o.vocabulary_only) return e;
+    TRY(file_join(file, path, "model.safetensors", f));
+    TRY(file_map_open(&m->map, file, f));
+    m->info.file_bytes = (int64_t)m->map.n;
+    TRY(safetensors_open(&m->safetensors, (str){(const char *)m->map.p, m->map.n}, file, f));
+    return choose_arch(m, f);
+}
+
+err model_open(model **out, const char *path, const model_options *o, fail *f) {
+    model *m = mem_zero(sizeof *m);
+    if (!m) return fail_memory(f, path);
+    arena_init(&m->arena, 0);
+    mutex_init(&m->lock);
+    m->o = *o;
+    m->info.path = arena_str(&m->arena, str_from(path));
+    err e = m->info.path.p ? E_OK : fail_memory(f, path);
+    if (e == E_OK && !m->o.kern) e = kern_select(NULL, &m->o.kern, f);
+    if (e == E_OK) e = file_is_dir(path) ? open_folder(m, path, f) : open_gguf(m, path, f);
+    if (e != E_OK) {
+        model_close(m);
+        return e;
+    }
+    m->info.vocabulary = (int64_t)tokenizer_count(m->tokenizer);
+    *out = m;
+    return E_OK;
+}
+
+void model_close(model *m) {
+    if (!m) return;
+    if (m->arch && m->state) m->arch->close(m);
+    tokenizer_close(m->tokenizer);
+    gguf_close(m->gguf);
+    safetensors_close(m->safetensors);
+    file_map_close(&m->map);
+    mutex_deinit(&m->lock);
+    arena_deinit(&m->arena);
+    mem_free(m);
+}
+
+const model_info *model_about(const model *m) {
+    return &m->info;
+}
+const tokenizer *model_tokenizer(const model *m) {
+    return m->tokenizer;
+}
+const kern_table *model_kernels(const model *m) {
+    return m->o.kern;
+}
+team *model_team(const model *m) {
+    return m->o.team;
+}
+
+/* ---- embedding ---- */
+
+typedef struct embed_job {
+    model *m;
+    arena scratch; /* of one batch */
+    int64_t most;  /* tokens of a text */
+    bool truncate;
+    int64_t tokens;
+} embed_job;
+
+static err read_text(embed_job *j, str text, token_ids *out, fail *f) {
+    const tokenizer *t = j->m->tokenizer;
+    TRY(tokenizer_encode(t, &j->scratch, text,
+                         &(token_encode_options){.add_bos = true, .add_eos = true}, out, f));
+    if ((int64_t)out->n <= j->most) return E_OK;
+    if (!j->truncate) {
+        fail_set(f, E_CONTEXT, "the text has %zu tokens, above the limit of %lld", out->n,
+                 (long long)j->most);
+        return fail_hint(f, "shorten it, or ask for truncation");
+    }
+    int32_t *ids = arena_new_n(&j->scratch, int32_t, (size_t)j->most);
+    if (!ids) return fail_memory(f, "tokens");
+    memcpy(ids, out->p, (size_t)j->most * sizeof *ids);
+    ids[j->most - 1] = tokenizer_eos(t);
+    *out = (token_ids){ids, (size_t)j->most};
+    return E_OK;
+}
+
+static void pool_mean(const float *hidden, size_t rows, int64_t width, float *out) {
+    double length = 0;
+    for (int64_t i = 0; i < width; i++) {
+        double sum = 0;
+        for (size_t t = 0; t < rows; t++) sum += (double)hidden[t * (size_t)width + (size_t)i];
+        out[i] = (float)(sum / (double)rows);
+        length += (double)out[i] * (double)out[i];
+    }
+    float inverse = length > 0 ? (float)(1 / sqrt(length)) : 0;
+    for (int64_t i = 0; i < width; i++) out[i] *= inverse;
+}
+
+/* As many of the texts as fit one forward; at least one. */
+static err embed_batch(embed_job *j, const str *texts, size_t n, size_t *done, float *out,
+                       fail *f) {
+    model *m = j->m;
+    int32_t ids[EMBED_ROWS];
+    size_t first[EMBED_ROWS + 1] = {0}, count = 0;
+    arena_reset(&j->scratch);
+    while (count < n) {
+        token_ids one;
+        TRY(read_text(j, texts[count], &one, f));
+        if (first[count] + one.n > EMBED_ROWS) break;
+        memcpy(ids + first[count], one.p, one.n * sizeof *ids);
+        first[count + 1] = first[count] + one.n;
+        count++;
+    }
+    CHECK(count > 0);
+    const float *hidden;
+    TRY(m->arch->encode(m, ids, first, count, &hidden, f));
+    for (size_t i = 0; i < count; i++)
+        pool_mean(hidden + first[i] * (size_t)m->info.width, first[i + 1] - first[i], m->info.width,
+                  out + i * (size_t)m->info.width);
+    j->tokens += (int64_t)first[count];
+    *done = count;
+    return E_OK;
+}
+
+err model_embed(model *m, const str *texts, size_t n, const model_embed_options *o, float *out,
+                int64_t *tokens, fail *f) {
+    if (!m->arch || !m->arch->encode) {
+        fail_set(f, E_UNSUPPORTED, "%.*s is no encoder, so it gives no embeddings",
+                 STR_ARG(m->info.path));
+        return fail_hint(f, "use minilm");
+    }
+    embed_job j = {
+        .m = m, .most = o->tokens_max ? o->tokens_max : m->info.context, .truncate = o->truncate};
+    if (j.most > m->info.context) j.most = m->info.context;
+    if (j.most > EMBED_ROWS) j.most = EMBED_ROWS;
+    arena_init(&j.scratch, 0);
+    mutex_lock(&m->lock);
+    err e = E_OK;
+    for (size_t at = 0, done = 0; e == E_OK && at < n; at += done)
+        e = embed_batch(&j, texts + at, n - at, &done, out + at * (size_t)m->info.width, f);
+    mutex_unlock(&m->lock);
+    arena_deinit(&j.scratch);
+    if (e == E_OK && tokens) *tokens = j.tokens;
+    return e;
+}

@@ -1,0 +1,55 @@
+/* model.h - weights, tokenizer and chat template as one immutable thing.
+ *
+ * A model is a GGUF file, or a folder with config.json, tokenizer.json and model.safetensors. One
+ * file and one table row per architecture (model_bert.c, model_llama.c; the table is in model.c).
+ * Weights are mapped, not copied. Any thread may read a model; model_embed locks, because its
+ * scratch memory is the model's. Decoders are driven through model_forward.h by the engine. */
+#ifndef BANTAM_MODEL_MODEL_H
+#define BANTAM_MODEL_MODEL_H
+
+#include "base/team.h"
+#include "kern/kern.h"
+#include "token/token.h"
+
+typedef struct model model;
+
+typedef struct model_options {
+    const kern_table *kern; /* NULL: the fastest */
+    team *team;             /* NULL only with vocabulary_only */
+    bool vocabulary_only;   /* tokenizer and template alone, of any architecture */
+} model_options;
+
+/* E_NOT_FOUND, E_CORRUPT (a weight missing or of another shape is named), E_UNSUPPORTED
+ * (architecture or type; says what there is). */
+err model_open(model **out, const char *path, const model_options *o, fail *f) MUST_CHECK;
+void model_close(model *m); /* NULL is fine */
+
+typedef struct model_info {
+    str path, architecture, name;
+    str chat_template; /* "" none */
+    bool is_encoder, has_weights;
+    int64_t context; /* longest sequence */
+    int64_t width;   /* of the hidden state, so of an embedding */
+    int64_t layers, heads, vocabulary;
+    int64_t file_bytes;
+} model_info;
+const model_info *model_about(const model *m);
+const tokenizer *model_tokenizer(const model *m);
+const kern_table *model_kernels(const model *m);
+team *model_team(const model *m);
+
+/* ---- encoders ---- */
+
+typedef struct model_embed_options {
+    int64_t tokens_max; /* of one text with its two markers; longer is E_CONTEXT; 0 = the model's
+                           context */
+    bool truncate;      /* cut longer texts instead */
+} model_embed_options;
+/* out [n, width]: mean over the tokens of the last hidden state, made unit length (as
+ * sentence-transformers does for all-MiniLM-L6-v2). *tokens: how many were read; may be NULL. The
+ * same text gives the same bits whatever stands beside it. E_UNSUPPORTED for a decoder. Any thread;
+ * calls wait for each other. */
+err model_embed(model *m, const str *texts, size_t n, const model_embed_options *o, float *out,
+                int64_t *tokens, fail *f) MUST_CHECK;
+
+#endif
