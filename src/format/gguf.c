@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 
+#include <math.h>
 #include <string.h>
 
 enum {
@@ -28,7 +29,7 @@ enum {
     KIND_F64,
     KIND_COUNT
 };
-enum { ALIGNMENT = 32, TYPES_KNOWN = 31 };
+enum { ALIGNMENT = 32, ALIGNMENT_MAX = 1 << 16, TYPES_KNOWN = 31 };
 
 static const uint8_t kind_bytes[KIND_COUNT] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
 
@@ -192,6 +193,7 @@ static err size_of(reader *r, slot *s) {
 }
 
 static err read_slot(reader *r, slot *s, uint64_t *offset) {
+    char name[TENSOR_PRINT_BYTES];
     TRY(take_str(r, &s->t.name));
     if (s->t.name.n == 0 || s->t.name.n > TENSOR_NAME_BYTES_MAX)
         return corrupt(r, "a tensor name with an impossible length");
@@ -200,23 +202,32 @@ static err read_slot(reader *r, slot *s, uint64_t *offset) {
     TRY(take_u64(r, offset));
     if (s->type >= TYPES_KNOWN || !types[s->type].name)
         return fail_set(r->f, E_UNSUPPORTED,
-                        "\"%s\": tensor \"%.*s\" has type number %u, which we do not know",
-                        r->g->name, STR_ARG(s->t.name), s->type);
+                        "\"%s\": tensor \"%s\" has type number %u, which we do not know",
+                        r->g->name, tensor_print_name(s->t.name, name), s->type);
     TRY(size_of(r, s));
     if (types[s->type].ours >= 0) s->t.type = (dtype)types[s->type].ours;
     return E_OK;
 }
 
-static err place(reader *r, slot *s, uint64_t start, uint64_t offset) {
+/* Tensors follow each other with nothing but padding between, as llama.cpp demands too: so none
+ * overlaps another and no small file poses as a large one. *next: where this one must begin. */
+static err place(reader *r, slot *s, uint64_t start, uint64_t offset, uint64_t *next) {
     gguf *g = r->g;
-    if (offset % g->alignment) return corrupt(r, "a tensor that is not aligned");
+    char name[TENSOR_PRINT_BYTES];
+    if (offset != *next) {
+        fail_set(r->f, E_CORRUPT, "\"%s\": tensor \"%s\" begins at %llu of the data, not at %llu",
+                 g->name, tensor_print_name(s->t.name, name), (unsigned long long)offset,
+                 (unsigned long long)*next);
+        return fail_hint(r->f, "fetch the file again; it is damaged");
+    }
     if (start > g->bytes.n || offset > g->bytes.n - start ||
         s->t.bytes > g->bytes.n - start - offset) {
-        fail_set(r->f, E_CORRUPT, "\"%s\" is cut: tensor \"%.*s\" ends behind the end of the file",
-                 g->name, STR_ARG(s->t.name));
+        fail_set(r->f, E_CORRUPT, "\"%s\" is cut: tensor \"%s\" ends behind the end of the file",
+                 g->name, tensor_print_name(s->t.name, name));
         return fail_hint(r->f, "fetch the file again; a download may have been cut");
     }
     s->t.data = g->bytes.p + start + offset;
+    *next = (offset + s->t.bytes + g->alignment - 1) / g->alignment * g->alignment;
     return E_OK;
 }
 
@@ -246,7 +257,11 @@ static err read_tensors(reader *r, uint64_t n) {
     }
     g->n_slots = (size_t)n;
     uint64_t start = (r->at + g->alignment - 1) / g->alignment * g->alignment;
-    for (uint64_t i = 0; i < n; i++) TRY(place(r, &g->slots[i], start, offsets[i]));
+    if (n && (uintptr_t)g->bytes.p % TENSOR_DATA_ALIGN)
+        return fail_set(r->f, E_USAGE, "\"%s\" lies at an address that is not a multiple of %d",
+                        g->name, TENSOR_DATA_ALIGN);
+    uint64_t next = 0;
+    for (uint64_t i = 0; i < n; i++) TRY(place(r, &g->slots[i], start, offsets[i], &next));
     return E_OK;
 }
 
@@ -274,7 +289,7 @@ static err read_all(reader *r) {
         return corrupt(r, "an impossible number of tensors");
     TRY(read_keys(r, keys));
     TRY(gguf_get_int(g, "general.alignment", ALIGNMENT, &alignment, r->f));
-    if (alignment < 8 || alignment > 1 << 20 || (alignment & (alignment - 1)))
+    if (alignment < TENSOR_DATA_ALIGN || alignment > ALIGNMENT_MAX || (alignment & (alignment - 1)))
         return corrupt(r, "an impossible alignment");
     g->alignment = (uint64_t)alignment;
     return read_tensors(r, tensors);
@@ -414,7 +429,8 @@ err gguf_get_int(const gguf *g, const char *key, int64_t fallback, int64_t *out,
 err gguf_get_float(const gguf *g, const char *key, double fallback, double *out, fail *f) {
     const entry *e = find(g, key);
     double v = fallback;
-    if (e && !float_at(g, e->kind, e->at, &v)) return wrong(g, key, "a number", f);
+    if (e && (!float_at(g, e->kind, e->at, &v) || !isfinite(v)))
+        return wrong(g, key, "a finite number", f);
     *out = v;
     return E_OK;
 }

@@ -1,11 +1,11 @@
 /* gguf.h - reads GGUF v2 and v3: metadata and named tensors. Knows no architecture.
  *
  * Specification: github.com/ggml-org/ggml docs/gguf.md. Everything from the file is checked before
- * it is used: counts against the bytes that are left, lengths, alignment, overlap with the end,
- * names. Errors are E_CORRUPT (says at which byte), E_UNSUPPORTED (version, tensor type) or
- * E_TOO_LARGE. Tensors of types we cannot compute with make the file E_UNSUPPORTED only when they
- * are asked for (gguf_tensor). The bytes are borrowed and must outlive the object; immutable
- * afterwards, any thread. */
+ * it is used: counts against the bytes that are left, lengths, alignment, names, and that
+ * the tensors follow each other to the end without gap or overlap. Errors are E_CORRUPT (says at
+ * which byte), E_UNSUPPORTED (version, tensor type) or E_TOO_LARGE. Tensors of types we cannot
+ * compute with make the file E_UNSUPPORTED only when they are asked for (gguf_tensor). The bytes
+ * are borrowed and must outlive the object; immutable afterwards, any thread. */
 #ifndef BANTAM_FORMAT_GGUF_H
 #define BANTAM_FORMAT_GGUF_H
 
@@ -23,7 +23,8 @@ enum {
     GGUF_ARRAY_DEPTH_MAX = 1
 };
 
-/* `name` only names the file in errors. */
+/* `name` only names the file in errors. Bytes that hold tensors begin on a multiple of 8 (a mapped
+ * file does), else E_USAGE. Takes memory for what the file holds, never for what it claims. */
 err gguf_open(gguf **out, str bytes, const char *name, fail *f) MUST_CHECK;
 void gguf_close(gguf *g); /* NULL is fine */
 
@@ -43,7 +44,7 @@ err gguf_get_str(const gguf *g, const char *key, str fallback, str *out, fail *f
 err gguf_get_int(const gguf *g, const char *key, int64_t fallback, int64_t *out,
                  fail *f) MUST_CHECK; /* any integer type */
 err gguf_get_float(const gguf *g, const char *key, double fallback, double *out,
-                   fail *f) MUST_CHECK; /* any number */
+                   fail *f) MUST_CHECK; /* any finite number */
 err gguf_get_bool(const gguf *g, const char *key, bool fallback, bool *out, fail *f) MUST_CHECK;
 
 /* Arrays: *n is 0 when the key is absent. Strings are borrowed, in an array owned by g's caller's

@@ -69,20 +69,22 @@ const dtype_info *dtype_get(dtype t) {
 err tensor_bytes(dtype t, int32_t n_dims, const int64_t *dims, str name, size_t *out, fail *f) {
     const dtype_info *info = dtype_get(t);
     int64_t count = 1, bytes;
+    char text[TENSOR_PRINT_BYTES];
     if (n_dims < 1 || n_dims > TENSOR_DIMS_MAX)
-        return fail_set(f, E_CORRUPT, "tensor \"%.*s\" has %d dimensions; 1 to %d are possible",
-                        STR_ARG(name), n_dims, TENSOR_DIMS_MAX);
+        return fail_set(f, E_CORRUPT, "tensor \"%s\" has %d dimensions; 1 to %d are possible",
+                        tensor_print_name(name, text), n_dims, TENSOR_DIMS_MAX);
     for (int32_t i = 0; i < n_dims; i++) {
         if (dims[i] < 1 || __builtin_mul_overflow(count, dims[i], &count))
-            return fail_set(f, E_CORRUPT, "tensor \"%.*s\": dimension %lld is impossible",
-                            STR_ARG(name), (long long)dims[i]);
+            return fail_set(f, E_CORRUPT, "tensor \"%s\": dimension %lld is impossible",
+                            tensor_print_name(name, text), (long long)dims[i]);
     }
     if (dims[n_dims - 1] % info->block)
         return fail_set(f, E_CORRUPT,
-                        "tensor \"%.*s\": rows of %lld numbers are no whole blocks of %s",
-                        STR_ARG(name), (long long)dims[n_dims - 1], info->name);
+                        "tensor \"%s\": rows of %lld numbers are no whole blocks of %s",
+                        tensor_print_name(name, text), (long long)dims[n_dims - 1], info->name);
     if (__builtin_mul_overflow(count / info->block, (int64_t)info->block_bytes, &bytes))
-        return fail_set(f, E_CORRUPT, "tensor \"%.*s\" is impossibly large", STR_ARG(name));
+        return fail_set(f, E_CORRUPT, "tensor \"%s\" is impossibly large",
+                        tensor_print_name(name, text));
     *out = (size_t)bytes;
     return E_OK;
 }
@@ -107,4 +109,12 @@ void tensor_describe(const tensor *t, char out[96]) {
     for (int32_t i = 0; i < t->n_dims && n < 80; i++)
         n += snprintf(out + n, 96 - (size_t)n, "%s%lld", i ? ", " : "", (long long)t->dims[i]);
     if (n < 90) snprintf(out + n, 96 - (size_t)n, "] %s", dtype_get(t->type)->name);
+}
+
+const char *tensor_print_name(str name, char out[TENSOR_PRINT_BYTES]) {
+    enum { SHOWN = TENSOR_PRINT_BYTES - 4 };
+    size_t n = name.n < SHOWN ? name.n : SHOWN;
+    for (size_t i = 0; i < n; i++) out[i] = name.p[i] >= ' ' && name.p[i] <= '~' ? name.p[i] : '?';
+    memcpy(out + n, name.n > n ? "..." : "", name.n > n ? 4 : 1);
+    return out;
 }

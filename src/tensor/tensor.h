@@ -29,13 +29,18 @@ typedef struct dtype_info {
 
 const dtype_info *dtype_get(dtype t);
 
-enum { TENSOR_DIMS_MAX = 4, TENSOR_NAME_BYTES_MAX = 256 };
+enum {
+    TENSOR_DIMS_MAX = 4,
+    TENSOR_NAME_BYTES_MAX = 256,
+    TENSOR_DATA_ALIGN = 8, /* a tensor's data begins on a multiple of this */
+    TENSOR_PRINT_BYTES = 96
+};
 
 typedef struct tensor {
     str name;
     dtype type;
     int32_t n_dims;
-    int64_t dims[TENSOR_DIMS_MAX]; /* outermost first; unused ones are 1 and stand behind */
+    int64_t dims[TENSOR_DIMS_MAX]; /* outermost first; n_dims are used */
     const void *data;
     size_t bytes;
 } tensor;
@@ -49,5 +54,8 @@ int64_t tensor_rows(const tensor *t); /* product of the others */
 size_t tensor_row_bytes(const tensor *t);
 /* "[576, 1536] Q4_1" into out */
 void tensor_describe(const tensor *t, char out[96]);
+/* A name from outside as text that is safe on a terminal: bytes other than printable ASCII become
+ * '?', long names are cut with "...". Returns out. */
+const char *tensor_print_name(str name, char out[TENSOR_PRINT_BYTES]);
 
 #endif
