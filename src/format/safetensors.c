@@ -172,7 +172,6 @@ static err read_all(safetensors *s, str bytes, fail *f) {
         if (str_is(m->key, "__metadata__")) continue;
         slot *x = &s->slots[s->n];
         x->t.name = m->key;
-        if (map_find(&s->index, m->key)) return corrupt(s, "a second entry", m->key, f);
         TRY(read_slot(s, x, &m->value, data, f));
         TRY(map_put(&s->index, m->key, (int64_t)s->n, f));
         s->n++;

@@ -1,7 +1,8 @@
 /* safetensors.h - reads one safetensors file: u64 header bytes, a JSON header, the numbers.
  *
- * Specification: github.com/huggingface/safetensors. Header size, JSON, types, shapes, offsets and
- * duplicate names are checked, and that the tensors fill the data without gap or overlap. F32, F16
+ * Specification: github.com/huggingface/safetensors. Header size, JSON, types, shapes, and
+ * offsets are checked, and that the tensors fill the data without gap or overlap (of two entries of
+ * one name the last counts, as in JSON everywhere here). F32, F16
  * and BF16 of up to four dimensions are computed with; other types and shapes (position ids in I64,
  * empty tensors) may lie in the file and are E_UNSUPPORTED when asked for. A tensor that does not
  * begin on a multiple of TENSOR_DATA_ALIGN is copied once, so data is always aligned. Errors are

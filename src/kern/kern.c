@@ -3,14 +3,19 @@
 #include "kern/kern.h"
 
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 static bool always(void) {
     return true;
 }
 #if defined(__x86_64__)
+/* f16c is read from cpuid itself: clang 14 does not know the name. */
 static bool has_avx2(void) {
+    unsigned a, b, c, d;
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("f16c");
+           __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
 }
 #endif
 
