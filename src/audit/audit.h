@@ -96,12 +96,21 @@ typedef struct audit_sum {
 err audit_sums(audit *a, str task, int64_t since_ms, int64_t until_ms, int64_t period_ms,
                arena *mem, audit_sum **out, size_t *n, fail *f) MUST_CHECK;
 
+typedef struct audit_check {
+    int64_t rows, bad; /* bad: altered, or beside one that was taken out or put in */
+    str first_bad;     /* request id; .p NULL when all are good */
+    str head;          /* the chain's end: kept outside, it shows a record that was rewritten */
+} audit_check;
+/* Walks a task's records by their chain of SHA-256; "" = requests of no task. */
+err audit_verify(audit *a, str task_id, arena *mem, audit_check *out, fail *f) MUST_CHECK;
+
 /* ---- changing ---------------------------------------------------------------------------------*/
 
 /* The customer's verdict, inside the caller's transaction; call audit_get or audit_settle before
  * it begins. E_NOT_FOUND when there is no such request, E_INPUT for another word. */
 err audit_set_verdict(store_tx *tx, str request_id, str verdict, str note, fail *f) MUST_CHECK;
-/* Deletes what is older; task_id "" = requests of no task. *n: how many. */
+/* Deletes what is older, from the front of the chain on; task_id "" = requests of no task. *n: how
+ * many. */
 err audit_forget_before(audit *a, str task_id, int64_t before_ms, int64_t *n, fail *f) MUST_CHECK;
 /* Deletes one request, or all of a subject. *ids: which, so that other rooms can follow. */
 err audit_erase_request(audit *a, str request_id, fail *f) MUST_CHECK;

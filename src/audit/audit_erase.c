@@ -1,25 +1,45 @@
 /* audit_erase.c - retention and erasure. Journals are moved first, so nothing waits outside.
  *
- * Old rows are deleted in batches, so that other writers are not held up; erasing keeps the row
- * without its content, see audit_table.c. The database overwrites what it deletes. */
+ * Old rows are deleted in batches, so that other writers are not held up, and only up to the first
+ * row that stays, so that the chain keeps its links (a late import waits with its neighbours).
+ * Erasing keeps the row without its content, see audit_table.c. The database overwrites what it
+ * deletes. */
 #include "audit/audit_int.h"
 
 #include "base/clock.h"
 
 enum { FORGET_BATCH = 5000 };
 
-static err forget_batch(store *s, str task_id, int64_t before_ms, int64_t *n, fail *f) {
+/* The first row that stays; INT64_MAX when none does. */
+static err first_kept(store *s, str task_id, int64_t before_ms, int64_t *id, fail *f) {
+    store_tx *tx;
+    store_stmt *q;
+    bool row;
+    TRY(store_begin(s, STORE_READ, &tx, f));
+    err e = store_prepare(tx, "SELECT min(id) FROM audit_request WHERE task_id=?1 AND at_ms>=?2",
+                          &q, f);
+    if (e == E_OK) {
+        store_bind_str(q, 1, task_id);
+        store_bind_int(q, 2, before_ms);
+        e = store_step(q, &row, f);
+    }
+    if (e == E_OK) *id = store_is_null(q, 0) ? INT64_MAX : store_int(q, 0);
+    store_rollback(tx);
+    return e;
+}
+
+static err forget_batch(store *s, str task_id, int64_t first_id, int64_t *n, fail *f) {
     store_tx *tx;
     store_stmt *q;
     bool row;
     TRY(store_begin(s, STORE_WRITE, &tx, f));
     err e = store_prepare(tx,
                           "DELETE FROM audit_request WHERE id IN (SELECT id FROM audit_request"
-                          " WHERE task_id=?1 AND at_ms<?2 LIMIT ?3)",
+                          " WHERE task_id=?1 AND id<?2 ORDER BY id LIMIT ?3)",
                           &q, f);
     if (e == E_OK) {
-        store_bind_str(q, 1, task_id.p ? task_id : STR(""));
-        store_bind_int(q, 2, before_ms);
+        store_bind_str(q, 1, task_id);
+        store_bind_int(q, 2, first_id);
         store_bind_int(q, 3, FORGET_BATCH);
         e = store_step(q, &row, f);
     }
@@ -32,19 +52,33 @@ static err forget_batch(store *s, str task_id, int64_t before_ms, int64_t *n, fa
 }
 
 err audit_forget_before(audit *a, str task_id, int64_t before_ms, int64_t *n, fail *f) {
-    int64_t total = 0, batch = 0;
+    int64_t total = 0, batch = 0, first_id;
+    if (!task_id.p) task_id = STR("");
     TRY(audit_settle(a, f));
+    TRY(first_kept(a->store, task_id, before_ms, &first_id, f));
     do {
-        TRY(forget_batch(a->store, task_id, before_ms, &batch, f));
+        TRY(forget_batch(a->store, task_id, first_id, &batch, f));
         total += batch;
     } while (batch == FORGET_BATCH);
     *n = total;
     return E_OK;
 }
 
-#define ERASE                                                                        \
-    "UPDATE audit_request SET trace=NULL, subject='', verdict_note='', erased_ms=?2" \
+#define ERASE                                                            \
+    "UPDATE audit_request SET subject='', verdict_note='', erased_ms=?2" \
     " WHERE erased_ms=0 AND "
+
+/* What the update has just marked loses its trace. */
+static err delete_traces(store_tx *tx, int64_t now_ms, fail *f) {
+    store_stmt *q;
+    bool row;
+    TRY(store_prepare(tx,
+                      "DELETE FROM audit_trace WHERE request IN"
+                      " (SELECT id FROM audit_request WHERE erased_ms=?1)",
+                      &q, f));
+    store_bind_int(q, 1, now_ms);
+    return store_step(q, &row, f);
+}
 
 /* sql has ?1 = key, ?2 = now, and returns the ids of what it erased. */
 static err erase_in(store_tx *tx, const char *sql, str key, arena *mem, str **ids, size_t *n,
@@ -52,10 +86,11 @@ static err erase_in(store_tx *tx, const char *sql, str key, arena *mem, str **id
     store_stmt *q;
     bool row;
     size_t cap = 0, count = 0;
+    int64_t now_ms = clock_now_ms();
     str *list = NULL;
     TRY(store_prepare(tx, sql, &q, f));
     store_bind_str(q, 1, key);
-    store_bind_int(q, 2, clock_now_ms());
+    store_bind_int(q, 2, now_ms);
     for (;;) {
         TRY(store_step(q, &row, f));
         if (!row) break;
@@ -70,7 +105,7 @@ static err erase_in(store_tx *tx, const char *sql, str key, arena *mem, str **id
     }
     *ids = list;
     *n = count;
-    return E_OK;
+    return delete_traces(tx, now_ms, f);
 }
 
 static err erase(audit *a, const char *sql, str key, arena *mem, str **ids, size_t *n, fail *f) {

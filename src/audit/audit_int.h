@@ -7,6 +7,7 @@
 
 #include "audit/audit_journal.h"
 #include "base/thread.h"
+#include "text/hash.h"
 
 struct audit {
     store *store;
@@ -42,6 +43,14 @@ err audit_move(store *s, audit_source *source, audit_moved *out, fail *f) MUST_C
 /* Moves one trace; E_INPUT when it is none (nothing is stored). A known request id is left as it
  * is, also when it was erased. */
 err audit_table_put(store_tx *tx, str json, fail *f) MUST_CHECK;
+
+/* What ties a row to the one before it of the same task. */
+typedef struct audit_link {
+    char digest[HASH_SHA256_HEX_BYTES]; /* of the trace */
+    char chain[HASH_SHA256_HEX_BYTES];
+} audit_link;
+err audit_chain_next(store_tx *tx, str task_id, str request_id, str record, audit_link *out,
+                     fail *f) MUST_CHECK;
 
 /* The tables, without moving journals first; see audit.h for the rest. */
 err audit_table_list(store *s, const audit_filter *filter, arena *mem, audit_row **out, size_t *n,

@@ -20,11 +20,16 @@ static const store_migration migrations[] = {
      " subject TEXT NOT NULL, tier TEXT NOT NULL, reason TEXT NOT NULL, label TEXT NOT NULL,"
      " confidence REAL, cost_usd REAL NOT NULL, latency_us INTEGER NOT NULL,"
      " tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, review TEXT NOT NULL,"
-     " trace TEXT, verdict TEXT NOT NULL DEFAULT '', verdict_ms INTEGER NOT NULL DEFAULT 0,"
+     " digest TEXT NOT NULL, chain TEXT NOT NULL, verdict TEXT NOT NULL DEFAULT '', verdict_ms "
+     "INTEGER NOT NULL DEFAULT 0,"
      " verdict_note TEXT NOT NULL DEFAULT '', erased_ms INTEGER NOT NULL DEFAULT 0) STRICT;"
      "CREATE INDEX audit_request_task ON audit_request(task_id, at_ms);"
+     "CREATE INDEX audit_request_chain ON audit_request(task_id, id);"
      "CREATE INDEX audit_request_time ON audit_request(at_ms);"
      "CREATE INDEX audit_request_subject ON audit_request(subject) WHERE subject<>'';"
+     "CREATE TABLE audit_trace("
+     " request INTEGER PRIMARY KEY REFERENCES audit_request(id) ON DELETE CASCADE,"
+     " trace TEXT NOT NULL) STRICT;"
      "CREATE TABLE audit_step("
      " request INTEGER NOT NULL REFERENCES audit_request(id) ON DELETE CASCADE,"
      " n INTEGER NOT NULL, tier TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL,"
@@ -38,11 +43,6 @@ const store_migration *audit_migrations(size_t *n) {
 }
 
 /* ---- in ---- */
-
-#define TEXT_OF(json, key) "CAST(coalesce(" json "->>'" key "','') AS TEXT)"
-#define INT_OF(json, key) "CAST(coalesce(" json "->>'" key "',0) AS INTEGER)"
-#define REAL_OF(json, key) "CAST(coalesce(" json "->>'" key "',0) AS REAL)"
-#define REAL_OR_NULL(json, key) "CAST(" json "->>'" key "' AS REAL)"
 
 static err is_trace(store_tx *tx, str record, bool *out, fail *f) {
     store_stmt *q;
@@ -59,77 +59,97 @@ static err is_trace(store_tx *tx, str record, bool *out, fail *f) {
     return E_OK;
 }
 
-static err put_request(store_tx *tx, str record, fail *f) {
-    static const char
-        sql[] =
-            "INSERT INTO "
-            "audit_request(request_id,at_ms,task_id,task_name,subject,tier,reason,label,"
-            "confidence,cost_usd,latency_us,tokens_in,tokens_out,review,trace) "
-            "SELECT " TEXT_OF("?1", "$.id") "," INT_OF("?1", "$.at_ms") "," TEXT_OF(
-                "?1",
-                "$."
-                "tas"
-                "k_"
-                "id") "," TEXT_OF("?1",
-                                  "$.task") "," TEXT_OF("?1",
-                                                        "$.subject") "," TEXT_OF("?1",
-                                                                                 "$.tier") "," TEXT_OF("?1", "$.reason") "," TEXT_OF("?1", "$.label") "," REAL_OR_NULL("?1", "$."
-                                                                                                                                                                             "con"
-                                                                                                                                                                             "fid"
-                                                                                                                                                                             "enc"
-                                                                                                                                                                             "e") "," REAL_OF("?1", "$.cost_usd") "," INT_OF("?1", "$.latency_us") ","
-                                                                                                                                                                                                                                                   "(SELECT coalesce(sum(" INT_OF("value", "$.tokens_in") "),0) FROM json_each(?1,'$.steps')),"
-                                                                                                                                                                                                                                                                                                          "(SELECT coalesce(sum(" INT_OF("value", "$.tokens_out") "),0) FROM json_each(?1,'$.steps'))," TEXT_OF(
-                                                                                                                                                                                                                                                                                                              "?1",
-                                                                                                                                                                                                                                                                                                              "$.review") ",?1 WHERE true ON CONFLICT(request_id) DO NOTHING";
+/* The link of a chain per task: see audit_chain.c. */
+static err put_request(store_tx *tx, const audit_link *link, str record, fail *f) {
     store_stmt *q;
     bool row;
-    TRY(store_prepare(tx, sql, &q, f));
+    TRY(store_prepare(tx,
+                      "INSERT INTO audit_request(request_id,at_ms,task_id,task_name,subject,tier,"
+                      "reason,label,confidence,cost_usd,latency_us,tokens_in,tokens_out,review,"
+                      "digest,chain) SELECT ?1->>'$.id', coalesce(?1->>'$.at_ms',0),"
+                      " coalesce(?1->>'$.task_id',''), coalesce(?1->>'$.task',''),"
+                      " coalesce(?1->>'$.subject',''), coalesce(?1->>'$.tier','none'),"
+                      " coalesce(?1->>'$.reason',''), coalesce(?1->>'$.label',''),"
+                      " ?1->>'$.confidence', coalesce(?1->>'$.cost_usd',0),"
+                      " coalesce(?1->>'$.latency_us',0),"
+                      " (SELECT coalesce(sum(value->>'$.tokens_in'),0)"
+                      "  FROM json_each(?1,'$.steps')),"
+                      " (SELECT coalesce(sum(value->>'$.tokens_out'),0)"
+                      "  FROM json_each(?1,'$.steps')),"
+                      " coalesce(?1->>'$.review',''), ?2, ?3",
+                      &q, f));
     store_bind_str(q, 1, record);
+    store_bind_str(q, 2, str_from(link->digest));
+    store_bind_str(q, 3, str_from(link->chain));
     return store_step(q, &row, f);
 }
 
 static err put_steps(store_tx *tx, int64_t request, str record, fail *f) {
-    static const char sql[] =
-        "INSERT INTO audit_step(request,n,tier,outcome,reason,model,confidence,threshold,cost_usd,"
-        "latency_us,tokens_in,tokens_out) SELECT ?2, key," TEXT_OF("value", "$.tier") "," TEXT_OF("value", "$.outcome") "," TEXT_OF("value", "$.reason") "," TEXT_OF("value", "$.model") "," REAL_OR_NULL(
-            "value",
-            "$.confidence") "," REAL_OR_NULL("value",
-                                             "$.threshold") "," REAL_OF("value",
-                                                                        "$.cost_usd") "," INT_OF("v"
-                                                                                                 "a"
-                                                                                                 "l"
-                                                                                                 "u"
-                                                                                                 "e",
-                                                                                                 "$"
-                                                                                                 "."
-                                                                                                 "l"
-                                                                                                 "a"
-                                                                                                 "t"
-                                                                                                 "e"
-                                                                                                 "n"
-                                                                                                 "c"
-                                                                                                 "y"
-                                                                                                 "_"
-                                                                                                 "u"
-                                                                                                 "s") "," INT_OF("value",
-                                                                                                                 "$.tokens_in") "," INT_OF("value",
-                                                                                                                                           "$.tokens_out") " FROM json_each(?1,'$.steps') WHERE type='object'";
     store_stmt *q;
     bool row;
-    TRY(store_prepare(tx, sql, &q, f));
+    TRY(store_prepare(tx,
+                      "INSERT INTO audit_step(request,n,tier,outcome,reason,model,confidence,"
+                      "threshold,cost_usd,latency_us,tokens_in,tokens_out) SELECT ?2, key,"
+                      " coalesce(value->>'$.tier','none'), coalesce(value->>'$.outcome',''),"
+                      " coalesce(value->>'$.reason',''), coalesce(value->>'$.model',''),"
+                      " value->>'$.confidence', value->>'$.threshold',"
+                      " coalesce(value->>'$.cost_usd',0), coalesce(value->>'$.latency_us',0),"
+                      " coalesce(value->>'$.tokens_in',0), coalesce(value->>'$.tokens_out',0)"
+                      " FROM json_each(?1,'$.steps') WHERE type='object'",
+                      &q, f));
     store_bind_str(q, 1, record);
     store_bind_int(q, 2, request);
     return store_step(q, &row, f);
 }
 
+static err put_trace(store_tx *tx, int64_t request, str record, fail *f) {
+    store_stmt *q;
+    bool row;
+    TRY(store_prepare(tx, "INSERT INTO audit_trace(request,trace) VALUES(?1,?2)", &q, f));
+    store_bind_int(q, 1, request);
+    store_bind_str(q, 2, record);
+    return store_step(q, &row, f);
+}
+
+/* The ids of a trace; *known: its request is in the table already. */
+static err read_ids(store_tx *tx, str record, arena *mem, str *task_id, str *request_id,
+                    bool *known, fail *f) {
+    store_stmt *q;
+    bool row;
+    TRY(store_prepare(tx,
+                      "SELECT coalesce(?1->>'$.task_id',''), ?1->>'$.id',"
+                      " EXISTS(SELECT 1 FROM audit_request WHERE request_id=?1->>'$.id')",
+                      &q, f));
+    store_bind_str(q, 1, record);
+    TRY(store_step(q, &row, f));
+    TRY(store_str(q, 0, mem, task_id, f));
+    TRY(store_str(q, 1, mem, request_id, f));
+    *known = store_int(q, 2) != 0;
+    return E_OK;
+}
+
+static err put_new(store_tx *tx, str record, arena *mem, fail *f) {
+    str task_id, request_id;
+    bool known;
+    audit_link link;
+    TRY(read_ids(tx, record, mem, &task_id, &request_id, &known, f));
+    if (known) return E_OK;
+    TRY(audit_chain_next(tx, task_id, request_id, record, &link, f));
+    TRY(put_request(tx, &link, record, f));
+    int64_t request = store_last_id(tx);
+    TRY(put_trace(tx, request, record, f));
+    return put_steps(tx, request, record, f);
+}
+
 err audit_table_put(store_tx *tx, str record, fail *f) {
     bool good;
+    arena mem;
     TRY(is_trace(tx, record, &good, f));
     if (!good) return fail_set(f, E_INPUT, "a record of %zu bytes is no trace", record.n);
-    TRY(put_request(tx, record, f));
-    if (!store_changes(tx)) return E_OK;
-    return put_steps(tx, store_last_id(tx), record, f);
+    arena_init(&mem, 1024);
+    err e = put_new(tx, record, &mem, f);
+    arena_deinit(&mem);
+    return e;
 }
 
 /* ---- rows ---- */
@@ -137,8 +157,9 @@ err audit_table_put(store_tx *tx, str record, fail *f) {
 #define ROW_COLUMNS                                                                              \
     "id, request_id, at_ms, task_id, task_name, trace->>'$.question', trace->>'$.answer', tier," \
     " reason, label, review, confidence, cost_usd, latency_us, tokens_in, tokens_out, verdict"
-#define ROW_WHERE                                                                            \
-    " FROM audit_request WHERE (?1='' OR task_name=?1 OR task_id=?1) AND (?2='' OR tier=?2)" \
+#define ROW_WHERE                                                                              \
+    " FROM audit_request LEFT JOIN audit_trace ON request=id WHERE (?1='' OR task_name=?1 OR " \
+    "task_id=?1) AND (?2='' OR tier=?2)"                                                       \
     " AND (?3='' OR verdict=?3) AND at_ms>=?4 AND (?5=0 OR at_ms<?5) AND erased_ms=0"
 
 static err row_read(store_stmt *q, arena *mem, audit_row *out, fail *f) {
@@ -224,12 +245,12 @@ static err get_in(store_tx *tx, str request_id, arena *mem, str *record, fail *f
     store_stmt *q;
     bool row;
     str found;
-    TRY(store_prepare(
-        tx,
-        "SELECT CASE WHEN verdict='' THEN trace ELSE json_set(trace,'$.verdict',verdict,"
-        "'$.verdict_ms',verdict_ms,'$.verdict_note',verdict_note) END"
-        " FROM audit_request WHERE request_id=?1",
-        &q, f));
+    TRY(store_prepare(tx,
+                      "SELECT CASE WHEN verdict='' OR trace IS NULL THEN trace ELSE "
+                      "json_set(trace,'$.verdict',verdict,"
+                      "'$.verdict_ms',verdict_ms,'$.verdict_note',verdict_note) END"
+                      " FROM audit_request LEFT JOIN audit_trace ON request=id WHERE request_id=?1",
+                      &q, f));
     store_bind_str(q, 1, request_id);
     TRY(store_step(q, &row, f));
     str shown = str_slice(request_id, 0, 64);

@@ -274,6 +274,45 @@ static void retention_and_erasure(void **state) {
     assert_int_equal(sums[1].requests, 3); /* costs stay true */
 }
 
+static audit_check verify(void) {
+    audit_check check = {0};
+    assert_ok(audit_verify(a, STR("t-1"), &mem, &check, &f), &f);
+    return check;
+}
+static void change(const char *sql) {
+    store_tx *tx;
+    assert_ok(store_begin(db, STORE_WRITE, &tx, &f), &f);
+    assert_ok(store_run(tx, sql, &f), &f);
+    assert_ok(store_commit(tx, &f), &f);
+}
+static void a_changed_record_shows(void **state) {
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        char id[8];
+        snprintf(id, sizeof id, "c%d", i);
+        gen_trace t = trace_of(id);
+        t.at_ms += i;
+        put(t);
+    }
+    audit_check check = verify();
+    assert_true(check.rows == 6 && check.bad == 0 && !check.first_bad.p && check.head.n == 64);
+    str head = check.head;
+    int64_t forgotten;
+    assert_ok(audit_forget_before(a, STR("t-1"), 1795000000001, &forgotten, &f), &f);
+    assert_ok(audit_erase_request(a, STR("c3"), &f), &f);
+    check = verify(); /* what may be done leaves it whole */
+    assert_true(check.rows == 5 && check.bad == 0 && str_eq(check.head, head));
+    change("UPDATE audit_trace SET trace=replace(trace,'cancel','renew') WHERE request=3");
+    check = verify();
+    assert_true(check.bad == 1 && str_is(check.first_bad, "c2"));
+    change("UPDATE audit_trace SET trace=replace(trace,'renew','cancel') WHERE request=3");
+    assert_int_equal(verify().bad, 0);
+    change("DELETE FROM audit_trace WHERE request=5");
+    assert_true(str_is(verify().first_bad, "c4"));
+    change("DELETE FROM audit_request WHERE request_id='c4'");
+    assert_true(str_is(verify().first_bad, "c5"));
+}
+
 /* A child acknowledges each trace through a pipe and is killed at work, several times. */
 static void killed_process_loses_nothing(void **state) {
     (void)state;
@@ -589,6 +628,7 @@ int main(void) {
         T(sums_by_tier_and_day),
         T(verdicts_are_kept),
         T(retention_and_erasure),
+        T(a_changed_record_shows),
         T(killed_process_loses_nothing),
         T(a_torn_record_is_cut_off),
         T(a_flipped_bit_costs_one_record),
