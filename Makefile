@@ -28,6 +28,7 @@ LIB_OBJ  := $(patsubst src/%.c,$(B)/obj/%.o,$(filter-out $(APP_MAIN),$(SRC)))
 LIB      := $(B)/libbantam-internal.a
 BIN      := $(B)/bantam
 TESTS    := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/*/t_*.c)))
+BENCHES  := $(patsubst bench/%.c,$(B)/bench/%,$(sort $(wildcard bench/bench_*.c)))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/f_*.c)))
 
 .PHONY: all help
@@ -57,6 +58,10 @@ $(B)/tests/%: tests/%.c $(LIB)
 	@mkdir -p $(@D)
 	@echo "  CC  $@"; $(CC) $(CPPFLAGS) -Itests $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(LDFLAGS) $(LIB) -lcmocka $(LDLIBS)
 
+$(B)/bench/%: bench/%.c $(LIB)
+	@mkdir -p $(@D)
+	@echo "  CC  $@"; $(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(LDFLAGS) $(LIB) $(LDLIBS)
+
 $(B)/fuzz/%: tests/fuzz/%.c $(LIB)
 	@mkdir -p $(@D)
 	@echo "  CC  $@"; $(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(LDFLAGS) $(LIB) $(LDLIBS)
@@ -75,6 +80,10 @@ test: build-tests
 fuzzers:
 	$(MAKE) CC=clang SAN=address,undefined,fuzzer-no-link B=build/fuzz-build $(patsubst tests/fuzz/%.c,build/fuzz-build/fuzz/%,$(sort $(wildcard tests/fuzz/f_*.c)))
 
+## make benches       build the benchmarks in build/bench/
+.PHONY: benches
+benches: $(BENCHES)
+
 ## make format        lay out the sources with clang-format
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
@@ -83,4 +92,4 @@ format:
 clean:
 	rm -rf build
 
--include $(LIB_OBJ:.o=.d) $(B)/obj/app/main.d $(addsuffix .d,$(TESTS)) $(addsuffix .d,$(FUZZERS))
+-include $(LIB_OBJ:.o=.d) $(B)/obj/app/main.d $(addsuffix .d,$(TESTS)) $(addsuffix .d,$(BENCHES)) $(addsuffix .d,$(FUZZERS))

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <utf8proc.h>
 
@@ -140,6 +141,8 @@ err token_bpe_build(tokenizer *t, const token_source *source, const token_extra 
                         (int)(source->pre.n < 80 ? source->pre.n : 80), source->pre.p);
     t->ignore_merges = extra->pre ? extra->ignore_merges : t->pre->ignore_merges;
     t->nfc = extra->nfc;
+    t->whole = arena_alloc(&t->a, t->count);
+    if (!t->whole) return fail_memory(f, "a vocabulary");
     TRY(bpe_pool(t, source, f));
     for (int i = 0; i < 256; i++) {
         str byte = {(char[]){(char)i}, 1};
@@ -266,15 +269,32 @@ static void bpe_encode_long(token_work *w, str word) {
     for (uint32_t i = 0; i < b.n; i = b.symbols[i].next) token_work_put(w, b.symbols[i].id);
 }
 
+/* Whether a word that is a token is what its own merges make of it: nearly always, and then they
+ * need not be done again. A pure function of the vocabulary, so threads may find it out twice. */
+enum bpe_whole { WHOLE_UNKNOWN, WHOLE_YES, WHOLE_NO };
+
+/* word is the token `id`, and it is not known whether its merges say so: they are done, and seen.
+ */
+static void bpe_encode_first(token_work *w, str word, int32_t id) {
+    size_t before = w->n;
+    bpe_encode_short(w, word);
+    bool whole = w->n == before + 1 && w->ids[before] == id;
+    if (!w->failed)
+        atomic_store_explicit(&w->t->whole[id], whole ? WHOLE_YES : WHOLE_NO, memory_order_relaxed);
+}
+
 static void bpe_encode_word(void *arg, str word) {
     token_work *w = arg;
-    if (w->failed) return;
-    if (w->t->ignore_merges) {
-        int32_t id = token_index_find(&w->t->words, word, token_hash(word));
-        if (id >= 0) {
-            token_work_put(w, id);
-            return;
-        }
+    int32_t id = token_index_find(&w->t->words, word, token_hash(word));
+    int whole = WHOLE_NO;
+    if (id >= 0) whole = atomic_load_explicit(&w->t->whole[id], memory_order_relaxed);
+    if (id >= 0 && (w->t->ignore_merges || whole == WHOLE_YES)) {
+        token_work_put(w, id);
+        return;
+    }
+    if (whole == WHOLE_UNKNOWN && word.n <= SHORT_WORD_BYTES) {
+        bpe_encode_first(w, word, id);
+        return;
     }
     if (word.n <= SHORT_WORD_BYTES)
         bpe_encode_short(w, word);

@@ -1,7 +1,8 @@
 /* token_int.h - what only the files of token/ share: the tokenizer's inside and one call's work.
  *
- * The tokenizer is written by token_build() alone and read-only afterwards. A token_work lives for
- * one call of encode and belongs to its thread. */
+ * The tokenizer is written by token_build() alone and read-only afterwards, but for the memo
+ * `whole`, whose entries are a function of the vocabulary: whoever finds one out writes the same.
+ * A token_work lives for one call of encode and belongs to its thread. */
 #ifndef BANTAM_TOKEN_TOKEN_INT_H
 #define BANTAM_TOKEN_TOKEN_INT_H
 
@@ -53,8 +54,9 @@ struct tokenizer {
     const token_merge *merges;
     size_t merge_mask; /* slots - 1 */
     const token_pre *pre;
-    bool ignore_merges; /* a word that is a token is that token */
-    bool nfc;           /* the text is normalised to NFC first */
+    _Atomic uint8_t *whole; /* [count] of bpe_whole: a memo, filled as words are met */
+    bool ignore_merges;     /* a word that is a token is that token */
+    bool nfc;               /* the text is normalised to NFC first */
 
     /* WordPiece */
     token_index word_starts, continuations; /* keys: the letters alone */

@@ -1,0 +1,144 @@
+/* t_token_vectors.c - tokenizers as published against other people's ids: llama.cpp's vectors for
+ * each vocabulary that we can read, SmolLM2 against Hugging Face, and texts that must come back. */
+#include "golden.h"
+#include "vocab.h"
+
+#include "base/rand.h"
+#include "text/utf8.h"
+
+static tokenizer *open_vocab(const char *path) {
+    tokenizer *t = NULL;
+    fail f;
+    assert_ok(vocab_open(path, &t, NULL, NULL, &f), &f);
+    return t;
+}
+static const char *vector_path(const char *name, const char *end) {
+    static char path[256];
+    snprintf(path, sizeof path, "llamacpp-vocab/ggml-vocab-%s.gguf%s", name, end);
+    return path;
+}
+
+/* Text i of the .inp against line i of the .out. */
+static void compare_vectors(const char *name, const char *vectors) {
+    tokenizer *t = open_vocab(test_data(vector_path(name, "")));
+    arena a;
+    fail f;
+    str in, out;
+    size_t texts = 0;
+    arena_init(&a, 0);
+    assert_ok(file_read(&a, test_data(vector_path(vectors, ".inp")), 0, &in, &f), &f);
+    assert_ok(file_read(&a, test_data(vector_path(vectors, ".out")), 0, &out, &f), &f);
+    str cut = STR("\n__ggml_vocab_test__\n");
+    for (bool more = true; more; texts++) {
+        size_t at = str_find(in, cut);
+        more = at != STR_INDEX_NONE;
+        str text = str_slice(in, 0, at), want = str_trim(str_cut(&out, '\n'));
+        in = more ? str_slice(in, at + cut.n, in.n) : STR("");
+        token_ids ids;
+        buf got = {0};
+        token_encode_options o = {.special = TOKEN_SPECIAL_USER}; /* as the vectors were made */
+        assert_ok(tokenizer_encode(t, &a, text, &o, &ids, &f), &f);
+        for (size_t i = 0; i < ids.n; i++) buf_printf(&got, "%s%d", i ? " " : "", (int)ids.p[i]);
+        if (!str_eq(buf_str(&got), want))
+            fail_msg("%s, text %zu \"%.*s\": %s, not %.*s", vectors, texts, STR_ARG(text),
+                     buf_z(&got), STR_ARG(want));
+        buf_deinit(&got);
+    }
+    assert_true(texts >= 47);
+    arena_deinit(&a);
+    tokenizer_close(t);
+}
+#define VECTORS(test, name, vectors)    \
+    static void test(void **state) {    \
+        (void)state;                    \
+        compare_vectors(name, vectors); \
+    }
+VECTORS(bert_bge, "bert-bge", "bert-bge")
+VECTORS(gpt_2, "gpt-2", "gpt-2")
+VECTORS(mpt, "mpt", "mpt")
+VECTORS(starcoder, "starcoder", "starcoder")
+VECTORS(qwen2, "qwen2", "qwen2")
+VECTORS(deepseek_r1_qwen, "qwen2", "deepseek-r1-qwen")
+VECTORS(llama_bpe, "llama-bpe", "llama-bpe")
+VECTORS(deepseek_coder, "deepseek-coder", "deepseek-coder")
+VECTORS(deepseek_llm, "deepseek-llm", "deepseek-llm")
+
+static void smollm2_as_hugging_face(void **state) {
+    (void)state;
+    tokenizer *t = open_vocab(test_model("smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"));
+    size_t wrong;
+    assert_int_equal(golden_compare(t, "tests/token/golden_smollm2.jsonl", &wrong), 330);
+    assert_int_equal(wrong, 0);
+    assert_int_equal(tokenizer_count(t), 49152);
+    assert_int_equal(tokenizer_eos(t), 2);
+    assert_true(tokenizer_is_end(t, 2) && tokenizer_is_end(t, 0) && !tokenizer_is_end(t, 1));
+    assert_int_equal(tokenizer_find(t, STR("<|im_start|>")), 1);
+    assert_false(tokenizer_adds_bos(t));
+    tokenizer_close(t);
+}
+
+/* Characters below U+0250 are the most likely; all others occur. */
+static void random_text(rand_stream *r, buf *out) {
+    static const int64_t tops[] = {0x80, 0x80, 0x250, 0x3000, 0x10000, 0x110000};
+    for (int64_t n = rand_next_below(r, 60); n > 0; n--) {
+        uint32_t c = (uint32_t)rand_next_below(r, tops[rand_next_below(r, 6)]);
+        if (rand_next_below(r, 4) == 0) c = (unsigned char)" \n\t '"[c % 5];
+        if (c < 0xD800 || c > 0xDFFF) utf8_put(out, c);
+    }
+}
+
+static void decodes_what_it_encodes(void **state) {
+    (void)state;
+    static const char *const names[] = {"gpt-2", "qwen2", "llama-bpe", "deepseek-llm",
+                                        "deepseek-coder"};
+    for (size_t v = 0; v < sizeof names / sizeof *names; v++) {
+        tokenizer *t = open_vocab(test_data(vector_path(names[v], "")));
+        rand_stream r = {.seed = 7};
+        buf text = {0}, back = {0};
+        fail f;
+        for (int i = 0; i < 2000; i++) {
+            arena a;
+            token_ids ids;
+            arena_init(&a, 0);
+            buf_reset(&text);
+            buf_reset(&back);
+            random_text(&r, &text);
+            token_encode_options o = {.special = (token_special)(i % 3)};
+            assert_ok(tokenizer_encode(t, &a, buf_str(&text), &o, &ids, &f), &f);
+            tokenizer_decode(t, ids.p, ids.n, false, &back);
+            assert_true(str_eq(buf_str(&text), buf_str(&back)));
+            arena_deinit(&a);
+        }
+        buf_deinit(&text);
+        buf_deinit(&back);
+        tokenizer_close(t);
+    }
+}
+
+static void other_kinds_are_refused(void **state) {
+    (void)state;
+    tokenizer *t = NULL;
+    fail f;
+    const char *path = test_data(vector_path("nomic-bert-moe", ""));
+    assert_int_equal(vocab_open(path, &t, NULL, NULL, &f), E_UNSUPPORTED);
+    assert_non_null(strstr(f.text, "t5"));
+    assert_null(t);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bert_bge),
+        cmocka_unit_test(gpt_2),
+        cmocka_unit_test(mpt),
+        cmocka_unit_test(starcoder),
+        cmocka_unit_test(qwen2),
+        cmocka_unit_test(deepseek_r1_qwen),
+        cmocka_unit_test(llama_bpe),
+        cmocka_unit_test(deepseek_coder),
+        cmocka_unit_test(deepseek_llm),
+        cmocka_unit_test(smollm2_as_hugging_face),
+        cmocka_unit_test(decodes_what_it_encodes),
+        cmocka_unit_test(other_kinds_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
