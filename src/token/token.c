@@ -110,7 +110,7 @@ static err build_ends(tokenizer *t, fail *f) {
     if (!ends) return fail_memory(f, "a vocabulary");
     if (t->eos != TOKEN_NONE) ends[t->eos] = 1;
     if (t->eot != TOKEN_NONE) ends[t->eot] = 1;
-    for (size_t m = 0; t->algorithm == TOKEN_BPE && m < sizeof markers / sizeof *markers; m++)
+    for (size_t m = 0; t->algorithm != TOKEN_WORDPIECE && m < sizeof markers / sizeof *markers; m++)
         for (size_t i = 0; i < t->added_count; i++)
             if (str_is(t->added[i].text, markers[m])) ends[t->added[i].id] = 1;
     t->ends = ends;
@@ -124,23 +124,40 @@ static err build_into(tokenizer *t, const token_source *source, const token_extr
     TRY(build_ids(t, source, f));
     TRY(build_added(t, source, extra, f));
     TRY(build_ends(t, f));
-    if (t->algorithm == TOKEN_WORDPIECE)
-        TRY(token_wordpiece_build(t, source, extra, f));
-    else
+    bool usual = true; /* BOS, where the file does not say */
+    switch (t->algorithm) {
+    case TOKEN_BPE:
         TRY(token_bpe_build(t, source, extra, f));
-    bool usual = t->algorithm == TOKEN_WORDPIECE || t->pre->add_bos;
+        usual = t->pre->add_bos;
+        break;
+    case TOKEN_WORDPIECE: TRY(token_wordpiece_build(t, source, extra, f)); break;
+    case TOKEN_SPM: TRY(token_spm_build(t, source, f)); break;
+    }
     t->add_bos = t->bos != TOKEN_NONE && (source->add_bos < 0 ? usual : source->add_bos > 0);
     t->add_eos = t->eos != TOKEN_NONE &&
                  (source->add_eos < 0 ? t->algorithm == TOKEN_WORDPIECE : source->add_eos > 0);
     return E_OK;
 }
 
+static bool algorithm_of(str kind, token_algorithm *out) {
+    static const char *const names[] = {
+        [TOKEN_BPE] = "gpt2", [TOKEN_WORDPIECE] = "bert", [TOKEN_SPM] = "llama"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (str_is(kind, names[i])) {
+            *out = (token_algorithm)i;
+            return true;
+        }
+    return false;
+}
+
 err token_build(tokenizer **out, const token_source *source, const token_extra *extra, fail *f) {
-    token_algorithm algorithm = str_is(source->kind, "bert") ? TOKEN_WORDPIECE : TOKEN_BPE;
-    if (algorithm == TOKEN_BPE && !str_is(source->kind, "gpt2")) {
+    token_algorithm algorithm;
+    if (!algorithm_of(source->kind, &algorithm)) {
         fail_set(f, E_UNSUPPORTED, "tokenizer kind \"%.*s\"",
                  (int)(source->kind.n < 80 ? source->kind.n : 80), source->kind.p);
-        return fail_hint(f, "byte-level BPE (\"gpt2\") and WordPiece (\"bert\") can be read");
+        return fail_hint(f,
+                         "byte-level BPE (\"gpt2\"), SentencePiece BPE (\"llama\") and WordPiece "
+                         "(\"bert\") can be read");
     }
     if (source->piece_count < 1 || source->piece_count > TOKEN_PIECES_MAX)
         return fail_set(f, E_CORRUPT, "a vocabulary of %zu pieces (1 to %d can be read)",
@@ -192,7 +209,8 @@ void tokenizer_decode(const tokenizer *t, const int32_t *ids, size_t n, bool ski
         str piece = tokenizer_piece(t, ids[i]);
         token_type type = tokenizer_type(t, ids[i]);
         if (skip_special && (type == TOKEN_CONTROL || type == TOKEN_UNKNOWN)) continue;
-        bool first = t->algorithm == TOKEN_WORDPIECE && written == 0 && piece.n;
+        bool first = written == 0 && piece.n && type == TOKEN_NORMAL &&
+                     (t->algorithm == TOKEN_WORDPIECE || t->blank_first);
         if (first && piece.p[0] == ' ') piece = str_slice(piece, 1, piece.n);
         buf_put(out, piece);
         written += piece.n;
@@ -209,7 +227,10 @@ token_type tokenizer_type(const tokenizer *t, int32_t id) {
 int32_t tokenizer_find(const tokenizer *t, str text) {
     for (size_t i = 0; i < t->added_count; i++)
         if (str_eq(t->added[i].text, text)) return t->added[i].id;
-    const token_index *index = t->algorithm == TOKEN_BPE ? &t->words : &t->word_starts;
+    char escaped[TOKEN_FIND_BYTES_MAX * 3];
+    if (text.n > TOKEN_FIND_BYTES_MAX) return TOKEN_NONE;
+    if (t->algorithm == TOKEN_SPM) text = token_spm_write(text, escaped);
+    const token_index *index = t->algorithm == TOKEN_WORDPIECE ? &t->word_starts : &t->words;
     if (t->algorithm == TOKEN_WORDPIECE && text.n > 2 && str_starts(text, STR("##"))) {
         index = &t->continuations;
         text = str_slice(text, 2, text.n);

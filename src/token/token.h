@@ -1,4 +1,4 @@
-/* token.h - text to token ids and back: byte-level BPE and WordPiece.
+/* token.h - text to token ids and back: byte-level BPE, SentencePiece BPE and WordPiece.
  *
  * A tokenizer is immutable once open and may be used by any number of threads at once. It is made
  * either from plain arrays (token_source: what a GGUF file's metadata says, filled by model/) or
@@ -20,6 +20,7 @@
 enum {
     TOKEN_NONE = -1,                    /* "there is no such id" */
     TOKEN_PIECES_MAX = 4 * 1024 * 1024, /* of a vocabulary */
+    TOKEN_FIND_BYTES_MAX = 512,         /* of tokenizer_find */
     TOKEN_TEXT_BYTES_MAX = 16 << 20     /* of one call of encode: E_TOO_LARGE above */
 };
 
@@ -36,7 +37,8 @@ typedef enum token_type {
 /* A vocabulary as plain arrays; borrowed during tokenizer_open only. Start from
  * TOKEN_SOURCE_NONE, so that absent ids are TOKEN_NONE. */
 typedef struct token_source {
-    str kind;          /* tokenizer.ggml.model: "gpt2" (byte-level BPE), "bert" (WordPiece) */
+    str kind;          /* tokenizer.ggml.model: "gpt2" (byte-level BPE), "bert" (WordPiece),
+ "llama" (SentencePiece BPE) */
     str pre;           /* tokenizer.ggml.pre: "smollm", "gpt-2", "qwen2"...; empty = "default" */
     const str *pieces; /* [piece_count], as the file writes them */
     size_t piece_count;
@@ -45,7 +47,9 @@ typedef struct token_source {
     const str *merges;    /* [merge_count], "left right", best first */
     size_t merge_count;
     int32_t bos, eos, eot, unknown, padding, cls, separator, mask; /* TOKEN_NONE when absent */
-    int add_bos, add_eos;                                          /* 1, 0, or -1 = not said */
+    int add_space_prefix; /* "llama": a blank before each text; 1, 0, or -1 = not said, which is yes
+                           */
+    int add_bos, add_eos; /* 1, 0, or -1 = not said */
 } token_source;
 #define TOKEN_SOURCE_NONE                    \
     ((token_source){.bos = TOKEN_NONE,       \
@@ -56,6 +60,7 @@ typedef struct token_source {
                     .cls = TOKEN_NONE,       \
                     .separator = TOKEN_NONE, \
                     .mask = TOKEN_NONE,      \
+                    .add_space_prefix = -1,  \
                     .add_bos = -1,           \
                     .add_eos = -1})
 
@@ -106,13 +111,14 @@ err tokenizer_encode_spans(const tokenizer *t, arena *a, const token_span *spans
  * tokens: their text. An id outside the vocabulary gives the empty string. */
 str tokenizer_piece(const tokenizer *t, int32_t id);
 /* Appends the pieces. skip_special leaves control tokens out. BPE: decode(encode(x)) == x for valid
- * UTF-8. WordPiece: words joined by one blank, none at the start. */
+ * UTF-8. SentencePiece: likewise; WordPiece: words joined by one blank; neither has the blank that
+ * a first piece carries. */
 void tokenizer_decode(const tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
                       buf *out);
 
 size_t tokenizer_count(const tokenizer *t);                /* ids are [0, count) */
 token_type tokenizer_type(const tokenizer *t, int32_t id); /* TOKEN_UNUSED outside */
-/* The token that is written exactly so in the vocabulary (as decoded), or TOKEN_NONE. */
+/* The token that stands for exactly these bytes (at most TOKEN_FIND_BYTES_MAX), or TOKEN_NONE. */
 int32_t tokenizer_find(const tokenizer *t, str text);
 int32_t tokenizer_bos(const tokenizer *t); /* WordPiece: [CLS]; TOKEN_NONE when absent */
 int32_t tokenizer_eos(const tokenizer *t); /* WordPiece: [SEP] */

@@ -8,6 +8,7 @@
 #include "token/token_int.h"
 
 #include "token/token_char.h"
+#include "token/token_heap.h"
 
 #include "base/mem.h"
 
@@ -209,32 +210,11 @@ typedef struct bpe_long {
     size_t heap_n;
 } bpe_long;
 
-static void heap_up(uint64_t *heap, size_t i) {
-    for (uint64_t v = heap[i]; i > 0 && heap[(i - 1) / 2] > v; i = (i - 1) / 2) {
-        heap[i] = heap[(i - 1) / 2];
-        heap[(i - 1) / 2] = v;
-    }
-}
-static uint64_t heap_take(uint64_t *heap, size_t *n) {
-    uint64_t least = heap[0], v = heap[--*n];
-    size_t i = 0;
-    for (size_t child; (child = 2 * i + 1) < *n; i = child) {
-        if (child + 1 < *n && heap[child + 1] < heap[child]) child++;
-        if (heap[child] >= v) break;
-        heap[i] = heap[child];
-    }
-    heap[i] = v;
-    return least;
-}
-
 static void bpe_long_pair(bpe_long *b, uint32_t i) {
     bpe_symbol *s = &b->symbols[i];
     const token_merge *m = s->next < b->n ? merge_find(b->t, s->id, b->symbols[s->next].id) : NULL;
     uint32_t rank = m ? m->rank : NO_RANK;
-    if (m && rank != s->rank) {
-        b->heap[b->heap_n++] = (uint64_t)rank << 32 | i;
-        heap_up(b->heap, b->heap_n - 1);
-    }
+    if (m && rank != s->rank) token_heap_put(b->heap, &b->heap_n, (uint64_t)rank << 32 | i);
     s->rank = rank;
 }
 
@@ -262,7 +242,7 @@ static void bpe_encode_long(token_work *w, str word) {
     }
     for (uint32_t i = 0; i < b.n; i++) bpe_long_pair(&b, i);
     while (b.heap_n > 0) {
-        uint64_t least = heap_take(b.heap, &b.heap_n);
+        uint64_t least = token_heap_take(b.heap, &b.heap_n);
         if (b.symbols[(uint32_t)least].rank == (uint32_t)(least >> 32))
             bpe_long_merge(&b, (uint32_t)least);
     }

@@ -162,12 +162,12 @@ static str fragment_nfc(token_work *w, str s) {
 
 static void encode_fragment(token_work *w, str s) {
     if (!s.n || w->failed) return;
-    if (w->t->algorithm == TOKEN_WORDPIECE) {
-        token_wordpiece_encode(w, s);
-        return;
-    }
     if (w->t->nfc) s = fragment_nfc(w, s);
-    token_bpe_encode(w, s);
+    switch (w->t->algorithm) {
+    case TOKEN_BPE: token_bpe_encode(w, s); break;
+    case TOKEN_WORDPIECE: token_wordpiece_encode(w, s); break;
+    case TOKEN_SPM: token_spm_encode(w, s); break;
+    }
 }
 
 /* White space beside an added token that takes it along. */

@@ -11,7 +11,7 @@
 #include "token/token_index.h"
 #include "token/token_pre.h"
 
-typedef enum token_algorithm { TOKEN_BPE, TOKEN_WORDPIECE } token_algorithm;
+typedef enum token_algorithm { TOKEN_BPE, TOKEN_WORDPIECE, TOKEN_SPM } token_algorithm;
 
 /* A merge of two neighbours; the table is open-addressed by (left, right). */
 typedef struct token_merge {
@@ -49,7 +49,7 @@ struct tokenizer {
     bool add_bos, add_eos;
 
     /* BPE */
-    token_index words; /* normal tokens by their bytes */
+    token_index words; /* normal tokens by their bytes (SPM: as written) */
     int32_t byte_ids[256];
     const token_merge *merges;
     size_t merge_mask; /* slots - 1 */
@@ -58,11 +58,16 @@ struct tokenizer {
     bool ignore_merges;     /* a word that is a token is that token */
     bool nfc;               /* the text is normalised to NFC first */
 
+    /* SPM: `words` and `byte_ids` as well */
+    const uint32_t *ranks; /* [count] 0 = highest score */
+    bool blank_first;      /* each fragment begins with a blank */
+    bool cut_at_blanks;    /* no piece has a blank behind another character */
+
     /* WordPiece */
     token_index word_starts, continuations; /* keys: the letters alone */
     token_normaliser normaliser;
     size_t word_chars_max;  /* a longer word is unknown */
-    size_t piece_bytes_max; /* longest key of the two indexes */
+    size_t piece_bytes_max; /* longest key of the indexes; SPM too */
 };
 
 /* What a tokenizer.json says beyond a token_source. */
@@ -83,6 +88,7 @@ err token_build(tokenizer **out, const token_source *source, const token_extra *
 bool token_bpe_unwrite(str piece, char *out, size_t *n);
 err token_bpe_build(tokenizer *t, const token_source *source, const token_extra *extra,
                     fail *f) MUST_CHECK;
+err token_spm_build(tokenizer *t, const token_source *source, fail *f) MUST_CHECK;
 err token_wordpiece_build(tokenizer *t, const token_source *source, const token_extra *extra,
                           fail *f) MUST_CHECK;
 
@@ -94,7 +100,7 @@ typedef struct token_work {
     bool failed;
     void *scratch; /* of the long-word path of BPE; grows */
     size_t scratch_bytes;
-    char *normal; /* the fragment in NFC */
+    char *normal; /* the fragment in NFC, or with its blanks escaped */
 } token_work;
 
 void token_work_put(token_work *w, int32_t id);
@@ -102,6 +108,9 @@ void *token_work_scratch(token_work *w, size_t bytes); /* NULL: failed is set */
 
 /* Valid UTF-8 without added tokens in, ids out. */
 void token_bpe_encode(token_work *w, str text);
+/* Blanks as U+2581; to has room for 3 * text.n bytes. */
+str token_spm_write(str text, char *to);
+void token_spm_encode(token_work *w, str text);
 void token_wordpiece_encode(token_work *w, str text);
 
 static inline str token_piece_of(const tokenizer *t, int32_t id) {

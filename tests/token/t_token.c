@@ -250,6 +250,57 @@ static void memory_runs_out(void **state) {
     free(v);
 }
 
+/* SentencePiece: the pair of the highest score first, bytes for what is no piece. */
+static void spm_words(void **state) {
+    (void)state;
+    static const char *const pieces[] = {"<unk>",
+                                         "<s>",
+                                         "</s>",
+                                         "<0xC3>",
+                                         "<0xA9>",
+                                         "\xE2\x96\x81",
+                                         "a",
+                                         "b",
+                                         "ab",
+                                         "ba",
+                                         "\xE2\x96\x81"
+                                         "a",
+                                         "abab"};
+    static const float scores[] = {0, 0, 0, 0, 0, -9, -8, -7, -3, -2, -4, -1};
+    str p[12];
+    for (size_t i = 0; i < 12; i++) p[i] = str_from(pieces[i]);
+    int32_t types[12] = {2, 3, 3, 6, 6, 1, 1, 1, 1, 1, 1, 1};
+    token_source s = TOKEN_SOURCE_NONE;
+    s.kind = STR("llama");
+    s.pieces = p;
+    s.types = types;
+    s.scores = scores;
+    s.piece_count = 12;
+    s.bos = 1;
+    s.eos = 2;
+    tokenizer *t;
+    fail f;
+    arena a;
+    token_ids ids;
+    arena_init(&a, 0);
+    assert_ok(tokenizer_open(&t, &s, &f), &f);
+    assert_ok(tokenizer_encode(t, &a, STR("aba \xC3\xA9 b"), NULL, &ids, &f), &f);
+    assert_ids(ids, WANT(10, 9, 5, 3, 4, 5, 7)); /* "ba" before "ab"; then "_a" */
+    buf out = {0};
+    tokenizer_decode(t, ids.p, ids.n, false, &out);
+    assert_true(str_is(buf_str(&out), "aba \xC3\xA9 b"));
+    assert_int_equal(tokenizer_find(t, STR(" a")), 10);
+    assert_true(tokenizer_is_end(t, 2) && tokenizer_adds_bos(t) && !tokenizer_adds_eos(t));
+    token_encode_options o = {.special = TOKEN_SPECIAL_ALL};
+    assert_ok(tokenizer_encode(t, &a, STR("</s>b"), &o, &ids, &f), &f);
+    assert_ids(ids, WANT(2, 5, 7));
+    buf_deinit(&out);
+    tokenizer_close(t);
+    s.scores = NULL;
+    assert_int_equal(tokenizer_open(&t, &s, &f), E_CORRUPT);
+    arena_deinit(&a);
+}
+
 static void wordpiece_words(void **state) {
     (void)state;
     static const char *const pieces[] = {"[PAD]",         "[UNK]",          "[CLS]",
@@ -292,10 +343,15 @@ static void wordpiece_words(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(merges_in_order),          cmocka_unit_test(long_words),
-        cmocka_unit_test(outside_text_is_text),     cmocka_unit_test(trust_ends_at_the_span),
-        cmocka_unit_test(invalid_utf8_is_replaced), cmocka_unit_test(ids_and_ends),
-        cmocka_unit_test(bad_sources_are_named),    cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(merges_in_order),
+        cmocka_unit_test(long_words),
+        cmocka_unit_test(outside_text_is_text),
+        cmocka_unit_test(trust_ends_at_the_span),
+        cmocka_unit_test(invalid_utf8_is_replaced),
+        cmocka_unit_test(ids_and_ends),
+        cmocka_unit_test(bad_sources_are_named),
+        cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(spm_words),
         cmocka_unit_test(wordpiece_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

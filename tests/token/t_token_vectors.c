@@ -61,6 +61,8 @@ VECTORS(qwen2, "qwen2", "qwen2")
 VECTORS(deepseek_r1_qwen, "qwen2", "deepseek-r1-qwen")
 VECTORS(llama_bpe, "llama-bpe", "llama-bpe")
 VECTORS(deepseek_coder, "deepseek-coder", "deepseek-coder")
+VECTORS(llama_spm, "llama-spm", "llama-spm")
+VECTORS(phi_3, "phi-3", "phi-3")
 VECTORS(deepseek_llm, "deepseek-llm", "deepseek-llm")
 
 static void smollm2_as_hugging_face(void **state) {
@@ -115,6 +117,29 @@ static void decodes_what_it_encodes(void **state) {
     }
 }
 
+/* Vocabularies that come without vectors. */
+static void others_open(void **state) {
+    (void)state;
+    static const char *const names[] = {"aquila", "baichuan", "gpt-neox"};
+    for (size_t v = 0; v < sizeof names / sizeof *names; v++) {
+        tokenizer *t = open_vocab(test_data(vector_path(names[v], "")));
+        arena a;
+        fail f;
+        token_ids ids;
+        buf back = {0};
+        str text = STR("Hello  w\xC3\xB6rld,\n 12345 \xE4\xBD\xA0\xE5\xA5\xBD");
+        arena_init(&a, 0);
+        assert_ok(tokenizer_encode(t, &a, text, NULL, &ids, &f), &f);
+        tokenizer_decode(t, ids.p, ids.n, false, &back);
+        assert_true(str_eq(buf_str(&back), text));
+        int32_t first = tokenizer_find(t, tokenizer_piece(t, ids.p[0]));
+        assert_int_equal(first, ids.p[0]);
+        buf_deinit(&back);
+        arena_deinit(&a);
+        tokenizer_close(t);
+    }
+}
+
 static void other_kinds_are_refused(void **state) {
     (void)state;
     tokenizer *t = NULL;
@@ -135,9 +160,12 @@ int main(void) {
         cmocka_unit_test(deepseek_r1_qwen),
         cmocka_unit_test(llama_bpe),
         cmocka_unit_test(deepseek_coder),
+        cmocka_unit_test(llama_spm),
+        cmocka_unit_test(phi_3),
         cmocka_unit_test(deepseek_llm),
         cmocka_unit_test(smollm2_as_hugging_face),
         cmocka_unit_test(decodes_what_it_encodes),
+        cmocka_unit_test(others_open),
         cmocka_unit_test(other_kinds_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,7 @@ static inline err vocab_source(const gguf *g, arena *a, token_source *s, fail *f
     s->cls = vocab_id(g, VOCAB "cls_token_id");
     s->separator = vocab_id(g, VOCAB "seperator_token_id"); /* spelt so in the format */
     s->mask = vocab_id(g, VOCAB "mask_token_id");
+    s->add_space_prefix = vocab_flag(g, VOCAB "add_space_prefix");
     s->add_bos = vocab_flag(g, VOCAB "add_bos_token");
     s->add_eos = vocab_flag(g, VOCAB "add_eos_token");
     return E_OK;
