@@ -76,7 +76,7 @@ typedef struct audit_filter {
 } audit_filter;
 err audit_list(audit *a, const audit_filter *filter, arena *mem, audit_row **out, size_t *n,
                fail *f) MUST_CHECK;
-/* The id from which to follow: the newest row's; 0 when there is none. */
+/* Where to begin to follow, for `after`: the newest row's id, -1 when there is none yet. */
 err audit_newest(audit *a, int64_t *id, fail *f) MUST_CHECK;
 /* The trace as gen_trace_put_json wrote it, with "verdict" added when there is one. E_NOT_FOUND. */
 err audit_get(audit *a, str request_id, arena *mem, str *record, fail *f) MUST_CHECK;

@@ -231,7 +231,7 @@ err audit_table_newest(store *s, int64_t *id, fail *f) {
     store_stmt *q;
     bool row;
     TRY(store_begin(s, STORE_READ, &tx, f));
-    err e = store_prepare(tx, "SELECT coalesce(max(id),0) FROM audit_request", &q, f);
+    err e = store_prepare(tx, "SELECT coalesce(max(id),-1) FROM audit_request", &q, f);
     if (e == E_OK) e = store_step(q, &row, f);
     if (e == E_OK) *id = store_int(q, 0);
     store_rollback(tx);

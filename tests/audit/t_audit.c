@@ -156,6 +156,8 @@ static void a_trace_comes_back_whole(void **state) {
 
 static void lists_filter_and_follow(void **state) {
     (void)state;
+    int64_t none;
+    assert_ok(audit_newest(a, &none, &f), &f);
     put(answered("req-1", GEN_TIER_SLM, 0.1));
     put(trace_of("req-2"));
     gen_trace other = answered("req-3", GEN_TIER_LLM, 0.2);
@@ -172,6 +174,8 @@ static void lists_filter_and_follow(void **state) {
     assert_true(n == 1 && str_is(list[0].request_id, "req-1"));
     assert_ok(audit_list(a, &(audit_filter){.since_ms = other.at_ms}, &mem, &list, &n, &f), &f);
     assert_int_equal(n, 1);
+    assert_ok(audit_list(a, &(audit_filter){.after = none}, &mem, &list, &n, &f), &f);
+    assert_true(n == 3 && str_is(list[0].request_id, "req-1"));
     int64_t newest, after;
     assert_ok(audit_newest(a, &newest, &f), &f);
     assert_ok(audit_list(a, &(audit_filter){.after = newest}, &mem, &list, &n, &f), &f);
