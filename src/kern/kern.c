@@ -19,24 +19,28 @@ static bool has_avx2(void) {
 }
 #endif
 
-/* best first; the last two run anywhere */
+/* best first; "f32" is the same sums with or without AVX2 */
 static const struct {
     const kern_table *table;
     bool (*runs_here)(void);
     bool automatic;
+    bool another_follows; /* of the same name, that runs anywhere */
 } kernels[] = {
 #if defined(__x86_64__)
-    {&kern_avx2_table, has_avx2, true},
+    {&kern_avx2_table, has_avx2, true, false},
 #endif
-    {&kern_ref_table, always, true},
-    {&kern_f32_table, always, false},
+    {&kern_ref_table, always, true, false},
+#if defined(__x86_64__)
+    {&kern_avx2_f32_table, has_avx2, false, true},
+#endif
+    {&kern_f32_table, always, false, false},
 };
 enum { KERNELS = sizeof kernels / sizeof *kernels };
 
 err kern_select(const char *name, const kern_table **out, fail *f) {
     for (int i = 0; i < KERNELS; i++) {
         bool wanted = name ? !strcmp(name, kernels[i].table->name) : kernels[i].automatic;
-        if (!wanted) continue;
+        if (!wanted || (kernels[i].another_follows && !kernels[i].runs_here())) continue;
         if (kernels[i].runs_here()) {
             *out = kernels[i].table;
             return E_OK;

@@ -78,6 +78,6 @@ err kern_select(const char *name, const kern_table **out, fail *f) MUST_CHECK;
 float kern_f16_to_f32(uint16_t h);
 uint16_t kern_f32_to_f16(float x);
 
-extern const kern_table kern_f32_table, kern_ref_table, kern_avx2_table;
+extern const kern_table kern_f32_table, kern_ref_table, kern_avx2_table, kern_avx2_f32_table;
 
 #endif

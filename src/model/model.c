@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const model_arch *const archs[] = {&model_bert};
+static const model_arch *const archs[] = {&model_bert, &model_llama};
 enum { ARCHS = sizeof archs / sizeof *archs };
 enum { CONFIG_BYTES_MAX = 1 << 20, TOKENIZER_BYTES_MAX = 256 << 20, EMBED_ROWS = 512 };
 
@@ -170,6 +170,7 @@ static err open_gguf(model *m, const char *path, fail *f) {
     TRY(gguf_get_str(m->gguf, "general.name", STR(""), &m->info.name, f));
     TRY(gguf_get_str(m->gguf, "tokenizer.chat_template", STR(""), &m->info.chat_template, f));
     TRY(open_gguf_tokenizer(m, f));
+    m->info.vocabulary = (int64_t)tokenizer_count(m->tokenizer);
     return m->o.vocabulary_only ? E_OK : choose_arch(m, f);
 }
 
@@ -188,7 +189,9 @@ static err open_folder(model *m, const char *path, fail *f) {
     e = file_read(&scratch, file, TOKENIZER_BYTES_MAX, &text, f);
     if (e == E_OK) e = tokenizer_open_json(&m->tokenizer, text, f);
     arena_deinit(&scratch);
-    if (e != E_OK || m->o.vocabulary_only) return e;
+    if (e != E_OK) return e;
+    m->info.vocabulary = (int64_t)tokenizer_count(m->tokenizer);
+    if (m->o.vocabulary_only) return E_OK;
     TRY(file_join(file, path, "model.safetensors", f));
     TRY(file_map_open(&m->map, file, f));
     m->info.file_bytes = (int64_t)m->map.n;
@@ -210,14 +213,13 @@ err model_open(model **out, const char *path, const model_options *o, fail *f) {
         model_close(m);
         return e;
     }
-    m->info.vocabulary = (int64_t)tokenizer_count(m->tokenizer);
     *out = m;
     return E_OK;
 }
 
 void model_close(model *m) {
     if (!m) return;
-    if (m->arch && m->state) m->arch->close(m);
+    if (m->arch && m->arch->close && m->state) m->arch->close(m);
     tokenizer_close(m->tokenizer);
     gguf_close(m->gguf);
     safetensors_close(m->safetensors);

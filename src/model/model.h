@@ -31,6 +31,7 @@ typedef struct model_info {
     int64_t context; /* longest sequence */
     int64_t width;   /* of the hidden state, so of an embedding */
     int64_t layers, heads, vocabulary;
+    int64_t kv_heads, head_width; /* what is kept of each position; 0 for encoders */
     int64_t file_bytes;
 } model_info;
 const model_info *model_about(const model *m);

@@ -8,7 +8,7 @@
 #include "base/thread.h"
 #include "format/gguf.h"
 #include "format/safetensors.h"
-#include "model/model.h"
+#include "model/model_run.h"
 #include "tensor/op.h"
 #include "text/json.h"
 
@@ -22,6 +22,9 @@ typedef struct model_arch {
      * 1]). */
     err (*encode)(model *m, const int32_t *ids, const size_t *first, size_t n_sequences,
                   const float **hidden, fail *f);
+    /* Decoders: sizes of the workspace, and one checked batch (model_forward.h). */
+    void (*shape)(const model *m, model_run_shape *out);
+    err (*forward)(model_run *r, const model_batch *b, fail *f);
 } model_arch;
 
 extern const model_arch model_bert, model_llama;

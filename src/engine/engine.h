@@ -1,0 +1,124 @@
+/* engine.h - tokens in, tokens out: many sequences at once on one decoder model.
+ *
+ *     worker: engine_submit -> engine_next, engine_next, ... -> engine_release
+ *     engine thread: admit -> take pages -> batch -> forward -> sample -> post, for ever
+ *
+ * The engine thread owns the model's workspace, the pages and all sampling. Each step runs one
+ * ragged batch: a row for every sequence that generates, then pieces of waiting prompts, at most
+ * rows_max in all, so a long prompt never stops the others. Tokens reach their reader through a
+ * bounded queue per sequence; a sequence whose queue is full waits, one whose reader has left is
+ * cancelled by engine_release.
+ *
+ * A sequence is admitted with pages for its whole prompt and max_tokens, so it is never thrown out
+ * half way. The same prompt, seed, build and kernels give the same tokens, alone or in company:
+ * the random number of a token is a function of seed and position.
+ *
+ * Functions are called by any thread; one sequence by one thread at a time (cancel: any). After
+ * engine_open the engine thread allocates nothing. */
+#ifndef BANTAM_ENGINE_ENGINE_H
+#define BANTAM_ENGINE_ENGINE_H
+
+#include "kv/kv.h"
+#include "model/model.h"
+#include "token/token.h"
+
+enum {
+    ENGINE_TOP_MAX = 20,   /* candidates reported beside a token */
+    ENGINE_STOPS_MAX = 16, /* stop strings */
+    ENGINE_STOP_BYTES_MAX = 256,
+    ENGINE_STOP_IDS_MAX = 16,
+    ENGINE_QUEUE_TOKENS = 32 /* made, not yet read */
+};
+
+typedef struct engine engine;
+typedef struct engine_sequence engine_sequence;
+
+typedef struct engine_options {
+    const model *model; /* a decoder; outlives the engine, whose forwards run on its team */
+    kv_type kv;
+    size_t kv_bytes_max;   /* 0 = what sequences_max full contexts need, at most 1 GiB */
+    int32_t sequences_max; /* generating at once; 0 = 16 */
+    int32_t waiting_max;   /* behind them; 0 = 64 */
+    int32_t rows_max;      /* tokens of one step; 0 = 256 */
+    int32_t context_max;   /* 0 = the model's */
+} engine_options;
+
+/* E_UNSUPPORTED for an encoder; E_NO_MEMORY says how much is missing. Starts the engine thread. */
+err engine_open(engine **out, const engine_options *o, fail *f) MUST_CHECK;
+/* Cancels what runs, joins the thread. Every sequence must have been released. NULL is fine. */
+void engine_close(engine *e);
+
+typedef struct engine_sampling {
+    double temperature; /* 0 = greedy: the likeliest, at a tie the lower id */
+    double top_p;       /* keep the likeliest that sum to top_p; 0 or >= 1 = off */
+    double min_p;       /* keep those at least min_p times as likely as the best; 0 = off */
+    int32_t top_k;      /* keep the k likeliest; 0 = off */
+    uint64_t seed;
+} engine_sampling;
+
+typedef struct engine_ask {
+    const int32_t *prompt; /* [n_prompt], n_prompt >= 1; copied */
+    size_t n_prompt;
+    int32_t max_tokens; /* >= 1; 0 = as many as the context holds */
+    engine_sampling sampling;
+    const int32_t *stop_ids; /* beside the model's own end tokens; copied */
+    size_t n_stop_ids;
+    const str *stops; /* generation ends before the first of these texts; copied */
+    size_t n_stops;
+    bool ignore_end;      /* go on after end tokens (benchmarks) */
+    int32_t top_logprobs; /* -1 = no log-probabilities, 0 = of the token, k = and the k likeliest */
+} engine_ask;
+
+/* E_CONTEXT when prompt and max_tokens are above the context (the text says all three numbers),
+ * E_TOO_LARGE when they are above the budget of pages, E_BUSY when waiting_max are waiting,
+ * E_INPUT for an id outside the vocabulary or a number out of range. */
+err engine_submit(engine *e, const engine_ask *ask, engine_sequence **out, fail *f) MUST_CHECK;
+
+typedef enum engine_finish {
+    ENGINE_RUNNING,
+    ENGINE_STOP,   /* end token, stop id or stop string */
+    ENGINE_LENGTH, /* max_tokens made */
+    ENGINE_CANCELLED
+} engine_finish;
+
+typedef struct engine_candidate {
+    int32_t id;
+    float logprob; /* natural log, before temperature and cuts */
+} engine_candidate;
+
+typedef struct engine_event {
+    int32_t id; /* the token; TOKEN_NONE in the last event, which brings finish and rest of text */
+    float logprob; /* NAN when not asked for */
+    int32_t n_top;
+    engine_candidate top[ENGINE_TOP_MAX]; /* likeliest first */
+    str text; /* what is now certain: whole characters, never part of a stop string; borrowed until
+                 the next call */
+    engine_finish finish;
+} engine_event;
+
+/* The next token. E_TIMEOUT when none came in wait_ms (ask again); E_CANCELLED after engine_close
+ * began; E_INTERNAL and others when the forward failed. After the last event: E_INPUT. */
+err engine_next(engine_sequence *s, int64_t wait_ms, engine_event *out, fail *f) MUST_CHECK;
+void engine_cancel(engine_sequence *s);  /* any thread; the last event says ENGINE_CANCELLED */
+void engine_release(engine_sequence *s); /* cancels what still runs; NULL is fine */
+
+typedef struct engine_timings {
+    int64_t prompt_tokens, made_tokens; /* made: those that engine_next gave out */
+    double prefill_tok_s, decode_tok_s; /* NAN when too few tokens */
+    double first_token_ms;              /* from submit; NAN when there was none */
+} engine_timings;
+void engine_timings_get(engine_sequence *s, engine_timings *out);
+
+/* logprob[c] = sum of the log-probabilities of choice c's tokens behind the prompt. Choices are
+ * not empty; waits until done. Errors as engine_submit's. */
+err engine_score(engine *e, const token_ids *prompt, const token_ids *choices, size_t n,
+                 double *logprob, fail *f) MUST_CHECK;
+
+typedef struct engine_stats {
+    int64_t running, waiting, pages, pages_free;
+    int64_t prompt_tokens, made_tokens, steps; /* since open */
+} engine_stats;
+void engine_stats_get(engine *e, engine_stats *out);
+int32_t engine_context(const engine *e); /* prompt + generated tokens of one sequence */
+
+#endif

@@ -1,0 +1,187 @@
+/* model_run.c - the workspace, the checks of a batch, keys and values into pages, attention; what
+ * every architecture's forward has in common. See model_forward.h and model_run.h. */
+#include "model/model_run.h"
+
+#include "base/mem.h"
+#include "model/model_int.h"
+
+#include <string.h>
+
+static int64_t floats_per_row(const model_run_shape *s) {
+    return 2 * (s->width + s->q_width + s->kv_width + s->ff);
+}
+
+/* One block of floats, cut into the eight buffers. */
+static err take_buffers(model_run *r, fail *f) {
+    const model_run_shape *s = &r->shape;
+    const struct {
+        float **at;
+        int64_t width;
+    } parts[] = {{&r->x, s->width},   {&r->h, s->width},    {&r->q, s->q_width},
+                 {&r->a, s->q_width}, {&r->k, s->kv_width}, {&r->v, s->kv_width},
+                 {&r->gate, s->ff},   {&r->up, s->ff}};
+    size_t bytes;
+    if (!mem_size((size_t)r->o.rows_max, (size_t)floats_per_row(s) * sizeof(float), &bytes))
+        return fail_memory(f, "activations");
+    r->memory = mem_alloc_aligned(bytes);
+    if (!r->memory)
+        return fail_set(f, E_NO_MEMORY, "no %zu bytes for the activations of %lld tokens", bytes,
+                        (long long)r->o.rows_max);
+    float *at = r->memory;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        *parts[i].at = at;
+        at += parts[i].width * r->o.rows_max;
+    }
+    return E_OK;
+}
+
+static err take_lists(model_run *r, fail *f) {
+    size_t spans;
+    r->spans_max = kv_pages_for(r->o.positions_max);
+    if (!mem_size((size_t)r->o.sequences_max, (size_t)r->spans_max * sizeof(op_kv_span), &spans))
+        return fail_memory(f, "the lists of pages");
+    r->spans = mem_alloc(spans);
+    r->rows = mem_alloc((size_t)r->o.rows_max * sizeof *r->rows);
+    if (!r->spans || !r->rows) return fail_memory(f, "the lists of pages");
+    return E_OK;
+}
+
+err model_run_open(model_run **out, const model *m, const model_run_options *o, fail *f) {
+    if (!m->arch || !m->arch->forward)
+        return fail_set(f, E_UNSUPPORTED, "%.*s has no forward pass by batches",
+                        STR_ARG(m->info.path));
+    if (o->rows_max < 1 || o->rows_max > INT32_MAX || o->sequences_max < 1 ||
+        o->sequences_max > INT32_MAX)
+        return fail_set(f, E_INPUT, "a forward of %lld tokens and %lld sequences is impossible",
+                        (long long)o->rows_max, (long long)o->sequences_max);
+    model_run *r = mem_zero(sizeof *r);
+    if (!r) return fail_memory(f, "a forward pass");
+    r->m = m;
+    r->o = *o;
+    if (r->o.positions_max <= 0 || r->o.positions_max > m->info.context)
+        r->o.positions_max = m->info.context;
+    m->arch->shape(m, &r->shape);
+    int64_t widest = r->shape.ff > r->shape.width ? r->shape.ff : r->shape.width;
+    if (r->shape.q_width > widest) widest = r->shape.q_width;
+    err e = op_open(&r->op, m->o.kern, m->o.team, r->o.rows_max, widest, r->o.positions_max, f);
+    if (e == E_OK) e = take_buffers(r, f);
+    if (e == E_OK) e = take_lists(r, f);
+    if (e != E_OK) {
+        model_run_close(r);
+        return e;
+    }
+    *out = r;
+    return E_OK;
+}
+
+void model_run_close(model_run *r) {
+    if (!r) return;
+    op_close(&r->op);
+    mem_free(r->memory);
+    mem_free(r->spans);
+    mem_free(r->rows);
+    mem_free(r);
+}
+
+/* ---- the batch ---- */
+
+static err check_row(const model_run *r, const model_batch *b, int64_t i, fail *f) {
+    int32_t position = b->positions[i], sequence = b->sequences[i];
+    if (b->tokens[i] < 0 || b->tokens[i] >= r->m->info.vocabulary)
+        return fail_set(f, E_INPUT, "token %d is outside the vocabulary of %lld", b->tokens[i],
+                        (long long)r->m->info.vocabulary);
+    if (position < 0 || position >= r->o.positions_max)
+        return fail_set(f, E_CONTEXT, "position %d is outside the context of %lld", position,
+                        (long long)r->o.positions_max);
+    bool first = i == 0 || sequence != b->sequences[i - 1];
+    bool ok = sequence >= 0 && sequence < b->n_sequences &&
+              (i == 0 || sequence >= b->sequences[i - 1]) &&
+              (first ? b->pool || position == 0 : position == b->positions[i - 1] + 1) &&
+              (!b->pool || position < kv_sequence_room(b->kv[sequence]));
+    if (!ok)
+        return fail_set(f, E_INPUT,
+                        "row %lld of the batch (sequence %d, position %d) is out of order",
+                        (long long)i, sequence, position);
+    return E_OK;
+}
+
+static err check_batch(const model_run *r, const model_batch *b, fail *f) {
+    if (b->n_rows < 1 || b->n_rows > r->o.rows_max || b->n_sequences > r->o.sequences_max ||
+        b->n_wanted > b->n_rows)
+        return fail_set(f, E_INPUT, "a batch of %lld rows and %lld sequences; %lld and %lld fit",
+                        (long long)b->n_rows, (long long)b->n_sequences, (long long)r->o.rows_max,
+                        (long long)r->o.sequences_max);
+    for (int64_t i = 0; i < b->n_rows; i++) TRY(check_row(r, b, i, f));
+    for (int64_t i = 0; i < b->n_wanted; i++)
+        if (b->wanted[i] < 0 || b->wanted[i] >= b->n_rows)
+            return fail_set(f, E_INPUT, "row %lld is wanted, the batch has %lld",
+                            (long long)b->wanted[i], (long long)b->n_rows);
+    return E_OK;
+}
+
+err model_forward(model_run *r, const model_batch *b, fail *f) {
+    TRY(check_batch(r, b, f));
+    return r->m->arch->forward(r, b, f);
+}
+
+/* ---- shared steps ---- */
+
+void model_run_linear(model_run *r, const model_batch *b, int64_t layer, model_linear which,
+                      const weight *w, const float *x, int64_t rows, float *y) {
+    int64_t outs = tensor_rows(w->w);
+    op_linear(&r->op, w, x, rows, y, outs);
+    if (b->hook)
+        b->hook->linear(b->hook->self, (int32_t)layer, which, x, rows, tensor_cols(w->w), y, outs);
+}
+
+static void keep_row(model_run *r, const model_batch *b, int64_t layer, int64_t i) {
+    const kv_sequence *s = b->kv[b->sequences[i]];
+    int64_t page = b->positions[i] / KV_PAGE_TOKENS, width = r->shape.kv_width,
+            at = b->positions[i] % KV_PAGE_TOKENS * width;
+    void *to[2] = {kv_keys(b->pool, s, page, layer), kv_values(b->pool, s, page, layer)};
+    const float *from[2] = {r->k + i * width, r->v + i * width};
+    for (int part = 0; part < 2; part++) {
+        if (kv_pool_shape(b->pool)->type == KV_F16)
+            r->op.kern->f32_to_f16(from[part], (uint16_t *)to[part] + at, width);
+        else
+            memcpy((float *)to[part] + at, from[part], (size_t)width * sizeof(float));
+    }
+}
+
+/* The pages of a sequence up to `length` positions. */
+static void list_pages(model_run *r, const model_batch *b, int64_t layer, int32_t sequence,
+                       int64_t length) {
+    op_kv_span *spans = r->spans + sequence * r->spans_max;
+    for (int64_t page = 0; page < kv_pages_for(length); page++)
+        spans[page] = (op_kv_span){.k = kv_keys(b->pool, b->kv[sequence], page, layer),
+                                   .v = kv_values(b->pool, b->kv[sequence], page, layer),
+                                   .count = KV_PAGE_TOKENS};
+}
+
+/* What the rows [from, to) of one sequence see. */
+static void list_rows(model_run *r, const model_batch *b, int64_t layer, int64_t from, int64_t to,
+                      bool causal) {
+    int32_t s = b->sequences[from];
+    op_kv_span *spans = r->spans + s * r->spans_max;
+    if (b->pool)
+        list_pages(r, b, layer, s, b->positions[to - 1] + 1);
+    else
+        spans[0] = (op_kv_span){.k = r->k + from * r->shape.kv_width,
+                                .v = r->v + from * r->shape.kv_width,
+                                .count = (int32_t)(to - from)};
+    for (int64_t i = from; i < to; i++)
+        r->rows[i] = (op_attend_row){.spans = spans,
+                                     .length = causal ? b->positions[i] + 1 : (int32_t)(to - from)};
+}
+
+void model_run_attend(model_run *r, const model_batch *b, int64_t layer, const op_attention *o,
+                      bool causal) {
+    op_attention how = *o;
+    how.half = b->pool && kv_pool_shape(b->pool)->type == KV_F16;
+    for (int64_t i = 0; b->pool && i < b->n_rows; i++) keep_row(r, b, layer, i);
+    for (int64_t from = 0, to; from < b->n_rows; from = to) {
+        for (to = from + 1; to < b->n_rows && b->sequences[to] == b->sequences[from];) to++;
+        list_rows(r, b, layer, from, to, causal);
+    }
+    op_attend(&r->op, &how, r->q, r->rows, b->n_rows, r->a);
+}
