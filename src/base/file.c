@@ -184,6 +184,20 @@ err file_write(const char *path, str bytes, unsigned mode, fail *f) {
     return e;
 }
 
+err file_open_append(int *fd, const char *path, int64_t *bytes, fail *f) {
+    int opened = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    struct stat info;
+    if (opened < 0) return fail_errno(f, "cannot create \"%s\"", path);
+    if (fstat(opened, &info) != 0) {
+        err e = fail_errno(f, "cannot look at \"%s\"", path);
+        close(opened);
+        return e;
+    }
+    *fd = opened;
+    *bytes = info.st_size;
+    return E_OK;
+}
+
 bool file_exists(const char *path) {
     struct stat info;
     return stat(path, &info) == 0;
@@ -217,6 +231,31 @@ err file_make_dirs(const char *path, fail *f) {
 err file_remove(const char *path, fail *f) {
     if (unlink(path) != 0 && errno != ENOENT) return fail_errno(f, "cannot remove \"%s\"", path);
     return E_OK;
+}
+
+static err remove_tree_at(const char *path, int depth, fail *f) {
+    struct stat info;
+    if (lstat(path, &info) != 0)
+        return errno == ENOENT ? E_OK : fail_errno(f, "cannot look at \"%s\"", path);
+    if (!S_ISDIR(info.st_mode)) return file_remove(path, f);
+    if (depth >= 16) return fail_set(f, E_TOO_LARGE, "\"%s\" lies too deep to be removed", path);
+    arena a;
+    arena_init(&a, 0);
+    str *names;
+    size_t n = 0;
+    char inner[FILE_PATH_BYTES];
+    err e = file_list(&a, path, &names, &n, f);
+    for (size_t i = 0; e == E_OK && i < n; i++) {
+        e = file_join(inner, path, names[i].p, f);
+        if (e == E_OK) e = remove_tree_at(inner, depth + 1, f);
+    }
+    arena_deinit(&a);
+    if (e == E_OK && rmdir(path) != 0) e = fail_errno(f, "cannot remove folder \"%s\"", path);
+    return e;
+}
+
+err file_remove_tree(const char *path, fail *f) {
+    return remove_tree_at(path, 0, f);
 }
 
 err file_disk_free(const char *dir, int64_t *bytes, fail *f) {

@@ -34,6 +34,9 @@ err file_cut(int fd, int64_t bytes, const char *name, fail *f) MUST_CHECK;
 err file_read_at(int fd, int64_t offset, void *out, size_t n, size_t *got, const char *name,
                  fail *f) MUST_CHECK;
 err file_open_read(int *fd, const char *path, fail *f) MUST_CHECK;
+/* For files that are written bit by bit, such as downloads: opens for appending (made when absent,
+ * mode 0644), *bytes = what it holds already. Write with file_put. */
+err file_open_append(int *fd, const char *path, int64_t *bytes, fail *f) MUST_CHECK;
 void file_close(int fd);
 err file_sync_dir_of(const char *path, fail *f) MUST_CHECK;
 err file_rename(const char *from, const char *to, fail *f) MUST_CHECK;
@@ -43,6 +46,8 @@ bool file_is_dir(const char *path);
 err file_size(const char *path, int64_t *bytes, fail *f) MUST_CHECK;
 err file_make_dirs(const char *path, fail *f) MUST_CHECK; /* like mkdir -p, mode 0700 */
 err file_remove(const char *path, fail *f) MUST_CHECK;    /* absent is fine */
+/* A folder of files and folders, at most 16 deep; absent is fine, links are not followed. */
+err file_remove_tree(const char *path, fail *f) MUST_CHECK;
 err file_disk_free(const char *dir, int64_t *bytes, fail *f) MUST_CHECK;
 /* Names (not paths) in a folder, sorted, without . and ..; E_NOT_FOUND when there is no folder. */
 err file_list(arena *a, const char *dir, str **names, size_t *n, fail *f) MUST_CHECK;

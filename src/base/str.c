@@ -61,6 +61,12 @@ str str_slice(str s, size_t from, size_t to) {
     return s.p ? (str){s.p + from, to - from} : s;
 }
 
+str str_after_last(str s, char sep) {
+    for (size_t i = s.n; i > 0; i--)
+        if (s.p[i - 1] == sep) return str_slice(s, i, s.n);
+    return s;
+}
+
 static bool ascii_space(char c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }

@@ -28,6 +28,7 @@ bool str_ends(str s, str suffix);
 size_t str_find(str s, str needle); /* index or STR_INDEX_NONE */
 size_t str_find_char(str s, char c);
 str str_slice(str s, size_t from, size_t to); /* clamped to s */
+str str_after_last(str s, char sep);          /* all of s when sep is not in it */
 str str_trim(str s);                          /* ASCII white space at both ends; borrowed */
 /* Cuts `*rest` at the first `sep`: returns the part before, leaves the part after. At the end *rest
  * becomes {NULL,0}; loop `while (rest.p) part = str_cut(&rest, ',')`. */

