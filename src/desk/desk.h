@@ -149,6 +149,9 @@ err desk_status_for_asker(desk *d, str ref, arena *a, desk_reply *out, fail *f) 
 err desk_object(desk *d, store_tx *tx, const gen_review *review, arena *a, gen_ticket *out,
                 fail *f) MUST_CHECK;
 
+/* Retention: deletes a task's reviews answered before then. What they taught stays; *n: how many.
+ */
+err desk_forget_before(desk *d, str task_id, int64_t before_ms, int64_t *n, fail *f) MUST_CHECK;
 /* Deletes the reviews of a request with their history, and unlearns their labels. */
 err desk_erase(desk *d, store_tx *tx, str request_id, int64_t *n, fail *f) MUST_CHECK;
 

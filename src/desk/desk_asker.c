@@ -154,6 +154,30 @@ static err forget_labels(desk *d, store_tx *tx, str request_id, fail *f) {
     }
 }
 
+static err forget_in(store_tx *tx, str task_id, int64_t before_ms, int64_t *n, fail *f) {
+    store_stmt *q;
+    bool row;
+    TRY(store_prepare(tx,
+                      "DELETE FROM desk_review"
+                      " WHERE task_id=?1 AND status='answered' AND answered_ms<?2",
+                      &q, f));
+    store_bind_str(q, 1, task_id);
+    store_bind_int(q, 2, before_ms);
+    TRY(store_step(q, &row, f));
+    *n = store_changes(tx);
+    return E_OK;
+}
+
+err desk_forget_before(desk *d, str task_id, int64_t before_ms, int64_t *n, fail *f) {
+    store_tx *tx;
+    int64_t gone = 0;
+    TRY(store_begin(d->store, STORE_WRITE, &tx, f));
+    err e = forget_in(tx, task_id, before_ms, &gone, f);
+    TRY(desk_finish(tx, e, f));
+    *n = gone;
+    return E_OK;
+}
+
 err desk_erase(desk *d, store_tx *tx, str request_id, int64_t *n, fail *f) {
     store_stmt *q;
     bool row;

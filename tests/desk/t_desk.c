@@ -418,6 +418,23 @@ static void erasing_leaves_nothing(void **state) {
     assert_int_equal(learned("gone=0"), 0);
 }
 
+static void retention_spares_what_waits(void **state) {
+    (void)state;
+    str waiting = ask("?", "req-1"), done = ask("?", "req-2");
+    desk_outcome outcome;
+    desk_review r;
+    int64_t n;
+    desk_decision decision = {.label = STR("cancel"), .by = STR("Ann")};
+    assert_ok(desk_answer(&d, done, &decision, &a, &outcome, &f), &f);
+    assert_ok(desk_forget_before(&d, STR("t-1"), start_ms, &n, &f), &f);
+    assert_int_equal(n, 0);
+    assert_ok(desk_forget_before(&d, STR("t-1"), start_ms + 1, &n, &f), &f);
+    assert_int_equal(n, 1);
+    assert_int_equal(desk_get(&d, done, &a, &r, &f), E_NOT_FOUND);
+    assert_int_equal(get(waiting).status, DESK_OPEN);
+    assert_int_equal(learned("gone=0"), 1);
+}
+
 static void long_and_odd_input_is_refused(void **state) {
     (void)state;
     str ref = ask("?", "req-1");
@@ -508,6 +525,7 @@ int main(void) {
         T(the_asker_is_told_and_told_again),
         T(an_objection_reopens_or_opens),
         T(erasing_leaves_nothing),
+        T(retention_spares_what_waits),
         T(long_and_odd_input_is_refused),
         T(a_kill_loses_nothing_acknowledged),
         T(torture_allocations),
