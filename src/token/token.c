@@ -203,17 +203,22 @@ str tokenizer_piece(const tokenizer *t, int32_t id) {
     return is_id(t, id) ? token_piece_of(t, id) : STR("");
 }
 
+/* Whether the tokenizer puts a blank before the first word that is not in the text. */
+static bool adds_blank(const tokenizer *t) {
+    return t->algorithm == TOKEN_WORDPIECE || t->blank_first;
+}
+
 void tokenizer_decode(const tokenizer *t, const int32_t *ids, size_t n, bool skip_special,
                       buf *out) {
-    for (size_t i = 0, written = 0; i < n; i++) {
+    bool first = true;
+    for (size_t i = 0; i < n; i++) {
         str piece = tokenizer_piece(t, ids[i]);
         token_type type = tokenizer_type(t, ids[i]);
         if (skip_special && (type == TOKEN_CONTROL || type == TOKEN_UNKNOWN)) continue;
-        bool first = written == 0 && piece.n && type == TOKEN_NORMAL &&
-                     (t->algorithm == TOKEN_WORDPIECE || t->blank_first);
-        if (first && piece.p[0] == ' ') piece = str_slice(piece, 1, piece.n);
+        if (first && type == TOKEN_NORMAL && adds_blank(t) && str_starts(piece, STR(" ")))
+            piece = str_slice(piece, 1, piece.n);
         buf_put(out, piece);
-        written += piece.n;
+        first = false;
     }
 }
 

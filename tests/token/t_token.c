@@ -289,6 +289,11 @@ static void spm_words(void **state) {
     buf out = {0};
     tokenizer_decode(t, ids.p, ids.n, false, &out);
     assert_true(str_is(buf_str(&out), "aba \xC3\xA9 b"));
+    assert_ok(tokenizer_encode(t, &a, STR(" a"), NULL, &ids, &f), &f);
+    assert_ids(ids, WANT(5, 10)); /* only the blank that was added goes again */
+    buf_reset(&out);
+    tokenizer_decode(t, ids.p, ids.n, false, &out);
+    assert_true(str_is(buf_str(&out), " a"));
     assert_int_equal(tokenizer_find(t, STR(" a")), 10);
     assert_true(tokenizer_is_end(t, 2) && tokenizer_adds_bos(t) && !tokenizer_adds_eos(t));
     token_encode_options o = {.special = TOKEN_SPECIAL_ALL};
