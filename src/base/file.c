@@ -103,6 +103,10 @@ void file_map_close(file_map *m) {
     *m = (file_map){0};
 }
 
+void file_map_release(const file_map *m) {
+    if (m->p) (void)madvise((void *)(uintptr_t)m->p, m->n, MADV_DONTNEED);
+}
+
 err file_put(int fd, str bytes, const char *name, fail *f) {
     while (bytes.n) {
         ssize_t n = file_must_fail() ? -1 : write(fd, bytes.p, bytes.n);

@@ -22,6 +22,9 @@ typedef struct file_map {
  */
 err file_map_open(file_map *m, const char *path, fail *f) MUST_CHECK;
 void file_map_close(file_map *m);
+/* Gives the pages back to the system until they are read again: for a file whose numbers have been
+ * copied elsewhere. */
+void file_map_release(const file_map *m);
 
 /* Writes "path.tmp-PID", fsyncs, renames, fsyncs the folder: all or nothing. mode e.g. 0644. */
 err file_write(const char *path, str bytes, unsigned mode, fail *f) MUST_CHECK;

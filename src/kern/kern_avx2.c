@@ -233,6 +233,211 @@ GEMM_Q(q8_0)
 GEMM_Q(q4_0)
 GEMM_Q(q4_1)
 
+/* ---- packed strips: eight rows side by side, a lane is a row ----
+ *
+ * A block of a strip: f16 d[8], (Q4_1: f16 m[8],) then four vectors of nibbles; vector j holds for
+ * each row the bytes 4j..4j+3 of its block: low nibbles are the numbers 4j.., high ones 16 + 4j...
+ * The eight products of a block add up in int16: 8 * 2 * 15 * 127 = 30480 fits. */
+
+enum { STRIP_PREFETCH_BYTES = 4096, STRIP_Q_BYTES = KERN_STRIP * KERN_BLOCK / 2 };
+
+static void pack_nibbles(const uint8_t *const q[KERN_STRIP], uint8_t *out) {
+    for (int j = 0; j < 4; j++)
+        for (int r = 0; r < KERN_STRIP; r++, out += 4) memcpy(out, q[r] + 4 * j, 4);
+}
+
+static void pack_q4_0(const void *w, int64_t row_bytes, int64_t rows, int64_t k, void *to) {
+    uint8_t *out = to;
+    for (int64_t r = 0; r < rows; r += KERN_STRIP)
+        for (int64_t b = 0; b < k / KERN_BLOCK; b++) {
+            const uint8_t *q[KERN_STRIP];
+            for (int i = 0; i < KERN_STRIP; i++) {
+                const kern_q4_0 *from =
+                    (const kern_q4_0 *)((const char *)w + (r + i) * row_bytes) + b;
+                memcpy(out + 2 * i, &from->d, 2);
+                q[i] = from->q;
+            }
+            pack_nibbles(q, out + 2 * KERN_STRIP);
+            out += 2 * KERN_STRIP + STRIP_Q_BYTES;
+        }
+}
+
+static void pack_q4_1(const void *w, int64_t row_bytes, int64_t rows, int64_t k, void *to) {
+    uint8_t *out = to;
+    for (int64_t r = 0; r < rows; r += KERN_STRIP)
+        for (int64_t b = 0; b < k / KERN_BLOCK; b++) {
+            const uint8_t *q[KERN_STRIP];
+            for (int i = 0; i < KERN_STRIP; i++) {
+                const kern_q4_1 *from =
+                    (const kern_q4_1 *)((const char *)w + (r + i) * row_bytes) + b;
+                memcpy(out + 2 * i, &from->d, 2);
+                memcpy(out + 2 * KERN_STRIP + 2 * i, &from->m, 2);
+                q[i] = from->q;
+            }
+            pack_nibbles(q, out + 4 * KERN_STRIP);
+            out += 4 * KERN_STRIP + STRIP_Q_BYTES;
+        }
+}
+
+static inline __m256i four_numbers(const int8_t *q) {
+    int32_t v;
+    memcpy(&v, q, sizeof v);
+    return _mm256_set1_epi32(v);
+}
+
+/* nt tokens x one strip; `least`: Q4_1's m stands behind d, else the offset is -8 d */
+static inline __attribute__((always_inline)) void strip_q4(const int8_t *q, const float *d,
+                                                           const float *sum, int nt, bool least,
+                                                           const uint8_t *w, int64_t k, float *y,
+                                                           int64_t ldy) {
+    const __m256i low = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
+    const int head = least ? 4 * KERN_STRIP : 2 * KERN_STRIP;
+    int64_t blocks = k / KERN_BLOCK;
+    __m256 s[TILE_T];
+    for (int t = 0; t < nt; t++) s[t] = _mm256_setzero_ps();
+    for (int64_t b = 0; b < blocks; b++, w += head + STRIP_Q_BYTES) {
+        __m256i total[TILE_T];
+        for (int t = 0; t < nt; t++) total[t] = _mm256_setzero_si256();
+        if (nt == 1) {
+            _mm_prefetch((const char *)w + STRIP_PREFETCH_BYTES, _MM_HINT_T0);
+            _mm_prefetch((const char *)w + STRIP_PREFETCH_BYTES + 64, _MM_HINT_T0);
+            _mm_prefetch((const char *)w + STRIP_PREFETCH_BYTES + 128, _MM_HINT_T0);
+        }
+        for (int j = 0; j < 4; j++) {
+            __m256i v = _mm256_loadu_si256((const __m256i *)(w + head + 32 * j));
+            __m256i v0 = _mm256_and_si256(v, low);
+            __m256i v1 = _mm256_and_si256(_mm256_srli_epi16(v, 4), low);
+            for (int t = 0; t < nt; t++) {
+                const int8_t *x = q + t * k + b * KERN_BLOCK + 4 * j;
+                total[t] = _mm256_add_epi16(total[t], _mm256_maddubs_epi16(v0, four_numbers(x)));
+                total[t] =
+                    _mm256_add_epi16(total[t], _mm256_maddubs_epi16(v1, four_numbers(x + 16)));
+            }
+        }
+        __m256 scale = load_f16((const uint16_t *)(const void *)w);
+        __m256 offset = least ? load_f16((const uint16_t *)(const void *)(w + 2 * KERN_STRIP))
+                              : _mm256_mul_ps(scale, _mm256_set1_ps(-8));
+        for (int t = 0; t < nt; t++) {
+            __m256 f = _mm256_cvtepi32_ps(_mm256_madd_epi16(total[t], ones));
+            __m256 both = _mm256_mul_ps(scale, _mm256_set1_ps(d[t * blocks + b]));
+            s[t] = _mm256_fmadd_ps(f, both, s[t]);
+            s[t] = _mm256_fmadd_ps(offset, _mm256_set1_ps(sum[t * blocks + b]), s[t]);
+        }
+    }
+    for (int t = 0; t < nt; t++) _mm256_storeu_ps(y + t * ldy, s[t]);
+}
+
+#define GEMM_STRIP(name, least)                                                                   \
+    static void gemm_packed_##name(kern_act x, int64_t T, const void *w, int64_t row_bytes,       \
+                                   int64_t rows, int64_t k, float *y, int64_t ldy) {              \
+        int64_t blocks = k / KERN_BLOCK;                                                          \
+        for (int64_t r = 0; r < rows; r += KERN_STRIP) {                                          \
+            const uint8_t *at = (const uint8_t *)w + r * row_bytes;                               \
+            int64_t t = 0;                                                                        \
+            for (; t + TILE_T <= T; t += TILE_T)                                                  \
+                strip_q4(x.q + t * k, x.d + t * blocks, x.sum + t * blocks, TILE_T, least, at, k, \
+                         y + t * ldy + r, ldy);                                                   \
+            for (; t < T; t++)                                                                    \
+                strip_q4(x.q + t * k, x.d + t * blocks, x.sum + t * blocks, 1, least, at, k,      \
+                         y + t * ldy + r, ldy);                                                   \
+        }                                                                                         \
+    }
+GEMM_STRIP(q4_0, false)
+GEMM_STRIP(q4_1, true)
+
+/* ---- attention ---- */
+
+/* the sums of four vectors' lanes */
+static inline __m128 add_lanes_of_four(const __m256 v[4]) {
+    __m256 h = _mm256_hadd_ps(_mm256_hadd_ps(v[0], v[1]), _mm256_hadd_ps(v[2], v[3])); /* halves */
+    return _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+}
+
+/* Always four positions at a time, the last one repeated, so that each is added up alike. */
+static inline __attribute__((always_inline)) void scores(const float *q, kern_span k, float scale,
+                                                         bool half, float *out) {
+    for (int64_t i = 0; i < k.n; i += 4) {
+        __m256 s[4];
+        int64_t at[4];
+        float four[4];
+        for (int p = 0; p < 4; p++) {
+            at[p] = (i + p < k.n ? i + p : k.n - 1) * k.stride;
+            s[p] = _mm256_setzero_ps();
+        }
+        for (int64_t d = 0; d < k.dim; d += LANES) {
+            __m256 x = _mm256_loadu_ps(q + d);
+            for (int p = 0; p < 4; p++)
+                s[p] = _mm256_fmadd_ps(x,
+                                       half ? load_f16((const uint16_t *)k.at + at[p] + d)
+                                            : _mm256_loadu_ps((const float *)k.at + at[p] + d),
+                                       s[p]);
+        }
+        _mm_storeu_ps(four, _mm_mul_ps(add_lanes_of_four(s), _mm_set1_ps(scale)));
+        for (int p = 0; p < 4 && i + p < k.n; p++) out[i + p] = four[p];
+    }
+}
+
+static void scores_f32(const float *q, kern_span k, float scale, float *out) {
+    if (k.dim % LANES == 0) {
+        scores(q, k, scale, false, out);
+        return;
+    }
+    for (int64_t i = 0; i < k.n; i++)
+        out[i] = scale * dot_f32(q, (const float *)k.at + i * k.stride, k.dim);
+}
+
+static void scores_f16(const float *q, kern_span k, float scale, float *out) {
+    if (k.dim % LANES == 0) {
+        scores(q, k, scale, true, out);
+        return;
+    }
+    for (int64_t i = 0; i < k.n; i++)
+        out[i] = scale * dot_f16(q, (const uint16_t *)k.at + i * k.stride, k.dim);
+}
+
+enum { MIX_VECTORS = 8 }; /* 64 numbers of a head stay in registers over all positions */
+
+static inline __attribute__((always_inline)) void mix(const float *p, kern_span v, bool half,
+                                                      float *out) {
+    int64_t d = 0, step = MIX_VECTORS * LANES;
+    for (; d + step <= v.dim; d += step) {
+        __m256 s[MIX_VECTORS];
+        for (int l = 0; l < MIX_VECTORS; l++) s[l] = _mm256_loadu_ps(out + d + l * LANES);
+        for (int64_t i = 0; i < v.n; i++) {
+            __m256 a = _mm256_set1_ps(p[i]);
+            int64_t at = i * v.stride + d;
+            for (int l = 0; l < MIX_VECTORS; l++)
+                s[l] = _mm256_fmadd_ps(a,
+                                       half ? load_f16((const uint16_t *)v.at + at + l * LANES)
+                                            : _mm256_loadu_ps((const float *)v.at + at + l * LANES),
+                                       s[l]);
+        }
+        for (int l = 0; l < MIX_VECTORS; l++) _mm256_storeu_ps(out + d + l * LANES, s[l]);
+    }
+    for (; d + LANES <= v.dim; d += LANES) {
+        __m256 s = _mm256_loadu_ps(out + d);
+        for (int64_t i = 0; i < v.n; i++)
+            s = _mm256_fmadd_ps(_mm256_set1_ps(p[i]),
+                                half ? load_f16((const uint16_t *)v.at + i * v.stride + d)
+                                     : _mm256_loadu_ps((const float *)v.at + i * v.stride + d),
+                                s);
+        _mm256_storeu_ps(out + d, s);
+    }
+    for (; d < v.dim; d++)
+        for (int64_t i = 0; i < v.n; i++)
+            out[d] = fmaf(p[i],
+                          half ? kern_f16_to_f32(((const uint16_t *)v.at)[i * v.stride + d])
+                               : ((const float *)v.at)[i * v.stride + d],
+                          out[d]);
+}
+
+static void mix_f32(const float *p, kern_span v, float *out) {
+    mix(p, v, false, out);
+}
+static void mix_f16(const float *p, kern_span v, float *out) {
+    mix(p, v, true, out);
+}
+
 /* ---- vectors ---- */
 
 static void axpy_f32(float a, const float *x, float *y, int64_t n) {
@@ -370,9 +575,14 @@ static void gelu(float *x, int64_t n) {
     .gemm_q4_1 = gemm_q4_1, .quantise = quantise, .dot_f32 = dot_f32, .dot_f16 = dot_f16,       \
     .axpy_f32 = axpy_f32, .axpy_f16 = axpy_f16, .f32_to_f16 = f32_to_f16,                       \
     .f16_to_f32 = f16_to_f32, .softmax = softmax, .rmsnorm = rmsnorm, .layernorm = layernorm,   \
-    .silu_mul = silu_mul, .gelu = gelu
+    .silu_mul = silu_mul, .gelu = gelu, .scores_f32 = scores_f32, .scores_f16 = scores_f16,     \
+    .mix_f32 = mix_f32, .mix_f16 = mix_f16
 
-const kern_table kern_avx2_table = {.name = "avx2", .int8 = true, AVX2_ROWS};
+const kern_table kern_avx2_table = {.name = "avx2",
+                                    .int8 = true,
+                                    .packed_q4_0 = {pack_q4_0, gemm_packed_q4_0},
+                                    .packed_q4_1 = {pack_q4_1, gemm_packed_q4_1},
+                                    AVX2_ROWS};
 /* the float reference at a bearable speed: the same products, in the same order, as kern_ref.c's */
 const kern_table kern_avx2_f32_table = {.name = "f32", .int8 = false, AVX2_ROWS};
 #endif

@@ -103,6 +103,22 @@ static kern_gemm_q int8_kernel(const kern_table *k, dtype t) {
                              : NULL;
 }
 
+static const kern_packed *packed_kernel(const kern_table *k, dtype t) {
+    static const kern_packed none;
+    return t == DTYPE_Q4_0 ? &k->packed_q4_0 : t == DTYPE_Q4_1 ? &k->packed_q4_1 : &none;
+}
+
+err op_pack(const kern_table *kern, arena *a, weight *w, fail *f) {
+    const kern_packed *p = packed_kernel(kern, w->w->type);
+    int64_t rows = tensor_rows(w->w), cols = tensor_cols(w->w);
+    if (!p->pack || rows % KERN_STRIP) return E_OK;
+    void *out = arena_alloc_aligned(a, w->w->bytes);
+    if (!out) return fail_memory(f, "packed weights");
+    p->pack(w->w->data, (int64_t)tensor_row_bytes(w->w), rows, cols, out);
+    w->packed = out;
+    return E_OK;
+}
+
 static void linear_chunk(void *arg, int64_t index, int worker) {
     linear_job *j = arg;
     const tensor *w = j->w->w;
@@ -111,9 +127,10 @@ static void linear_chunk(void *arg, int64_t index, int worker) {
     int64_t rows = j->rows - r0 < LINEAR_CHUNK_ROWS ? j->rows - r0 : LINEAR_CHUNK_ROWS;
     int64_t T = j->T - t0 < LINEAR_CHUNK_TOKENS ? j->T - t0 : LINEAR_CHUNK_TOKENS;
     size_t row_bytes = tensor_row_bytes(w);
-    const char *from = (const char *)w->data + (size_t)r0 * row_bytes;
+    kern_gemm_q packed = j->w->packed ? packed_kernel(j->c->kern, w->type)->gemm : NULL,
+                quantised = packed ? packed : int8_kernel(j->c->kern, w->type);
+    const char *from = (const char *)(packed ? j->w->packed : w->data) + (size_t)r0 * row_bytes;
     float *y = j->y + t0 * j->ldy + r0;
-    kern_gemm_q quantised = int8_kernel(j->c->kern, w->type);
     if (quantised)
         quantised(act_from(j, t0), T, from, (int64_t)row_bytes, rows, j->cols, y, j->ldy);
     else if (w->type == DTYPE_F32)
@@ -264,36 +281,39 @@ typedef struct attend_job {
     float *out;
 } attend_job;
 
+/* the first `left` positions of a span, of one key/value head */
+static kern_span span_of(const op_attention *o, const op_kv_span *s, const void *from, int32_t left,
+                         int64_t head) {
+    size_t bytes = o->half ? sizeof(uint16_t) : sizeof(float);
+    return (kern_span){.at = (const char *)from + (size_t)(head * o->dim) * bytes,
+                       .n = s->count < left ? s->count : left,
+                       .stride = o->kv_heads * o->dim,
+                       .dim = o->dim};
+}
+
 /* scores, softmax, weighted sum for one row and one head; spans in order of position */
 static void attend_head(void *arg, int64_t index, int worker) {
     attend_job *j = arg;
     const op_attention *o = j->o;
     const kern_table *k = j->c->kern;
-    int64_t t = index / o->heads, h = index % o->heads, kv = h / (o->heads / o->kv_heads),
-            stride = o->kv_heads * o->dim;
+    int64_t t = index / o->heads, h = index % o->heads, kv = h / (o->heads / o->kv_heads);
     const op_attend_row *row = &j->rows[t];
     const float *q = j->q + index * o->dim;
     float *score = j->c->workspace + worker * j->c->workspace_floats,
           *out = j->out + index * o->dim;
     CHECK(row->length >= 1 && row->length <= j->c->workspace_floats);
     int32_t at = 0;
-    for (const op_kv_span *s = row->spans; at < row->length; s++)
-        for (int32_t i = 0; i < s->count && at < row->length; i++, at++) {
-            int64_t offset = i * stride + kv * o->dim;
-            score[at] = o->scale * (o->half ? k->dot_f16(q, (const uint16_t *)s->k + offset, o->dim)
-                                            : k->dot_f32(q, (const float *)s->k + offset, o->dim));
-        }
+    for (const op_kv_span *s = row->spans; at < row->length; at += s->count, s++) {
+        kern_span keys = span_of(o, s, s->k, row->length - at, kv);
+        (o->half ? k->scores_f16 : k->scores_f32)(q, keys, o->scale, score + at);
+    }
     k->softmax(score, row->length);
     memset(out, 0, (size_t)o->dim * sizeof *out);
     at = 0;
-    for (const op_kv_span *s = row->spans; at < row->length; s++)
-        for (int32_t i = 0; i < s->count && at < row->length; i++, at++) {
-            int64_t offset = i * stride + kv * o->dim;
-            if (o->half)
-                k->axpy_f16(score[at], (const uint16_t *)s->v + offset, out, o->dim);
-            else
-                k->axpy_f32(score[at], (const float *)s->v + offset, out, o->dim);
-        }
+    for (const op_kv_span *s = row->spans; at < row->length; at += s->count, s++) {
+        kern_span values = span_of(o, s, s->v, row->length - at, kv);
+        (o->half ? k->mix_f16 : k->mix_f32)(score + at, values, out);
+    }
 }
 
 void op_attend(op_context *c, const op_attention *o, const float *q, const op_attend_row *rows,

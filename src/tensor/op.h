@@ -7,15 +7,22 @@
 #ifndef BANTAM_TENSOR_OP_H
 #define BANTAM_TENSOR_OP_H
 
+#include "base/arena.h"
 #include "base/team.h"
 #include "kern/kern.h"
 #include "tensor/tensor.h"
 
 /* A weight matrix ready for use: y = x W^T + bias. */
 typedef struct weight {
-    const tensor *w;   /* [rows, cols] */
-    const float *bias; /* [rows]; NULL none */
+    const tensor *w;    /* [rows, cols] */
+    const float *bias;  /* [rows]; NULL none */
+    const void *packed; /* the rows laid out for the kernels in use (op_pack); NULL none */
 } weight;
+
+/* Lays w out for these kernels, in the arena, where they have a faster layout for its type and
+ * shape; else leaves it as it is. Call once per linear layer at load; the tensor's own bytes are
+ * then read only by op_row and by other kernels. */
+err op_pack(const kern_table *kern, arena *a, weight *w, fail *f) MUST_CHECK;
 
 typedef struct op_context {
     const kern_table *kern;
