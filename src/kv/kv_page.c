@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+enum { ALIGNMENT = 64 };
+
 struct kv_sequence {
     int32_t *pages; /* [pages_max] indices into the pool, the first `count` in use */
     int32_t count;
@@ -23,7 +25,8 @@ struct kv_pool {
     int32_t *free_pages;    /* [pages] stack */
     int32_t *tables;        /* [sequences_max, pages_max] */
     kv_sequence *sequences; /* [sequences_max] */
-    char *memory;           /* [pages, page_bytes] */
+    char *memory;           /* [pages, page_bytes], inside block */
+    char *block;
 };
 
 err kv_type_of(const char *name, kv_type *out, fail *f) {
@@ -73,14 +76,14 @@ static err pool_allocate(kv_pool *p, fail *f) {
     p->free_pages = mem_alloc((size_t)p->pages * sizeof *p->free_pages);
     p->tables = mem_alloc(table);
     p->sequences = mem_zero(slots * sizeof *p->sequences);
-    p->memory = mem_alloc_aligned((size_t)p->pages * p->page_bytes);
-    if (!p->free_pages || !p->tables || !p->sequences || !p->memory) {
+    p->block = mem_zero((size_t)p->pages * p->page_bytes + ALIGNMENT); /* touched as it is used */
+    if (!p->free_pages || !p->tables || !p->sequences || !p->block) {
         fail_set(f, E_NO_MEMORY, "no %.1f MiB for keys and values (%lld pages of %zu bytes)",
                  (double)p->pages * (double)p->page_bytes / 1048576, (long long)p->pages,
                  p->page_bytes);
         return fail_hint(f, "lower the number of sequences or the context");
     }
-    memset(p->memory, 0, (size_t)p->pages * p->page_bytes);
+    p->memory = p->block + (ALIGNMENT - (uintptr_t)p->block % ALIGNMENT) % ALIGNMENT;
     for (int64_t i = 0; i < p->pages; i++) p->free_pages[i] = (int32_t)(p->pages - 1 - i);
     p->free_count = p->pages;
     for (size_t i = 0; i < slots; i++) p->sequences[i].pages = p->tables + i * (size_t)p->pages_max;
@@ -115,7 +118,7 @@ err kv_pool_open(kv_pool **out, const kv_pool_options *o, fail *f) {
 
 void kv_pool_close(kv_pool *p) {
     if (!p) return;
-    mem_free(p->memory);
+    mem_free(p->block);
     mem_free(p->sequences);
     mem_free(p->tables);
     mem_free(p->free_pages);

@@ -1,0 +1,289 @@
+/* t_engine.c - tests engine/ on SmolLM2: greedy tokens as PyTorch's, the same alone and in company,
+ * limits, stops, cancelling, scores. Needs the model. */
+#include "engine/engine.h"
+
+#include "model/golden_llama.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <math.h>
+
+static const char *const model_file = "smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
+enum { WAIT_MS = 60000, IDS = 256 };
+
+typedef struct rig {
+    team *team;
+    model *m;
+    engine *e;
+} rig;
+
+static void rig_open(rig *r, const char *kernels, engine_options o) {
+    fail f = {0};
+    const kern_table *kern = NULL;
+    const char *path = test_model(model_file);
+    *r = (rig){0};
+    assert_ok(kern_select(kernels, &kern, &f), &f);
+    assert_ok(team_open(&r->team, 2, &f), &f);
+    assert_ok(model_open(&r->m, path, &(model_options){.kern = kern, .team = r->team}, &f), &f);
+    o.model = r->m;
+    assert_ok(engine_open(&r->e, &o, &f), &f);
+}
+
+static void rig_close(rig *r) {
+    engine_close(r->e);
+    model_close(r->m);
+    team_close(r->team);
+}
+
+typedef struct said {
+    int32_t ids[IDS];
+    float logprobs[IDS];
+    int n;
+    engine_finish finish;
+    char text[4096];
+} said;
+
+static engine_sequence *submit(rig *r, const engine_ask *a) {
+    fail f = {0};
+    engine_sequence *s = NULL;
+    assert_ok(engine_submit(r->e, a, &s, &f), &f);
+    return s;
+}
+
+static void read_all(engine_sequence *s, said *out) {
+    fail f = {0};
+    engine_event ev;
+    size_t at = 0;
+    memset(out, 0, sizeof *out);
+    do {
+        assert_ok(engine_next(s, WAIT_MS, &ev, &f), &f);
+        assert_true(at + ev.text.n < sizeof out->text);
+        memcpy(out->text + at, ev.text.p, ev.text.n);
+        at += ev.text.n;
+        if (ev.id == TOKEN_NONE) break;
+        out->logprobs[out->n] = ev.logprob;
+        out->ids[out->n++] = ev.id;
+    } while (true);
+    out->finish = ev.finish;
+    assert_int_equal(engine_next(s, 0, &ev, &f), E_INPUT);
+}
+
+static void run(rig *r, const engine_ask *a, said *out) {
+    engine_sequence *s = submit(r, a);
+    read_all(s, out);
+    engine_release(s);
+}
+
+static void greedy_is_pytorchs(void **state) {
+    (void)state;
+    static golden g[GOLDEN_PROMPTS];
+    static said out;
+    rig r;
+    golden_read(g);
+    rig_open(&r, "f32", (engine_options){.kv = KV_F32, .sequences_max = 2, .context_max = 256});
+    engine_ask a = {.prompt = g[1].ids,
+                    .n_prompt = (size_t)g[1].n,
+                    .max_tokens = GOLDEN_GREEDY,
+                    .top_logprobs = -1};
+    run(&r, &a, &out);
+    assert_int_equal(out.n, GOLDEN_GREEDY);
+    assert_int_equal(out.finish, ENGINE_LENGTH);
+    for (int i = 0; i < GOLDEN_GREEDY; i++) assert_int_equal(out.ids[i], g[1].greedy[i]);
+    assert_non_null(strstr(out.text, "When your card was stolen, it's crucial to act fast"));
+    rig_close(&r);
+}
+
+/* Sampled with a seed, alone; then three of them beside others, in an engine with small steps. */
+static void company_changes_nothing(void **state) {
+    (void)state;
+    static golden g[GOLDEN_PROMPTS];
+    static said alone, other, crowd[6];
+    rig r;
+    golden_read(g);
+    engine_sampling sampling = {.temperature = 0.9, .top_p = 0.95, .min_p = 0.01, .seed = 42};
+    engine_ask a = {.prompt = g[0].ids,
+                    .n_prompt = (size_t)g[0].n,
+                    .max_tokens = 24,
+                    .sampling = sampling,
+                    .ignore_end = true,
+                    .top_logprobs = 2};
+    rig_open(&r, NULL, (engine_options){.sequences_max = 4, .context_max = 512});
+    run(&r, &a, &alone);
+    run(&r, &a, &other);
+    assert_memory_equal(&alone, &other, sizeof alone);
+    engine_sequence *s[6];
+    for (int i = 0; i < 6; i++) { /* six on four places: two wait */
+        engine_ask b = a;
+        b.prompt = g[i % 2 ? 2 : 0].ids;
+        b.n_prompt = (size_t)g[i % 2 ? 2 : 0].n;
+        b.sampling.seed = i == 4 ? 43 : 42;
+        s[i] = submit(&r, &b);
+    }
+    for (int i = 0; i < 6; i++) read_all(s[i], &crowd[i]);
+    for (int i = 0; i < 6; i++) engine_release(s[i]);
+    assert_memory_equal(&alone, &crowd[0], sizeof alone);
+    assert_memory_equal(&alone, &crowd[2], sizeof alone);
+    assert_memory_equal(&crowd[1], &crowd[3], sizeof alone);
+    assert_memory_equal(&crowd[1], &crowd[5], sizeof alone);
+    assert_memory_not_equal(alone.ids, crowd[4].ids, sizeof alone.ids);
+    engine_stats stats;
+    engine_stats_get(r.e, &stats);
+    assert_int_equal(stats.running, 0);
+    assert_int_equal(stats.waiting, 0);
+    assert_int_equal(stats.made_tokens, 8 * 24);
+    rig_close(&r);
+}
+
+static void limits_are_named(void **state) {
+    (void)state;
+    fail f = {0};
+    rig r;
+    int32_t ids[200] = {504, 3575};
+    engine_sequence *s[3];
+    rig_open(&r, NULL,
+             (engine_options){.sequences_max = 1,
+                              .waiting_max = 2,
+                              .context_max = 128,
+                              .kv_bytes_max = (size_t)3 * 737280});
+    engine_ask a = {.prompt = ids, .n_prompt = 100, .max_tokens = 29, .top_logprobs = -1};
+    assert_int_equal(engine_submit(r.e, &a, &s[0], &f), E_CONTEXT);
+    assert_non_null(strstr(f.text, "100 tokens and 29 to be made are above the context of 128"));
+    a.max_tokens = 28;
+    assert_int_equal(engine_submit(r.e, &a, &s[0], &f), E_TOO_LARGE);
+    a.n_prompt = 0;
+    assert_int_equal(engine_submit(r.e, &a, &s[0], &f), E_INPUT);
+    a.n_prompt = 2;
+    ids[1] = 49152;
+    assert_int_equal(engine_submit(r.e, &a, &s[0], &f), E_INPUT);
+    ids[1] = 3575;
+    a.sampling.temperature = NAN;
+    assert_int_equal(engine_submit(r.e, &a, &s[0], &f), E_INPUT);
+    a.sampling.temperature = 0;
+    a.ignore_end = true;
+    a.max_tokens = 60; /* more than the queue of tokens holds: it stays until we read */
+    s[0] = submit(&r, &a);
+    engine_stats stats = {0};
+    while (stats.running == 0) {
+        engine_stats_get(r.e, &stats);
+        clock_sleep_ms(1);
+    }
+    s[1] = submit(&r, &a);
+    s[2] = submit(&r, &a);
+    engine_sequence *none = NULL;
+    assert_int_equal(engine_submit(r.e, &a, &none, &f), E_BUSY);
+    assert_non_null(strstr(f.text, "1 sequences are generating and 2 are waiting"));
+    engine_event ev;
+    assert_int_equal(engine_next(s[2], 1, &ev, &f), E_TIMEOUT);
+    engine_release(s[1]); /* a waiting one that leaves */
+    static said out;
+    read_all(s[0], &out);
+    assert_int_equal(out.n, 60);
+    engine_release(s[0]);
+    assert_ok(engine_next(s[2], WAIT_MS, &ev, &f), &f);
+    engine_cancel(s[2]);
+    read_all(s[2], &out);
+    assert_int_equal(out.finish, ENGINE_CANCELLED);
+    assert_true(out.n < 60);
+    engine_release(s[2]);
+    rig_close(&r);
+}
+
+static void stops_stop(void **state) {
+    (void)state;
+    static golden g[GOLDEN_PROMPTS];
+    static said out;
+    rig r;
+    golden_read(g);
+    rig_open(&r, NULL, (engine_options){.sequences_max = 2, .context_max = 256});
+    const str stops[] = {STR("The answer")};
+    engine_ask a = {.prompt = g[0].ids,
+                    .n_prompt = (size_t)g[0].n,
+                    .max_tokens = 30,
+                    .stops = stops,
+                    .n_stops = 1,
+                    .top_logprobs = 0};
+    run(&r, &a, &out); /* " Madrid.\n\nThe answer is..." */
+    assert_int_equal(out.finish, ENGINE_STOP);
+    assert_string_equal(out.text, " Madrid.\n\n");
+    assert_true(out.logprobs[0] < 0 && out.logprobs[0] > -5);
+    a.n_stops = 0;
+    a.stop_ids = &(int32_t){30}; /* "." */
+    a.n_stop_ids = 1;
+    run(&r, &a, &out);
+    assert_int_equal(out.finish, ENGINE_STOP);
+    assert_int_equal(out.n, 1);
+    assert_string_equal(out.text, " Madrid");
+    rig_close(&r);
+}
+
+/* Scores are the log-probabilities that generation itself reports. */
+static void scores_are_the_models(void **state) {
+    (void)state;
+    static golden g[GOLDEN_PROMPTS];
+    static said out;
+    fail f = {0};
+    rig r;
+    golden_read(g);
+    rig_open(&r, NULL, (engine_options){.sequences_max = 2, .context_max = 256});
+    engine_ask a = {.prompt = g[0].ids,
+                    .n_prompt = (size_t)g[0].n,
+                    .max_tokens = 20,
+                    .top_logprobs = 0,
+                    .ignore_end = true};
+    run(&r, &a, &out);
+    double want = 0, got[3];
+    for (int i = 0; i < 20; i++) want += (double)out.logprobs[i];
+    token_ids prompt = {g[0].ids, (size_t)g[0].n};
+    const token_ids choices[] = {{out.ids, 1}, {out.ids, 20}, {g[2].ids, 40}};
+    assert_ok(engine_score(r.e, &prompt, choices, 3, got, &f), &f);
+    assert_true(fabs(got[0] - (double)out.logprobs[0]) < 1e-5);
+    assert_true(fabs(got[1] - want) < 1e-3);
+    assert_true(got[2] < got[1]);
+    const token_ids empty = {out.ids, 0}, huge = {g[2].ids, 300};
+    assert_int_equal(engine_score(r.e, &prompt, &empty, 1, got, &f), E_INPUT);
+    (void)huge;
+    engine_timings t;
+    engine_sequence *s = submit(&r, &a);
+    read_all(s, &out);
+    engine_timings_get(s, &t);
+    assert_int_equal(t.prompt_tokens, g[0].n);
+    assert_int_equal(t.made_tokens, 20);
+    assert_true(t.first_token_ms > 0 && t.decode_tok_s > 0 && t.prefill_tok_s > 0);
+    print_message("prefill %.0f tok/s (%d tokens), decode %.0f tok/s, first token %.0f ms\n",
+                  t.prefill_tok_s, g[0].n, t.decode_tok_s, t.first_token_ms);
+    engine_release(s);
+    rig_close(&r);
+}
+
+/* Closing with work under way, and after start-up no allocation by the engine thread. */
+static void closes_in_the_middle(void **state) {
+    (void)state;
+    fail f = {0};
+    rig r;
+    int32_t ids[2] = {504, 3575};
+    rig_open(&r, NULL, (engine_options){.sequences_max = 2, .context_max = 256});
+    engine_ask a = {.prompt = ids, .n_prompt = 2, .max_tokens = 20, .top_logprobs = 3};
+    static said out;
+    run(&r, &a, &out);
+    int64_t before = mem_count();
+    run(&r, &a, &out);
+    assert_int_equal(mem_count(), before);
+    a.max_tokens = 200;
+    a.ignore_end = true;
+    engine_sequence *s = submit(&r, &a);
+    engine_event ev;
+    assert_ok(engine_next(s, WAIT_MS, &ev, &f), &f);
+    engine_release(s);
+    rig_close(&r);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(limits_are_named),        cmocka_unit_test(stops_stop),
+        cmocka_unit_test(scores_are_the_models),   cmocka_unit_test(closes_in_the_middle),
+        cmocka_unit_test(company_changes_nothing), cmocka_unit_test(greedy_is_pytorchs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
