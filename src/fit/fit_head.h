@@ -9,8 +9,9 @@
  *
  * A fitted head is immutable and may be read by many threads; it is replaced whole. What is taught
  * between two fits lies beside it in a fit_taught (fit_taught.h). Memory: the head owns everything
- * (heap, freed by fit_head_close); about features * labels * 2 + rows * (dim * 4 + 24) bytes.
- * Same rows, options and library: same head, bit for bit, on any number of threads. */
+ * (heap, freed by fit_head_close); about features * labels * 2 + rows * (dim * 2 + 32) bytes.
+ * Same rows, options and library: same head, bit for bit, on any number of threads.
+ * Every text is measured as it stands: a caller that masks or normalises does so for both. */
 #ifndef BANTAM_FIT_HEAD_H
 #define BANTAM_FIT_HEAD_H
 

@@ -102,10 +102,20 @@ bool fit_taught_forget(fit_taught *t, int64_t id) {
     return found;
 }
 
+/* How often the nearest example had the right label at a cosine, among questions whose nearest
+ * example is in scope: docs/QUALITY.md, "Small tier". Straight lines in between. */
+static const struct {
+    double similarity, confidence;
+} stated[] = {{0.70, 0.80},  {0.75, 0.87},  {0.80, 0.92}, {0.85, 0.95},
+              {0.90, 0.975}, {0.95, 0.985}, {1.00, 0.99}};
+
 double fit_taught_confidence(double similarity) {
-    double near = (double)FIT_TAUGHT_NEAR;
-    double p = 0.90 + 0.10 * (similarity - near) / (1 - near);
-    return fmin(fmax(p, 0), 0.999);
+    size_t last = sizeof stated / sizeof *stated - 1, i = 1;
+    double s = fmin(fmax(similarity, stated[0].similarity), stated[last].similarity);
+    while (i < last && s > stated[i].similarity) i++;
+    double part =
+        (s - stated[i - 1].similarity) / (stated[i].similarity - stated[i - 1].similarity);
+    return stated[i - 1].confidence + part * (stated[i].confidence - stated[i - 1].confidence);
 }
 
 /* The taught example nearest to the question, and the nearest of another label than its. */
@@ -138,9 +148,9 @@ void fit_taught_judge(fit_taught *t, const fit_head *h, const int16_t *packed, f
     if (!hit.found || hit.rival >= hit.similarity) return;
     fit_stored stored = fit_head_stored(h);
     if (fit_near_rival(packed, &stored, hit.example.label) >= hit.similarity) return;
-    double stated = fit_taught_confidence((double)hit.similarity);
-    if (answer->label != hit.example.label || stated > answer->confidence)
-        answer->confidence = stated;
+    double confidence = fit_taught_confidence((double)hit.similarity);
+    if (answer->label != hit.example.label || confidence > answer->confidence)
+        answer->confidence = confidence;
     answer->label = hit.example.label;
     answer->taught = true;
     answer->above = hit.example.automatic && h->report.threshold.any &&
