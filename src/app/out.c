@@ -1,0 +1,51 @@
+/* out.c - see out.h. */
+#include "app/out.h"
+
+#include "app/home.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+void out_fail(const fail *f) {
+    bool colour = isatty(STDERR_FILENO) == 1;
+    fprintf(stderr, "%sbantam:%s %s\n", colour ? "\033[31m" : "", colour ? "\033[0m" : "", f->text);
+    if (f->hint[0]) fprintf(stderr, "  %s\n", f->hint);
+}
+
+err out_flush(fail *f) {
+    if (fflush(stdout) != 0 || ferror(stdout)) return fail_errno(f, "cannot write the output");
+    return E_OK;
+}
+
+err out_json(const buf *b, fail *f) {
+    TRY(buf_ok(b, f));
+    fwrite(b->p, 1, b->n, stdout);
+    fputc('\n', stdout);
+    return out_flush(f);
+}
+
+static const char *code(const char *escape) {
+    return isatty(STDOUT_FILENO) == 1 && !home_env(NULL, "NO_COLOR") ? escape : "";
+}
+const char *out_bold(void) {
+    return code("\033[1m");
+}
+const char *out_dim(void) {
+    return code("\033[2m");
+}
+const char *out_plain(void) {
+    return code("\033[0m");
+}
+
+void out_time(int64_t ms, char text[32]) {
+    time_t seconds = (time_t)(ms / 1000);
+    struct tm t;
+    localtime_r(&seconds, &t);
+    strftime(text, 32, "%d %b %H:%M", &t);
+}
+
+const char *out_user(void) {
+    const char *name = home_env(NULL, "USER");
+    return name ? name : "someone";
+}

@@ -1,0 +1,19 @@
+/* out.h - what commands print: results to stdout, everything else to stderr; colour only on a
+ * terminal. */
+#ifndef BANTAM_APP_OUT_H
+#define BANTAM_APP_OUT_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "text/json.h"
+
+void out_fail(const fail *f);                   /* "bantam: text" and the hint, to stderr */
+err out_json(const buf *b, fail *f) MUST_CHECK; /* one line to stdout */
+err out_flush(fail *f) MUST_CHECK; /* a closed or full stdout is an error, not silence */
+const char *out_bold(void);        /* "" where stdout is no terminal */
+const char *out_dim(void);
+const char *out_plain(void);
+void out_time(int64_t ms, char text[32]); /* local time, "23 Nov 20:45" */
+const char *out_user(void);               /* name for "who": $USER, else "someone" */
+
+#endif

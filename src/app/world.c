@@ -1,0 +1,286 @@
+/* world.c - see world.h. */
+#include "app/world.h"
+
+#include "app/cmd.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "gen/gen_embedder.h"
+#include "kern/kern.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MIGRATIONS_MAX = 64 };
+
+struct world_model {
+    str name;
+    registry_model found;
+    model *model;
+    gen_embedder embedder;
+    char digest[80];
+};
+
+/* ---- home, registry, team ---- */
+
+err world_open(world *w, fail *f) {
+    arena_init(&w->arena, 0);
+    TRY(home_open(&w->arena, &w->home, f));
+    str catalog = arena_printf(&w->arena, "%s/models.catalog", w->home.dir);
+    if (!catalog.p) return fail_memory(f, "paths");
+    return registry_open(&w->registry,
+                         &(registry_options){.root = w->home.models,
+                                             .catalog_file = catalog.p,
+                                             .env = home_env,
+                                             .from_dir = home_env(NULL, "BANTAM_FROM")},
+                         f);
+}
+
+static err open_team(world *w, fail *f) {
+    return w->team ? E_OK : team_open(&w->team, w->threads, f);
+}
+
+/* ---- store ---- */
+
+static err approved_reply(void *self, str task_id, str label, arena *a, str *out, fail *f) {
+    world *w = self;
+    world_task *t = world_task_by_id(w, task_id);
+    if (!t) { /* a review of a task that is not open here: its file says what a label answers */
+        task_place *places;
+        size_t n;
+        TRY(task_list(a, w->home.task_dirs, 2, &places, &n, f));
+        for (size_t i = 0; i < n; i++) {
+            task *x;
+            fail ignored;
+            if (task_load(a, places[i].path.p, &x, &ignored) == E_OK && str_eq(x->id, task_id))
+                return route_reply_of(w->store, x, label, a, out, f);
+        }
+        *out = STR_NONE;
+        return E_OK;
+    }
+    return route_reply(t->route, label, a, out, f);
+}
+
+err world_open_store(world *w, fail *f) {
+    store_migration all[MIGRATIONS_MAX];
+    const store_migration *parts[3];
+    size_t counts[3], n = 0;
+    parts[0] = route_migrations(&counts[0]);
+    parts[1] = desk_migrations(&counts[1]);
+    parts[2] = audit_migrations(&counts[2]);
+    for (size_t p = 0; p < 3; p++)
+        for (size_t i = 0; i < counts[p]; i++) {
+            CHECK(n < MIGRATIONS_MAX);
+            all[n++] = parts[p][i];
+        }
+    TRY(store_open(&w->store, w->home.db, all, n, f));
+    w->desk = (desk){.store = w->store,
+                     .labels = route_labels(w->store),
+                     .reply_text = approved_reply,
+                     .reply_self = w};
+    return audit_open(
+        &w->audit,
+        &(audit_options){.store = w->store, .folder = w->home.journal, .background = w->serving},
+        f);
+}
+
+void world_close(world *w) {
+    for (size_t i = 0; i < w->n_tasks; i++) {
+        route_close(w->tasks[i].route);
+        gen_remote_close(w->tasks[i].remote);
+    }
+    audit_close(w->audit);
+    store_close(w->store);
+    for (size_t i = 0; i < w->n_models; i++) {
+        world_model_end(w->models[i]);
+        model_close(w->models[i]->model);
+    }
+    team_close(w->team);
+    registry_close(w->registry);
+    arena_deinit(&w->arena);
+    *w = (world){0};
+}
+
+/* ---- models ---- */
+
+static void pull_progress(void *ctx, const char *stage, int64_t bytes, int64_t total) {
+    world *w = ctx;
+    progress_put(&w->progress, stage, (uint64_t)bytes, total > 0 ? (uint64_t)total : 0);
+}
+
+static bool pull_cancelled(void *ctx) {
+    (void)ctx;
+    return cmd_interrupted();
+}
+
+err world_pull(world *w, str name, bool accept_license, registry_model *out, fail *f) {
+    registry_pull_options o = {.progress = pull_progress,
+                               .cancelled = pull_cancelled,
+                               .ctx = w,
+                               .accept_license = accept_license};
+    progress_init(&w->progress, PROGRESS_BYTES);
+    err e = registry_pull(w->registry, &w->arena, name, &o, out, f);
+    progress_end(&w->progress);
+    return e;
+}
+
+err world_find_model(world *w, str name, registry_model *out, fail *f) {
+    err e = registry_find(w->registry, &w->arena, name, out, f);
+    if (e != E_OK && e != E_NOT_FOUND) return e;
+    if (e == E_OK && out->path) return E_OK;
+    /* in the catalog, not here yet: fetch it; anything else stays not found */
+    registry_model *all;
+    size_t n;
+    fail ignored;
+    if (registry_list(w->registry, &w->arena, &all, &n, &ignored) != E_OK) return e;
+    str base = name;
+    size_t colon = str_find_char(name, ':');
+    if (colon != STR_INDEX_NONE) base.n = colon;
+    for (size_t i = 0; i < n; i++)
+        if (all[i].in_catalog && str_eq(all[i].name, base)) {
+            fprintf(stderr, "fetching %.*s, which is not on this machine yet\n", STR_ARG(name));
+            return world_pull(w, name, false, out, f);
+        }
+    return e;
+}
+
+static err open_found(world *w, world_model *m, bool vocabulary_only, fail *f) {
+    const kern_table *kern;
+    TRY(kern_select(w->kern, &kern, f));
+    if (!vocabulary_only) TRY(open_team(w, f));
+    TRY(model_open(
+        &m->model, m->found.path,
+        &(model_options){.kern = kern, .team = w->team, .vocabulary_only = vocabulary_only}, f));
+    const model_info *info = model_about(m->model);
+    if (m->found.sha256.n)
+        snprintf(m->digest, sizeof m->digest, "%.*s", STR_ARG(m->found.sha256));
+    else
+        snprintf(m->digest, sizeof m->digest, "%lld-%.*s", (long long)info->file_bytes,
+                 STR_ARG(str_slice(info->name, 0, 48)));
+    if (info->is_encoder && info->has_weights) m->embedder = gen_embedder_of(m->model);
+    return E_OK;
+}
+
+static err open_model(world *w, str name, bool vocabulary_only, world_model **out, fail *f) {
+    for (size_t i = 0; i < w->n_models; i++)
+        if (str_eq(w->models[i]->name, name)) {
+            *out = w->models[i];
+            return E_OK;
+        }
+    if (w->n_models == WORLD_MODELS_MAX)
+        return fail_set(f, E_BUSY, "more than %d models are open", WORLD_MODELS_MAX);
+    world_model *m = arena_new(&w->arena, world_model);
+    if (!m) return fail_memory(f, "a model");
+    m->name = arena_str(&w->arena, name);
+    if (!m->name.p) return fail_memory(f, "a model");
+    TRY(world_find_model(w, name, &m->found, f));
+    TRY(open_found(w, m, vocabulary_only, f));
+    w->models[w->n_models++] = m;
+    *out = m;
+    return E_OK;
+}
+
+err world_open_model(world *w, str name, world_model **out, fail *f) {
+    return open_model(w, name, false, out, f);
+}
+err world_open_vocabulary(world *w, str name, world_model **out, fail *f) {
+    return open_model(w, name, true, out, f);
+}
+
+model *world_model_of(world_model *m) {
+    return m->model;
+}
+
+err world_embedder(world *w, str name, const gen_embedder **out, const char **digest, fail *f) {
+    world_model *m;
+    TRY(world_open_model(w, name, &m, f));
+    if (!m->embedder.embed) {
+        fail_set(f, E_UNSUPPORTED, "%.*s is no encoder, so it gives no embeddings", STR_ARG(name));
+        return fail_hint(f, "use minilm");
+    }
+    *out = &m->embedder;
+    if (digest) *digest = m->digest;
+    return E_OK;
+}
+
+/* ---- tasks ---- */
+
+static err open_large(world_task *t, const task *x, fail *f) {
+    if (!x->llm.present) return E_OK;
+    char name[160];
+    snprintf(name, sizeof name, "%.*s", STR_ARG(x->llm.key_env));
+    const char *key = x->llm.key_env.n ? home_env(NULL, name) : "";
+    if (!key)
+        return E_OK; /* its key is not set: the tier is not configured, and the banner says so */
+    TRY(gen_remote_open(&t->remote,
+                        &(gen_remote_options){.url = x->llm.url,
+                                              .key = str_from(key),
+                                              .model = x->llm.model,
+                                              .timeout_ms = x->llm.timeout_ms,
+                                              .retries = x->llm.retries},
+                        f));
+    t->large = gen_remote_provider(t->remote);
+    return E_OK;
+}
+
+static void fit_progress(void *self, const char *what, size_t done, size_t total) {
+    world *w = self;
+    progress_put(&w->progress, what, done, total);
+}
+
+static err open_route(world *w, world_task *t, const task *x, fail *f) {
+    route_options o = {.task_path = t->path.p,
+                       .store = w->store,
+                       .large = t->large.generate ? &t->large : NULL,
+                       .people = x->human.present ? desk_people(&w->desk) : (gen_people){0},
+                       .embedder_digest = "",
+                       .url_base = w->url_base ? w->url_base : "",
+                       .background = w->serving,
+                       .progress = fit_progress,
+                       .progress_self = w};
+    if (x->slm.present) TRY(world_embedder(w, x->slm.model, &o.embedder, &o.embedder_digest, f));
+    TRY(open_team(w, f));
+    o.team = w->team;
+    progress_init(&w->progress, PROGRESS_COUNT);
+    err e = route_open(&t->route, &o, f);
+    progress_end(&w->progress);
+    return e;
+}
+
+err world_task_open(world *w, str name_or_path, world_task **out, fail *f) {
+    str path;
+    task *x;
+    TRY(task_find(&w->arena, w->home.task_dirs, 2, name_or_path, &path, f));
+    for (size_t i = 0; i < w->n_tasks; i++)
+        if (str_eq(w->tasks[i].path, path)) {
+            *out = &w->tasks[i];
+            return E_OK;
+        }
+    if (w->n_tasks == WORLD_TASKS_MAX)
+        return fail_set(f, E_BUSY, "more than %d tasks are open", WORLD_TASKS_MAX);
+    TRY(task_load(&w->arena, path.p, &x, f));
+    world_task *t = &w->tasks[w->n_tasks];
+    *t = (world_task){.name = x->name, .path = path, .id = x->id, .task = x};
+    err e = open_large(t, x, f);
+    if (e == E_OK) e = open_route(w, t, x, f);
+    if (e != E_OK) {
+        gen_remote_close(t->remote);
+        *t = (world_task){0};
+        return e;
+    }
+    w->n_tasks++;
+    *out = t;
+    return E_OK;
+}
+
+world_task *world_task_by_id(world *w, str id) {
+    for (size_t i = 0; i < w->n_tasks; i++)
+        if (str_eq(w->tasks[i].id, id)) return &w->tasks[i];
+    return NULL;
+}
+
+/* ---- generators ---- */
+
+void world_model_end(world_model *m) {
+    (void)m;
+}

@@ -1,0 +1,75 @@
+/* world.h - the wiring: which rooms a command needs, opened in order and closed in reverse.
+ *
+ * The one place that knows every room. A command says what it needs; the rest stays closed, so
+ * `bantam tokenize` starts in milliseconds. Main thread opens and closes. */
+#ifndef BANTAM_APP_WORLD_H
+#define BANTAM_APP_WORLD_H
+
+#include "app/home.h"
+#include "app/progress.h"
+#include "audit/audit.h"
+#include "base/team.h"
+#include "desk/desk.h"
+#include "gen/gen_remote.h"
+#include "model/model.h"
+#include "registry/registry.h"
+#include "route/route.h"
+
+enum { WORLD_TASKS_MAX = 64, WORLD_MODELS_MAX = 8 };
+
+typedef struct world_task {
+    str name, path, id;
+    task *task; /* as it was when opened */
+    route *route;
+    gen_remote *remote;
+    gen_provider large;
+} world_task;
+
+typedef struct world_model world_model; /* an opened model; world.c */
+
+typedef struct world {
+    arena arena;
+    home home;
+    registry *registry;
+    team *team;
+    int threads;
+    const char *kern, *kv; /* --kern, --kv; NULL = best, f16 */
+    store *store;
+    audit *audit;
+    desk desk;
+    bool serving; /* background threads; url_base is set */
+    const char *url_base;
+    world_task tasks[WORLD_TASKS_MAX];
+    size_t n_tasks;
+    world_model *models[WORLD_MODELS_MAX];
+    size_t n_models;
+    progress progress;
+} world;
+
+/* Home folder and registry: cheap. */
+err world_open(world *w, fail *f) MUST_CHECK;
+/* The database, the record, the people's queue. */
+err world_open_store(world *w, fail *f) MUST_CHECK;
+void world_close(world *w);
+
+/* A catalog name (fetched if absent), a GGUF file or a model folder. */
+err world_find_model(world *w, str name, registry_model *out, fail *f) MUST_CHECK;
+/* Fetches a model with a progress line. */
+err world_pull(world *w, str name, bool accept_license, registry_model *out, fail *f) MUST_CHECK;
+/* Opened once per name. */
+err world_open_model(world *w, str name, world_model **out, fail *f) MUST_CHECK;
+/* Tokenizer and template alone, of any architecture. */
+err world_open_vocabulary(world *w, str name, world_model **out, fail *f) MUST_CHECK;
+model *world_model_of(world_model *m);
+void world_model_end(world_model *m); /* stops its engine */
+/* Encoders only. */
+err world_embedder(world *w, str name, const gen_embedder **out, const char **digest,
+                   fail *f) MUST_CHECK;
+/* Generators only: starts its engine at first need. */
+err world_provider(world *w, str name, gen_provider *out, fail *f) MUST_CHECK;
+
+/* Opens a task by name or path; the same one is opened once. */
+err world_task_open(world *w, str name_or_path, world_task **out, fail *f) MUST_CHECK;
+world_task *world_task_by_id(world *w, str id); /* among those open; NULL */
+
+#endif

@@ -1,0 +1,159 @@
+/* gen_remote.c - OpenAI-compatible client; see gen_remote.h. OpenAI's field names stand here and in
+ * api/ only. */
+#include "gen/gen_remote.h"
+
+#include "base/mem.h"
+#include "net/http_client.h"
+#include "net/url.h"
+
+enum { REMOTE_TIMEOUT_MS = 20000, REMOTE_REPLY_BYTES_MAX = 4 << 20, REMOTE_CONNECT_MS = 5000 };
+
+struct gen_remote {
+    arena arena;
+    const char *url;
+    str authorization, model;
+    int64_t timeout_ms;
+    int32_t retries;
+};
+
+err gen_remote_open(gen_remote **out, const gen_remote_options *o, fail *f) {
+    if (!url_has_scheme(o->url, "http") && !url_has_scheme(o->url, "https")) {
+        fail_set(f, E_INPUT, "the large tier's url \"%.*s\" is not an http(s) address",
+                 STR_ARG(o->url));
+        return fail_hint(f, "write it as https://host/v1");
+    }
+    gen_remote *r = mem_zero(sizeof *r);
+    if (!r) return fail_memory(f, "a remote model");
+    arena_init(&r->arena, 1024);
+    str base = o->url;
+    while (str_ends(base, STR("/"))) base.n--;
+    r->url = arena_printf(&r->arena, "%.*s/chat/completions", STR_ARG(base)).p;
+    r->authorization = o->key.n ? arena_printf(&r->arena, "Bearer %.*s", STR_ARG(o->key)) : STR("");
+    r->model = arena_str(&r->arena, o->model);
+    r->timeout_ms = o->timeout_ms > 0 ? o->timeout_ms : REMOTE_TIMEOUT_MS;
+    r->retries = o->retries;
+    if (!r->url || !r->authorization.p || !r->model.p) {
+        gen_remote_close(r);
+        return fail_memory(f, "a remote model");
+    }
+    *out = r;
+    return E_OK;
+}
+
+void gen_remote_close(gen_remote *r) {
+    if (!r) return;
+    arena_deinit(&r->arena);
+    mem_free(r);
+}
+
+static void put_body(buf *b, const gen_remote *r, const gen_request *rq) {
+    static const char *const roles[] = {"system", "user", "assistant", "tool"};
+    json_writer w = {.out = b};
+    json_begin_object(&w);
+    json_key(&w, "model");
+    json_put_str(&w, rq->model.n ? rq->model : r->model);
+    json_key(&w, "messages");
+    json_begin_array(&w);
+    for (size_t i = 0; i < rq->n_messages; i++) {
+        json_begin_object(&w);
+        json_key(&w, "role");
+        json_put_z(&w, roles[rq->messages[i].role]);
+        json_key(&w, "content");
+        json_put_str(&w, rq->messages[i].content.p ? rq->messages[i].content : STR(""));
+        json_end_object(&w);
+    }
+    json_end_array(&w);
+    if (rq->max_tokens > 0) {
+        json_key(&w, "max_tokens");
+        json_put_int(&w, rq->max_tokens);
+    }
+    json_key(&w, "temperature");
+    json_put_double(&w, rq->sampling.temperature);
+    json_key(&w, "top_p");
+    json_put_double(&w, rq->sampling.top_p);
+    json_key(&w, "stream");
+    json_put_bool(&w, false);
+    json_end_object(&w);
+}
+
+static bool client_gone(void *ctx) {
+    const gen_request *rq = ctx;
+    return rq->gone && rq->gone(rq->gone_ctx);
+}
+
+static bool keep_going(void *ctx, int64_t bytes, int64_t total) {
+    (void)bytes, (void)total;
+    return !client_gone(ctx);
+}
+
+static err not_agreed(fail *f) {
+    return fail_set(f, E_NETWORK,
+                    "the large model's server sent something that is not a chat completion");
+}
+
+static err read_reply(const gen_request *rq, str body, gen_reply *out, fail *f) {
+    const json *v, *choice;
+    fail ignored;
+    gen_reply reply = {.finish = GEN_STOP};
+    str finish;
+    if (json_parse(rq->arena, body, &v, &ignored) != E_OK) return not_agreed(f);
+    choice = json_at(json_get(v, "choices"), 0);
+    const json *content = json_get(json_get(choice, "message"), "content");
+    if (!content || content->kind != JSON_STRING) return not_agreed(f);
+    if (json_get_str(choice, "finish_reason", STR("stop"), &finish, &ignored) != E_OK)
+        return not_agreed(f);
+    reply.text = content->string;
+    if (str_is(finish, "length")) reply.finish = GEN_LENGTH;
+    const json *usage = json_get(v, "usage");
+    if (usage && usage->kind == JSON_OBJECT) {
+        if (json_get_int(usage, "prompt_tokens", 0, 0, INT32_MAX, &reply.prompt_tokens, &ignored) !=
+            E_OK)
+            return not_agreed(f);
+        if (json_get_int(usage, "completion_tokens", 0, 0, INT32_MAX, &reply.completion_tokens,
+                         &ignored) != E_OK)
+            return not_agreed(f);
+    }
+    if (json_get_str(v, "model", STR(""), &reply.model, &ignored) != E_OK) return not_agreed(f);
+    *out = reply;
+    return E_OK;
+}
+
+static err ask(gen_remote *r, const gen_request *rq, str body, gen_reply *out, fail *f) {
+    http_field fields[] = {{"Content-Type", STR("application/json")},
+                           {"Authorization", r->authorization}};
+    http_call call = {.url = r->url,
+                      .body = body,
+                      .fields = fields,
+                      .fields_n = r->authorization.n ? 2 : 1,
+                      .connect_ms_max =
+                          REMOTE_CONNECT_MS < r->timeout_ms ? REMOTE_CONNECT_MS : r->timeout_ms,
+                      .total_ms_max = r->timeout_ms,
+                      .stall_ms_max = r->timeout_ms,
+                      .body_bytes_max = REMOTE_REPLY_BYTES_MAX,
+                      .redirects_max = -1, /* a key does not follow a redirect */
+                      .progress = keep_going,
+                      .ctx = (void *)(uintptr_t)rq};
+    http_retry retry = {.tries_max = r->retries + 1,
+                        .total_ms_max = r->timeout_ms,
+                        .cancelled = client_gone,
+                        .ctx = (void *)(uintptr_t)rq};
+    http_answer answer;
+    TRY(http_ask_retry(rq->arena, &call, &retry, &answer, f));
+    TRY(http_status_err(&call, &answer, f));
+    return read_reply(rq, answer.body, out, f);
+}
+
+static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
+    gen_remote *r = self;
+    buf body = {0};
+    put_body(&body, r, rq);
+    err e = buf_ok(&body, f);
+    if (e == E_OK) e = ask(r, rq, buf_str(&body), out, f);
+    buf_deinit(&body);
+    if (e == E_OK && sink.put) e = sink.put(sink.self, &(gen_event){.text = out->text}, f);
+    return e;
+}
+
+gen_provider gen_remote_provider(gen_remote *r) {
+    return (gen_provider){.name = "remote", .self = r, .generate = generate};
+}
