@@ -19,9 +19,7 @@
 #include <stdint.h>
 
 enum { FIT_FEATURES = 5 };
-#ifndef FIT_OTHER_SHARE
 #define FIT_OTHER_SHARE 0.20
-#endif
 
 /* The two best labels in scope, and `other`. */
 typedef struct fit_best {

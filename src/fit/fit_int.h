@@ -7,19 +7,13 @@
 #include "fit/fit_head.h"
 #include "fit/fit_linear.h"
 
-/* Measured on clinc150 and banking77, docs/QUALITY.md: 1, 2 and 4 were tried. */
-#ifndef FIT_DENSE_SCALE
+/* How long the embedding is beside the two blocks of n-grams, each of length 1. Measured with
+ * scikit-learn's LinearSVC at 1, 2, 4: clinc150 95.8, 96.2, 95.8 %, banking77 93.7, 94.3, 93.9 %.
+ */
 #define FIT_DENSE_SCALE 2.0f
-#endif
-#ifndef FIT_COST
 #define FIT_COST 1.0f
-#endif
-#ifndef FIT_GRAM_ROWS_MIN
 #define FIT_GRAM_ROWS_MIN 2
-#endif
-#ifndef FIT_GRAM_FEATURES_MAX
 #define FIT_GRAM_FEATURES_MAX 100000
-#endif
 
 struct fit_head {
     arena memory; /* owns everything below */

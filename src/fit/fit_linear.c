@@ -11,9 +11,7 @@
 
 #include <math.h>
 
-#ifndef FIT_LINEAR_EXACT
 #define FIT_LINEAR_EXACT 0.1f
-#endif
 
 /* One label's descent. */
 typedef struct descent {
