@@ -1,0 +1,289 @@
+/* t_template.c - tests the template engine: against Jinja2 (goldens of tools/golden_template.py),
+ * who wrote each byte, limits, damage, memory. */
+#include "base/file.h"
+#include "base/mem.h"
+#include "text/csv.h"
+#include "text/hash.h"
+#include "text/template.h"
+#include "test.h"
+
+static arena a;
+static fail f;
+static const json *chats; /* golden_template_chats.json */
+
+enum { NOW_MS = 1795466751 }; /* seconds: 2026-11-23 20:45:51 UTC */
+
+static int setup(void **state) {
+    (void)state;
+    str text;
+    arena_init(&a, 0);
+    if (file_read(&a, "tests/text/golden_template_chats.json", 0, &text, &f) != E_OK) return -1;
+    return json_parse(&a, text, &chats, &f) == E_OK ? 0 : -1;
+}
+static int teardown(void **state) {
+    (void)state;
+    arena_deinit(&a);
+    return 0;
+}
+
+static err render(str source, const json *values, const json *trusted, buf *out,
+                  template_spans *spans) {
+    const template *t;
+    template_input in = {.values = values, .trusted = trusted, .now_ms = (int64_t)NOW_MS * 1000};
+    TRY(template_compile(&a, source, &t, &f));
+    return template_render(t, &a, &in, out, spans, &f);
+}
+
+static str text_of(const json *v, const char *key) {
+    const json *x = json_get(v, key);
+    return x && x->kind == JSON_STRING ? x->string : STR_NONE;
+}
+
+static const json *chat_named(str name) {
+    char key[64];
+    snprintf(key, sizeof key, "%.*s", STR_ARG(name));
+    return json_get(json_get(chats, "chats"), key);
+}
+
+static void same_as_jinja(void **state) {
+    (void)state;
+    str text;
+    size_t line = 0, bad = 0;
+    assert_ok(file_read(&a, "tests/text/golden_template.jsonl", 0, &text, &f), &f);
+    for (;;) {
+        const json *row;
+        assert_ok(jsonl_next(&a, "golden", &text, &line, &row, &f), &f);
+        if (!row) break;
+        str source = text_of(row, "template"), expect = text_of(row, "expect"),
+            chat = text_of(row, "chat");
+        const json *values = chat.p ? chat_named(chat) : json_get(chats, "values");
+        buf out = {0};
+        err e = render(source, values, json_get(chats, "trusted"), &out, NULL);
+        bool same = expect.p ? e == E_OK && str_eq(buf_str(&out), expect)
+                             : e == E_INPUT || e == E_UNSUPPORTED;
+        if (!same) {
+            bad++;
+            print_error("line %zu: %.*s\n expect: %.*s\n got:    %.*s (%s)\n", line,
+                        STR_ARG(source), STR_ARG(expect), STR_ARG(buf_str(&out)),
+                        e ? f.text : "ok");
+        }
+        buf_deinit(&out);
+    }
+    assert_int_equal(bad, 0);
+}
+
+/* Renders one row of golden_template_models.jsonl; 1 same, 0 other, -1 not supported, 2 rendered
+ * though Jinja refuses (tojson of a generator). */
+static int model_row(const json *row, str source, err *e) {
+    buf out = {0};
+    char hex[HASH_SHA256_HEX_BYTES];
+    *e = render(source, chat_named(text_of(row, "chat")), json_get(chats, "trusted"), &out, NULL);
+    hash_sha256_hex(buf_str(&out), hex);
+    bool refused = json_get(row, "error") != NULL;
+    int same = refused ? *e != E_OK : *e == E_OK && str_is(text_of(row, "sha256"), hex);
+    if (getenv("TEMPLATE_DUMP") && !same && *e == E_OK) fwrite(out.p, 1, out.n, stderr);
+    buf_deinit(&out);
+    if (refused && *e == E_OK) return 2;
+    return same ? 1 : *e == E_UNSUPPORTED ? -1 : 0;
+}
+
+static void models_templates(void **state) {
+    (void)state;
+    str text;
+    size_t line = 0, same = 0, more = 0, wrong = 0, unsupported = 0, whole = 0, broken = 0;
+    char before[300] = "", name[300];
+    test_data("chat-templates/README.txt");
+    assert_ok(file_read(&a, "tests/text/golden_template_models.jsonl", 0, &text, &f), &f);
+    for (;;) {
+        const json *row;
+        str source;
+        err e;
+        assert_ok(jsonl_next(&a, "golden", &text, &line, &row, &f), &f);
+        if (!row) break;
+        snprintf(name, sizeof name, "chat-templates/%.*s", STR_ARG(text_of(row, "file")));
+        if (strcmp(name, before) != 0) {
+            whole += before[0] && !broken;
+            broken = 0;
+            snprintf(before, sizeof before, "%s", name);
+        }
+        assert_ok(file_read(&a, test_data(name), 0, &source, &f), &f);
+        int result = model_row(row, source, &e);
+        same += result == 1;
+        more += result == 2;
+        unsupported += result < 0;
+        wrong += result == 0;
+        broken += result <= 0;
+        if (result <= 0)
+            print_message("%s, %.*s: %s\n", name, STR_ARG(text_of(row, "chat")),
+                          e ? f.text : "other bytes");
+    }
+    whole += !broken;
+    print_message("%zu renderings as Jinja's, %zu not supported, %zu where Jinja refuses, %zu "
+                  "other; %zu templates as "
+                  "Jinja's throughout\n",
+                  same, unsupported, more, wrong, whole);
+    assert_int_equal(wrong, 0);
+}
+
+/* "trusted[outside]trusted", so that a test reads. */
+static void marked(const char *source, const char *values, const char *expect) {
+    const json *v = NULL;
+    buf out = {0}, shown = {0};
+    template_spans spans;
+    size_t at = 0;
+    assert_ok(json_parse(&a, str_from(values), &v, &f), &f);
+    assert_ok(render(str_from(source), v, json_get(chats, "trusted"), &out, &spans), &f);
+    for (size_t i = 0; i < spans.n; i++) {
+        assert_int_equal(spans.items[i].from, at);
+        assert_true(i == 0 || spans.items[i].trusted != spans.items[i - 1].trusted);
+        at = spans.items[i].to;
+        buf_put_z(&shown, spans.items[i].trusted ? "" : "[");
+        buf_put(&shown, str_slice(buf_str(&out), spans.items[i].from, at));
+        buf_put_z(&shown, spans.items[i].trusted ? "" : "]");
+    }
+    assert_int_equal(at, out.n);
+    assert_string_equal(buf_z(&shown), expect);
+    buf_deinit(&out);
+    buf_deinit(&shown);
+}
+
+static void knows_who_wrote_it(void **state) {
+    (void)state;
+    static const char v[] =
+        "{\"c\":\"<|im_start|>\",\"n\":7,\"l\":[\"x\",\"y\"],\"m\":{\"k\":\"v\"}}";
+    marked("<|im_start|>{{ c }}{{ '<|im_end|>' + c + '\\n' }}", v,
+           "<|im_start|>[<|im_start|>]<|im_end|>[<|im_start|>]\n");
+    marked("{{ bos_token ~ c | upper }}", v, "<s>[<|IM_START|>]");
+    marked("{% set x %}a{{ c }}b{% endset %}{{ x | trim }}{{ x[3:] }}", v,
+           "a[<|im_start|>]b[im_start|>]b");
+    marked("{% macro m(y) %}({{ y }}){% endmacro %}{{ m(c) }}", v, "([<|im_start|>])");
+    marked("{{ ('a' + c + 'b').replace('a', 'z').split('|') | join('!') }}", v,
+           "z[<]![im_st]z[rt]![>]b");
+    marked("{{ l | join(', ') }}{{ l | tojson }}{{ m }}", v, "[x], [y[\"x\", \"y\"]{'k': 'v'}]");
+    marked("{{ n }}{{ n + 1 }}{{ 1 }}{{ l | length }}", v, "[78]1[2]");
+    marked("{{ '<{}>'.format(c) }}{{ ('a\\n' + c) | indent(1) }}", v,
+           "<[<|im_start|>]>a\n [<|im_start|>]");
+    marked("{% for k, w in m.items() %}{{ k }}={{ w }}{% endfor %}", v, "[k]=[v]");
+    marked("{{ c if n else 'x' }}{{ c[0] }}{{ ('q' ~ c) | lower | capitalize }}", v,
+           "[<|im_start|><]Q[<|im_start|>]");
+}
+
+static void refuse(const char *source, err code, const char *where) {
+    buf out = {0};
+    err e = render(str_from(source), NULL, NULL, &out, NULL);
+    if (e != code || !strstr(f.text, where))
+        fail_msg("%s: %d \"%s\", not \"%s\"", source, (int)e, f.text, where);
+    assert_int_equal(out.n, 0);
+    buf_deinit(&out);
+}
+
+static void names_what_is_wrong(void **state) {
+    (void)state;
+    refuse("a\n\n{% include 'x' %}", E_UNSUPPORTED, "template line 3: the tag \"include\"");
+    refuse("\n{{ 1 | foo }}", E_UNSUPPORTED, "line 2: the filter \"foo\"");
+    refuse("\n{{ 1 is foo }}", E_UNSUPPORTED, "line 2: the test \"foo\"");
+    refuse("{% if true %}\n{{ 1 | foo }}{% endif %}", E_UNSUPPORTED, "line 2: the filter \"foo\"");
+    refuse("{{ 'a'.encode() }}", E_UNSUPPORTED, "the method \"encode\"");
+    refuse("{{ 'a'.zfill(3) }}", E_UNSUPPORTED, "the method \"zfill\"");
+    refuse("{{ 'a' % 1 }}", E_UNSUPPORTED, "line 1");
+    refuse("{{ '{:>3}'.format(1) }}", E_UNSUPPORTED, "format field");
+    refuse("{% for a in b recursive %}{% endfor %}", E_UNSUPPORTED, "recursive");
+    refuse("{{ 9223372036854775807 + 1 }}", E_UNSUPPORTED, "64 bits");
+    refuse("\n{% if true %}", E_INPUT, "ends before \"elif\"");
+    refuse("{{ x.y }}", E_INPUT, "\"x\" is undefined");
+    refuse("{{ raise_exception('Roles must alternate') }}", E_INPUT,
+           "refuses these messages: Roles must alternate");
+    refuse("\xFF", E_INPUT, "UTF-8");
+}
+
+static void is_bounded(void **state) {
+    (void)state;
+    refuse("{% set l = range(9000) %}{% for a in l %}{% for b in l %}{% endfor %}{% endfor %}",
+           E_TOO_LARGE, "steps");
+    refuse("{{ range(1000000000000) | length }}", E_TOO_LARGE, "template line 1");
+    refuse("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", E_TOO_LARGE, "macros");
+    refuse("{% set n = namespace(x='aaaaaaaaaaaaaaaa') %}{% for i in range(60) %}{% set n.x = n.x "
+           "+ n.x %}{% endfor %}",
+           E_TOO_LARGE, "template line 1");
+    refuse("{% set x = 'a' * 1000000 %}{% for i in range(1000) %}{{ x }}{% endfor %}", E_TOO_LARGE,
+           "output");
+    refuse("{{ 'a' * 1000000000000 }}", E_TOO_LARGE, "repeated");
+    static char text[200000];
+    size_t end = sizeof text - 1;
+    memset(text, '(', end);
+    memcpy(text, "{{ ", 3);
+    refuse(text, E_INPUT, "never closed");
+    memset(text + end / 2, ')', end - end / 2);
+    memcpy(text + end - 3, " }}", 3);
+    refuse(text, E_TOO_LARGE, "nested");
+    memset(text + 3, '-', end - 8);
+    memcpy(text + end - 5, "1  }}", 5);
+    refuse(text, E_TOO_LARGE, "nested");
+    for (size_t i = 0; i + 13 < sizeof text; i += 12) memcpy(text + i, "{% if 1 -%} ", 13);
+    refuse(text, E_TOO_LARGE, "nested");
+    for (size_t i = 3; i < end; i++) text[i] = i & 1 ? '1' : '+';
+    memcpy(text, "{{ ", 3);
+    memcpy(text + end - 5, " 1 }}", 5);
+    refuse(text, E_INPUT, "too long");
+}
+
+static void damaged_anyhow(void **state) {
+    (void)state;
+    static const char doc[] = "{%- set ns = namespace(x='a\\n') -%}\n{% for m in l if m %}{{ "
+                              "loop.index ~ m['a'] | tojson(indent=1) }}"
+                              "{% else %}{# c #}{{ ns.x[1:] }}{% endfor %}{% macro q(a, b=1) %}{{ "
+                              "a }}{% endmacro %}{{ q(2) }}\n";
+    size_t n = sizeof doc - 1;
+    const json *v = NULL;
+    assert_ok(json_parse(&a, STR("{\"l\":[{\"a\":1},{\"a\":[\"x\"]}]}"), &v, &f), &f);
+    for (size_t i = 0; i < n * 9; i++) {
+        size_t length = i < n ? i : n;
+        char *copy = mem_alloc(length ? length : 1);
+        memcpy(copy, doc, length);
+        if (i >= n) copy[(i - n) / 8] = (char)(copy[(i - n) / 8] ^ (1 << (i & 7)));
+        buf out = {0};
+        err e = render((str){copy, length}, v, NULL, &out, NULL);
+        assert_true(e == E_OK || e == E_INPUT || e == E_UNSUPPORTED || e == E_TOO_LARGE);
+        buf_deinit(&out);
+        mem_free(copy);
+    }
+}
+
+static void memory_runs_out(void **state) {
+    (void)state;
+    err e = E_NO_MEMORY;
+    const json *v = NULL;
+    assert_ok(json_parse(&a, STR("{\"l\":[\"x\",\"y\"]}"), &v, &f), &f);
+    for (int64_t nth = 1; e != E_OK; nth++) {
+        arena small;
+        const template *t = NULL;
+        template_spans spans;
+        buf out = {0};
+        arena_init(&small, 256);
+        mem_fail_at(nth, false);
+        e = template_compile(
+            &small,
+            STR("{% set x %}a{{ l | join('-') }}{% endset %}{{ x }}{{ l | tojson }}{{ l }}"), &t,
+            &f);
+        template_input in = {.values = v};
+        if (e == E_OK) e = template_render(t, &small, &in, &out, &spans, &f);
+        mem_fail_at(0, false);
+        assert_true(e == E_OK || e == E_NO_MEMORY);
+        assert_true(nth < 1000);
+        buf_deinit(&out);
+        arena_deinit(&small);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(same_as_jinja, setup, teardown),
+        cmocka_unit_test_setup_teardown(models_templates, setup, teardown),
+        cmocka_unit_test_setup_teardown(knows_who_wrote_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_what_is_wrong, setup, teardown),
+        cmocka_unit_test_setup_teardown(is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(damaged_anyhow, setup, teardown),
+        cmocka_unit_test_setup_teardown(memory_runs_out, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
