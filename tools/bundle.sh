@@ -17,4 +17,5 @@ for p in $packages; do
     (cd "$dir/debs" && apt-get -q download "$p" >/dev/null 2>&1) || echo "  not had: $p" >&2
 done
 cp -n build/llhttp/*.deb "$dir/debs/" 2>/dev/null
+chmod -R a+rX "$dir"
 echo "$dir: $(du -sh "$dir" | cut -f1). Copy it, then there: make run FROM=that folder"

@@ -82,6 +82,7 @@ write_env() {
 export CPATH="$root/usr/include:$root/usr/include/$(basename "$lib")\${CPATH:+:\$CPATH}"
 export LIBRARY_PATH="$lib\${LIBRARY_PATH:+:\$LIBRARY_PATH}"
 export LD_LIBRARY_PATH="$lib\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
+export LD_RUN_PATH="$lib"
 export PKG_CONFIG_PATH="$lib/pkgconfig:$root/usr/share/pkgconfig\${PKG_CONFIG_PATH:+:\$PKG_CONFIG_PATH}"
 ENV
 }
