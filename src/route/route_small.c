@@ -128,6 +128,7 @@ static err cite(route_case *c, const route_label *l, fail *f) {
 /* What a person or the large tier starts from: the label's text, else the best sentences. */
 static err make_draft(route_case *c, const route_label *l, gen_reason why, gen_step *step,
                       fail *f) {
+    step->draft = STR("");
     bool trusted = why == GEN_WHY_SUGGEST || why == GEN_WHY_ALL_TO_PEOPLE ||
                    why == GEN_WHY_UNSURE || why == GEN_WHY_NOT_PROVEN;
     if (l && !l->is_other && trusted && answer_of(c, l).n) {
