@@ -21,15 +21,8 @@ static tokenizer *tokenizers[KINDS];
 /* SentencePiece: byte tokens, two letters, blanks and what they make together. */
 static tokenizer *open_spm(void) {
     static char written[BYTES][8];
-    const char *const more[EXTRA] = {"a",
-                                     "b",
-                                     "\xE2\x96\x81",
-                                     "ab",
-                                     "aa",
-                                     "\xE2\x96\x81"
-                                     "a",
-                                     "<|e|>",
-                                     "aab"};
+    const char *const more[EXTRA] = {"a",  "b",       "\xE2\x96\x81", "ab",
+                                     "aa", "\u2581a", "<|e|>",        "aab"};
     str pieces[BYTES + EXTRA];
     int32_t types[BYTES + EXTRA];
     float scores[BYTES + EXTRA];

@@ -3,6 +3,7 @@
 #include "token/token.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "test.h"
 
 enum { TINY_BYTES = 256 };
@@ -30,10 +31,7 @@ static str tiny_byte(tiny *v, int byte) {
 }
 
 static tiny *tiny_new(void) {
-    static const char *const joined[] = {"ab", "abc",
-                                         "\xC4\xA0"
-                                         "a",
-                                         "aa", "aaaa"};
+    static const char *const joined[] = {"ab", "abc", "\u0120a", "aa", "aaaa"};
     static const char *const merges[] = {"a b", "ab c", "a a", "aa aa"};
     tiny *v = calloc(1, sizeof *v);
     assert_non_null(v);
@@ -127,6 +125,40 @@ static void long_words(void **state) {
     ids = encode(&b, (str){text, N}, TOKEN_SPECIAL_NONE);
     assert_int_equal(ids.n, N / 4);
     free(text);
+    bench_close(&b);
+}
+
+typedef struct shared {
+    const tokenizer *t;
+    bool same;
+} shared;
+static void encode_many(void *arg) {
+    shared *s = arg;
+    arena a;
+    arena_init(&a, 0);
+    s->same = true;
+    for (int i = 0; i < 200; i++) {
+        token_ids ids;
+        err e = tokenizer_encode(s->t, &a, STR("abc aab aaaa ab"), NULL, &ids, NULL);
+        s->same = s->same && e == E_OK && ids.n == 8 && ids.p[0] == ABC && ids.p[7] == AB;
+        arena_reset(&a);
+    }
+    arena_deinit(&a);
+}
+/* One tokenizer, four threads, and its memo of whole words found out by all of them. */
+static void threads_share(void **state) {
+    (void)state;
+    bench b = bench_open();
+    thread threads[4];
+    shared each[4];
+    for (int i = 0; i < 4; i++) {
+        each[i] = (shared){.t = b.t};
+        assert_ok(thread_start(&threads[i], "encode", encode_many, &each[i], &b.f), &b.f);
+    }
+    for (int i = 0; i < 4; i++) {
+        thread_join(&threads[i]);
+        assert_true(each[i].same);
+    }
     bench_close(&b);
 }
 
@@ -253,19 +285,9 @@ static void memory_runs_out(void **state) {
 /* SentencePiece: the pair of the highest score first, bytes for what is no piece. */
 static void spm_words(void **state) {
     (void)state;
-    static const char *const pieces[] = {"<unk>",
-                                         "<s>",
-                                         "</s>",
-                                         "<0xC3>",
-                                         "<0xA9>",
-                                         "\xE2\x96\x81",
-                                         "a",
-                                         "b",
-                                         "ab",
-                                         "ba",
-                                         "\xE2\x96\x81"
-                                         "a",
-                                         "abab"};
+    static const char *const pieces[] = {"<unk>",  "<s>",          "</s>",    "<0xC3>",
+                                         "<0xA9>", "\xE2\x96\x81", "a",       "b",
+                                         "ab",     "ba",           "\u2581a", "abab"};
     static const float scores[] = {0, 0, 0, 0, 0, -9, -8, -7, -3, -2, -4, -1};
     str p[12];
     for (size_t i = 0; i < 12; i++) p[i] = str_from(pieces[i]);
@@ -348,15 +370,11 @@ static void wordpiece_words(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(merges_in_order),
-        cmocka_unit_test(long_words),
-        cmocka_unit_test(outside_text_is_text),
-        cmocka_unit_test(trust_ends_at_the_span),
-        cmocka_unit_test(invalid_utf8_is_replaced),
-        cmocka_unit_test(ids_and_ends),
-        cmocka_unit_test(bad_sources_are_named),
-        cmocka_unit_test(memory_runs_out),
-        cmocka_unit_test(spm_words),
+        cmocka_unit_test(merges_in_order),        cmocka_unit_test(long_words),
+        cmocka_unit_test(threads_share),          cmocka_unit_test(outside_text_is_text),
+        cmocka_unit_test(trust_ends_at_the_span), cmocka_unit_test(invalid_utf8_is_replaced),
+        cmocka_unit_test(ids_and_ends),           cmocka_unit_test(bad_sources_are_named),
+        cmocka_unit_test(memory_runs_out),        cmocka_unit_test(spm_words),
         cmocka_unit_test(wordpiece_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
