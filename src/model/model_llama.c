@@ -1,7 +1,8 @@
 /* model_llama.c - the Llama family (Touvron et al. 2023): RMSNorm before each block, rotary
  * positions, grouped-query attention, SiLU-gated feed-forward, head tied to the embedding or not.
  * Weights as GGUF names them (q and k rows permuted, pairs turn side by side) or as Hugging Face's
- * LlamaForCausalLM does (halves turn). Immutable after open; the workspace is a model_run. */
+ * LlamaForCausalLM does (halves turn); linear layers are packed for the kernels at open. Immutable
+ * after open; the workspace is a model_run. */
 #include "model/model_int.h"
 #include "model/model_run.h"
 
@@ -142,7 +143,7 @@ static err bind_norm(const model *m, const llama *l, int64_t i, const char *hf,
     return model_vector(m, long_hf, long_gguf, l->width, out, f);
 }
 
-static err bind_layer(const model *m, const llama *l, int64_t i, llama_layer *out, fail *f) {
+static err bind_layer(model *m, const llama *l, int64_t i, llama_layer *out, fail *f) {
     char hf[96], name[64];
     TRY(bind_norm(m, l, i, "input_layernorm", "attn_norm", &out->attention_norm, f));
     TRY(bind_norm(m, l, i, "post_attention_layernorm", "ffn_norm", &out->ffn_norm, f));
@@ -152,6 +153,7 @@ static err bind_layer(const model *m, const llama *l, int64_t i, llama_layer *ou
         snprintf(name, sizeof name, "blk.%lld.%s.weight", (long long)i, parts[p].gguf);
         TRY(model_weight(m, hf, name, extent_of(l, parts[p].rows), extent_of(l, parts[p].cols),
                          &w->w, f));
+        TRY(op_pack(m->o.kern, &m->arena, w, f));
     }
     return E_OK;
 }
@@ -187,6 +189,7 @@ static err open_llama(model *m, fail *f) {
     l->layer = arena_new_n(&m->arena, llama_layer, (size_t)l->layers);
     if (!l->layer) return fail_memory(f, "a model");
     for (int64_t i = 0; i < l->layers; i++) TRY(bind_layer(m, l, i, &l->layer[i], f));
+    file_map_release(&m->map); /* what was packed is not read there again */
     m->info.context = l->context;
     m->info.width = l->width;
     m->info.layers = l->layers;

@@ -24,32 +24,33 @@ static void from_bf16(const void *from, float *to, int64_t n) {
     }
 }
 
+/* n numbers are n / KERN_BLOCK whole blocks */
 static void from_q8_0(const void *from, float *to, int64_t n) {
     const kern_q8_0 *b = from;
-    for (int64_t i = 0; i < n; i++) {
-        const kern_q8_0 *x = &b[i / KERN_BLOCK];
-        to[i] = kern_f16_to_f32(x->d) * (float)x->q[i % KERN_BLOCK];
+    for (const float *end = to + n; to < end; b++, to += KERN_BLOCK) {
+        float scale = kern_f16_to_f32(b->d);
+        for (int i = 0; i < KERN_BLOCK; i++) to[i] = scale * (float)b->q[i];
     }
 }
 
-static int nibble(const uint8_t *q, int64_t i) {
-    return i < KERN_BLOCK / 2 ? q[i] & 15 : q[i - KERN_BLOCK / 2] >> 4;
+/* value = scale * (nibble - zero) + least, as the gguf package rounds it */
+static void from_nibbles(const uint8_t *q, float scale, int zero, float least, float *to) {
+    for (int i = 0; i < KERN_BLOCK / 2; i++) {
+        to[i] = scale * (float)((q[i] & 15) - zero) + least;
+        to[i + KERN_BLOCK / 2] = scale * (float)((q[i] >> 4) - zero) + least;
+    }
 }
 
 static void from_q4_0(const void *from, float *to, int64_t n) {
     const kern_q4_0 *b = from;
-    for (int64_t i = 0; i < n; i++) {
-        const kern_q4_0 *x = &b[i / KERN_BLOCK];
-        to[i] = kern_f16_to_f32(x->d) * (float)(nibble(x->q, i % KERN_BLOCK) - 8);
-    }
+    for (const float *end = to + n; to < end; b++, to += KERN_BLOCK)
+        from_nibbles(b->q, kern_f16_to_f32(b->d), 8, 0, to);
 }
 
 static void from_q4_1(const void *from, float *to, int64_t n) {
     const kern_q4_1 *b = from;
-    for (int64_t i = 0; i < n; i++) {
-        const kern_q4_1 *x = &b[i / KERN_BLOCK];
-        to[i] = kern_f16_to_f32(x->d) * (float)nibble(x->q, i % KERN_BLOCK) + kern_f16_to_f32(x->m);
-    }
+    for (const float *end = to + n; to < end; b++, to += KERN_BLOCK)
+        from_nibbles(b->q, kern_f16_to_f32(b->d), 0, kern_f16_to_f32(b->m), to);
 }
 
 static const dtype_info infos[DTYPE_COUNT] = {

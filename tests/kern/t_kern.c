@@ -419,9 +419,10 @@ static int choose(void **state) {
         WITH(activations_are_curved_right, name)
 
 int main(void) {
-    static char ref[] = "ref", avx2[] = "avx2";
-    const struct CMUnitTest everywhere[] = {cmocka_unit_test(names_are_known), ALL(ref)};
-    const struct CMUnitTest with_avx2[] = {cmocka_unit_test(names_are_known), ALL(ref), ALL(avx2)};
+    static char f32[] = "f32", ref[] = "ref", avx2[] = "avx2";
+    const struct CMUnitTest everywhere[] = {cmocka_unit_test(names_are_known), ALL(f32), ALL(ref)};
+    const struct CMUnitTest with_avx2[] = {cmocka_unit_test(names_are_known), ALL(f32), ALL(ref),
+                                           ALL(avx2)};
     fail f;
     if (kern_select(avx2, &table, &f) == E_OK) return cmocka_run_group_tests(with_avx2, NULL, NULL);
     print_message("skipped: %s\n", f.text);
