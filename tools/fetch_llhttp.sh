@@ -30,3 +30,4 @@ dpkg-deb -x "$deb" "$temp/x" || exit 1
 [ -f "$temp/x/usr/share/include/llhttp/llhttp.h" ] && [ -f "$temp/x/usr/share/llhttp/llhttp.c" ] ||
     { echo "\"$deb\" holds no llhttp sources; a package of Debian 12 or later is needed" >&2; exit 1; }
 cp -r "$temp/x/usr" "$dir/" && touch "$dir/usr/share/include/llhttp/llhttp.h"
+cp -f "$deb" "$dir/" 2>/dev/null || true # for make bundle
