@@ -218,6 +218,7 @@ err csv_read(arena *a, const char *name, str text, char separator, rows *out, fa
 
 static bool needs_quotes(str s) {
     if (s.n == 0) return false;
+    if (str_starts(s, STR("\xEF\xBB\xBF"))) return true; /* or a reader takes it off as a mark */
     if (s.p[0] == ' ' || s.p[s.n - 1] == ' ' || s.p[0] == '\t') return true;
     for (size_t i = 0; i < s.n; i++)
         if (memchr(",\";\r\n\t", s.p[i], 6)) return true;

@@ -172,11 +172,11 @@ err jsonl_read(arena *a, const char *name, str text, rows *out, fail *f) {
 
 err rows_read(arena *a, const char *name, str text, rows *out, fail *f) {
     str file = str_from(name);
-    if (str_starts(text, STR("\xEF\xBB\xBF"))) text = str_slice(text, 3, text.n);
     if (str_ends(file, STR(".csv"))) return csv_read(a, name, text, ',', out, f);
     if (str_ends(file, STR(".tsv"))) return csv_read(a, name, text, '\t', out, f);
-    str head = str_trim(text);
-    if (head.n && head.p[0] == '[') return read_objects(a, name, text, true, out, f);
+    str body = str_starts(text, STR("\xEF\xBB\xBF")) ? str_slice(text, 3, text.n) : text;
+    str head = str_trim(body);
+    if (head.n && head.p[0] == '[') return read_objects(a, name, body, true, out, f);
     bool lines = str_ends(file, STR(".jsonl")) || str_ends(file, STR(".ndjson")) ||
                  str_ends(file, STR(".json")) || (head.n && head.p[0] == '{');
     return lines ? jsonl_read(a, name, text, out, f) : csv_read(a, name, text, ',', out, f);

@@ -322,6 +322,7 @@ static err filter_unique(run *r, value v, const call_args *args, value *out) {
 
 static call_args args_behind(const call_args *args, size_t n) {
     if (n > args->n) n = args->n;
+    if (n == 0) return *args; /* items may be NULL then */
     return (call_args){args->items + n, args->names + n, args->n - n};
 }
 

@@ -196,10 +196,10 @@ static err build_map(builder *b, yaml *out, fail *f) {
         TRY(put_pending(b, &m, f));
     }
     size_t n = b->count - from;
-    TRY(refuse_twins(b, b->pending + from, n, f));
     yaml_member *members = arena_new_n(b->arena, yaml_member, n);
     if (!members) return no_room(f);
-    if (n) memcpy(members, b->pending + from, n * sizeof *members);
+    for (size_t i = 0; i < n; i++) members[i] = b->pending[from + i];
+    TRY(refuse_twins(b, members, n, f));
     b->count = from;
     out->kind = YAML_MAP;
     out->count = n;

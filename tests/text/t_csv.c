@@ -101,9 +101,9 @@ static void reads_jsonl(void **state) {
 
 static void writes_what_it_reads(void **state) {
     (void)state;
-    static const char *const fields[] = {"",     "plain",      "a,b",      "q\"q",  "\"",
-                                         "\"\"", "two\nlines", "cr\r",     " lead", "trail ",
-                                         "=1+1", "-5",         "\xC3\xA9", "a;b",   "\t"};
+    static const char *const fields[] = {
+        "",      "plain",  "a,b",  "q\"q", "\"",       "\"\"", "two\nlines",    "cr\r",
+        " lead", "trail ", "=1+1", "-5",   "\xC3\xA9", "a;b",  "\xEF\xBB\xBFx", "\t"};
     enum { N = sizeof fields / sizeof *fields };
     buf b = {0};
     str row[2];
