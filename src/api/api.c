@@ -1,0 +1,186 @@
+/* api.c - the route table and what happens to every request: key, route, body, answer.
+ *
+ * One table says what exists; a path that matches with another method is 405, none is 404. A route
+ * writes JSON into the call's buffer and returns; errors become OpenAI's shape in one place. */
+#include "api/api_int.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+typedef struct route_row {
+    const char *method, *pattern; /* "*" = one segment; at the end "**" = all that is left */
+    api_route run;
+    bool open; /* needs no key, also where one is required */
+} route_row;
+
+static const route_row routes[] = {
+    {"POST", "/v1/chat/completions", api_chat_completions, false},
+    {"POST", "/v1/embeddings", api_embeddings, false},
+    {"GET", "/v1/models", api_model_list, false},
+    {"GET", "/v1/models/**", api_model_get, false},
+    {"GET", "/health", api_health, true},
+    {"GET", "/v1/answers/*", api_answer_get, false},
+    {"GET", "/v1/tasks", api_task_list, false},
+    {"GET", "/v1/tasks/*", api_task_get, false},
+    {"POST", "/v1/tasks/*/mode", api_task_mode, false},
+    {"POST", "/v1/tasks/*/ask", api_task_ask, false},
+    {"POST", "/v1/tasks/*/reply", api_task_reply, false},
+    {"GET", "/v1/reviews", api_review_list, false},
+    {"GET", "/v1/reviews/*", api_review_get, false},
+    {"POST", "/v1/reviews/*/claim", api_review_claim, false},
+    {"POST", "/v1/reviews/*/release", api_review_release, false},
+    {"POST", "/v1/reviews/*/answer", api_review_answer, false},
+    {"POST", "/v1/reviews/*/correct", api_review_correct, false},
+    {"POST", "/v1/reviews/*/unlearn", api_review_unlearn, false},
+    {"GET", "/v1/requests", api_request_list, false},
+    {"GET", "/v1/requests/*", api_request_get, false},
+    {"POST", "/v1/requests/*/verdict", api_request_verdict, false},
+    {"GET", "/v1/cost", api_cost, false},
+    {"GET", "/", api_page, true},
+    {"GET", "/index.html", api_page, true},
+    {"GET", "/app.css", api_page, true},
+    {"GET", "/app.js", api_page, true},
+};
+
+/* ---- life ---- */
+
+err api_open(api **out, const api_options *o, fail *f) {
+    CHECK(o->store && o->audit && o->desk && o->models.list);
+    if (o->require_key && !o->key.n)
+        return fail_set(f, E_USAGE, "a key is required here, and none is set");
+    api *a = mem_zero(sizeof *a);
+    if (!a) return fail_memory(f, "the API");
+    a->o = *o;
+    a->started_ms = clock_now_ms();
+    arena_init(&a->arena, 1024);
+    a->o.key = arena_str(&a->arena, o->key);
+    a->o.url_base = arena_str(&a->arena, o->url_base);
+    if (!a->o.key.p || !a->o.url_base.p) {
+        api_close(a);
+        return fail_memory(f, "the API");
+    }
+    *out = a;
+    return E_OK;
+}
+
+void api_close(api *a) {
+    if (!a) return;
+    arena_deinit(&a->arena);
+    mem_free(a);
+}
+
+void api_set_server(api *a, http_server *server) {
+    atomic_store(&a->server, server);
+}
+
+/* ---- finding the route ---- */
+
+static bool matches(str path, const char *pattern, str *arg) {
+    str left = str_from(pattern);
+    *arg = STR_NONE;
+    while (left.p && path.p) {
+        if (str_is(left, "**")) {
+            *arg = path;
+            return path.n > 0;
+        }
+        str want = str_cut(&left, '/'), have = str_cut(&path, '/');
+        if (str_is(want, "*")) {
+            if (!have.n) return false;
+            *arg = have;
+        } else if (!str_eq(want, have)) {
+            return false;
+        }
+    }
+    return !left.p && !path.p;
+}
+
+static bool method_fits(str method, const char *wanted) {
+    return str_is(method, wanted) || (str_is(method, "HEAD") && str_is(STR("GET"), wanted));
+}
+
+static const route_row *find_route(api_call *c, const char **allow) {
+    *allow = NULL;
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        if (!matches(c->rq->path, routes[i].pattern, &c->arg)) continue;
+        if (method_fits(c->rq->method, routes[i].method)) return &routes[i];
+        *allow = routes[i].method;
+    }
+    return NULL;
+}
+
+static err no_route(api_call *c, const char *allow, fail *f) {
+    if (!allow) {
+        c->code = "not_found";
+        fail_set(f, E_NOT_FOUND, "there is nothing at %.*s %.*s", STR_ARG(c->rq->method),
+                 STR_ARG(str_slice(c->rq->path, 0, 200)));
+        return fail_hint(f, "docs/api.md lists the routes");
+    }
+    http_reply_header(c->rp, "Allow", str_from(allow));
+    c->code = "method_not_allowed";
+    return fail_set(f, E_INPUT, "%.*s is not done at %.*s, %s is", STR_ARG(c->rq->method),
+                    STR_ARG(str_slice(c->rq->path, 0, 200)), allow);
+}
+
+/* ---- key and body ---- */
+
+/* Takes as long for a wrong key as for the right one. */
+static bool key_is(str given, str key) {
+    unsigned difference = given.n != key.n;
+    for (size_t i = 0; i < given.n; i++)
+        difference |= (unsigned)(unsigned char)given.p[i] ^
+                      (unsigned)(unsigned char)key.p[key.n ? i % key.n : 0];
+    return difference == 0;
+}
+
+static err check_key(api_call *c, const route_row *route, fail *f) {
+    if (!c->api->o.require_key || route->open) return E_OK;
+    str given = http_header_get(c->rq, "authorization");
+    if (given.n > 7 && str_eq_nocase(str_slice(given, 0, 7), STR("bearer "))) {
+        if (key_is(str_trim(str_slice(given, 7, given.n)), c->api->o.key)) return E_OK;
+        return fail_set(f, E_KEY, "the key is not the one of this server");
+    }
+    http_reply_header(c->rp, "WWW-Authenticate", STR("Bearer"));
+    fail_set(f, E_KEY, "this server asks for a key");
+    return fail_hint(f, "send it as \"Authorization: Bearer KEY\"");
+}
+
+static err read_body(api_call *c, fail *f) {
+    if (!str_is(c->rq->method, "POST")) return E_OK;
+    if (c->rq->body.n > API_BODY_BYTES_MAX)
+        return fail_set(f, E_TOO_LARGE, "the body has %zu bytes, above the limit of %d",
+                        c->rq->body.n, API_BODY_BYTES_MAX);
+    str text = str_trim(c->rq->body);
+    c->code = "invalid_json";
+    TRY(json_parse(c->a, text.n ? text : STR("{}"), &c->body, f));
+    if (c->body->kind != JSON_OBJECT)
+        return fail_set(f, E_INPUT, "the body is %s, not an object", json_kind_name(c->body->kind));
+    c->code = NULL;
+    return E_OK;
+}
+
+/* ---- one request ---- */
+
+static err dispatch(api_call *c, fail *f) {
+    const char *allow;
+    const route_row *route = find_route(c, &allow);
+    if (!route) return no_route(c, allow, f);
+    TRY(check_key(c, route, f));
+    TRY(read_body(c, f));
+    TRY(route->run(c, f));
+    return c->done ? E_OK : buf_ok(&c->out, f);
+}
+
+void api_handle(void *ctx, http_request *rq, http_reply *rp) {
+    fail f = {0};
+    api_call c = {.api = ctx, .rq = rq, .rp = rp, .a = rq->arena};
+    c.w = (json_writer){.out = &c.out};
+    http_reply_header(rp, "Cache-Control", STR("no-store"));
+    http_reply_header(rp, "X-Content-Type-Options", STR("nosniff"));
+    err e = dispatch(&c, &f);
+    if (e != E_OK && !rp->sent)
+        api_error_send(&c, &f);
+    else if (e == E_OK && !c.done)
+        (void)!http_send(rp, 200, "application/json", buf_str(&c.out),
+                         NULL); /* or the client left */
+    buf_deinit(&c.out);
+}

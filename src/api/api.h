@@ -1,0 +1,64 @@
+/* api.h - bytes <-> gen: the OpenAI routes, the people's queue, the record, the tasks, the page.
+ *
+ * api_handle is a http_handler: it checks the key, finds the row of the route table, reads the body
+ * once, and speaks to the rooms below in their own words. OpenAI's field names stand in this room
+ * (and in gen's remote provider) only. docs/api.md says for each field whether it is honoured,
+ * ignored or refused.
+ *
+ * A chat passes the stages of one table: audit (keeps the record before the last byte leaves), then
+ * the task's route or the model's provider. What waits for a person is parked and costs no worker.
+ *
+ * Threads: open and close by the owner, api_set_server once before or while it serves; api_handle
+ * on any worker, so the callbacks must lock for themselves. An `api` holds no request's state.
+ * Not here: the loop, limits, Host and Origin (net); which models and tasks exist (app). */
+#ifndef BANTAM_API_API_H
+#define BANTAM_API_API_H
+
+#include "audit/audit.h"
+#include "desk/desk.h"
+#include "net/http_server.h"
+#include "route/route.h"
+
+typedef struct api api;
+
+typedef enum api_kind { API_GENERATOR, API_ENCODER, API_TASK } api_kind;
+
+typedef struct api_model {
+    str id; /* "smollm2"; a task stands as "task:support" */
+    api_kind kind;
+    str title;
+    int64_t created_ms; /* 0 unknown */
+} api_model;
+
+/* What can be asked for. Called on workers, several at once. A name that is not offered is
+ * E_NOT_FOUND; a model of the other kind E_UNSUPPORTED. */
+typedef struct api_models {
+    void *self;
+    err (*list)(void *self, arena *a, api_model **out, size_t *n, fail *f);
+    err (*provider)(void *self, str model, gen_provider *out, fail *f);
+    err (*embedder)(void *self, str model, const gen_embedder **out, fail *f);
+    /* name without "task:"; *task_id lives as long as the route */
+    err (*task)(void *self, str name, route **out, str *task_id, fail *f);
+} api_models;
+
+typedef struct api_options {
+    api_models models;
+    store *store;
+    audit *audit;
+    desk *desk;
+    bool require_key; /* false (loopback): no key is asked, any is accepted */
+    str key;          /* the one that is accepted when required; must not be empty then */
+    str url_base;     /* "http://127.0.0.1:8080", for the addresses given to askers; "" none */
+} api_options;
+
+/* Everything in the options must outlive the api; strings are copied. */
+err api_open(api **out, const api_options *o, fail *f) MUST_CHECK;
+void api_close(api *a);
+/* Whom to wake when a review is answered here; without it those who wait look once a second. */
+void api_set_server(api *a, http_server *server);
+
+void api_handle(void *a, http_request *rq, http_reply *rp); /* the http_handler; ctx = the api */
+/* The http_error_body: the loop's own errors in OpenAI's shape. ctx is not used. */
+void api_error_body(void *ctx, int status, const char *code, const char *text, buf *body);
+
+#endif

@@ -1,0 +1,248 @@
+/* api_desk.c - the people's queue, and the address at which an asker waits for an answer.
+ *
+ *     GET /v1/answers/REF?wait=S
+ *       run -> park (woken by an answer here, else each second: another process may answer)
+ *           -> look: answered, told again, or time up -> answer; else return and stay parked */
+#include "api/api_int.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+
+enum { WAKE_KEY_BYTES = 64 };
+
+/* ---- waiting ---- */
+
+typedef struct answer_wait {
+    int64_t end_ms;         /* monotonic */
+    int64_t expected_by_ms; /* as first read: when it moves, the asker is told */
+} answer_wait;
+
+/* A reference from outside may be longer than any real one; a cut one wakes nobody. */
+static str wake_key(str ref, char out[WAKE_KEY_BYTES]) {
+    int n = snprintf(out, WAKE_KEY_BYTES, "answer:%.*s", STR_ARG(str_slice(ref, 0, 40)));
+    return (str){out, (size_t)n};
+}
+
+static void wake_askers(api_call *c, str ref) {
+    char key[WAKE_KEY_BYTES];
+    http_server *server = atomic_load(&c->api->server);
+    if (server) http_wake(server, wake_key(ref, key));
+}
+
+static int64_t mono_ms(void) {
+    return clock_mono_ns() / 1000000;
+}
+
+static err wait_begin(api_call *c, fail *f) {
+    int64_t wait_s;
+    answer_wait *wait = c->rq->state;
+    if (wait) return E_OK;
+    TRY(api_query_int(c, "wait", 0, 0, API_WAIT_S_MAX, &wait_s, f));
+    wait = arena_new(c->a, answer_wait);
+    if (!wait) return fail_memory(f, "a wait");
+    wait->end_ms = mono_ms() + wait_s * 1000;
+    c->rq->state = wait;
+    return E_OK;
+}
+
+/* Parks until the next look, before looking, so that no wake is lost between. */
+static err park(api_call *c, const answer_wait *wait, fail *f) {
+    char key[WAKE_KEY_BYTES];
+    int64_t look_ms = mono_ms() + API_POLL_MS;
+    return http_park(c->rq, wake_key(c->arg, key), look_ms < wait->end_ms ? look_ms : wait->end_ms,
+                     f);
+}
+
+static str answer_sentence(api_call *c, const desk_reply *r) {
+    str when = api_time_text(c->a, r->expected_by_ms);
+    if (r->state == DESK_DONE) return r->text;
+    return arena_printf(
+        c->a, "%s %s by %.*s. Your reference is %.*s.",
+        r->state == DESK_OVERDUE ? "This takes longer than we said." : "A person will answer this.",
+        r->claimed ? "Somebody is looking at it; an answer is expected" : "An answer is expected",
+        STR_ARG(when), STR_ARG(r->ref));
+}
+
+static void put_reply(api_call *c, const desk_reply *r) {
+    static const char *const states[] = {"waiting", "overdue", "answered"};
+    json_writer *w = &c->w;
+    json_begin_object(w);
+    api_put_str(w, "reference", r->ref);
+    api_put_z(w, "status", states[r->state]);
+    json_key(w, "answer");
+    json_put_str(w, r->state == DESK_DONE ? r->text : STR_NONE);
+    api_put_str(w, "message", answer_sentence(c, r));
+    api_put_str(w, "label", r->label);
+    api_put_str(w, "answered_by", r->answered_by);
+    api_put_int(w, "answered_ms", r->answered_ms);
+    api_put_int(w, "expected_by_ms", r->expected_by_ms);
+    api_put_bool(w, "claimed", r->claimed);
+    api_put_str(w, "task", r->task_name);
+    api_put_str(w, "request", r->request_id);
+    api_put_str(w, "before", r->before);
+    json_end_object(w);
+}
+
+err api_answer_get(api_call *c, fail *f) {
+    desk_reply reply;
+    TRY(wait_begin(c, f));
+    answer_wait *wait = c->rq->state;
+    bool may_wait = mono_ms() < wait->end_ms && !c->rq->stopping;
+    if (may_wait) TRY(park(c, wait, f));
+    TRY(desk_status_for_asker(c->api->o.desk, c->arg, c->a, &reply, f));
+    bool told_again = wait->expected_by_ms && wait->expected_by_ms != reply.expected_by_ms;
+    wait->expected_by_ms = reply.expected_by_ms;
+    if (may_wait && reply.state != DESK_DONE && !told_again)
+        c->done = true; /* stays parked */
+    else
+        put_reply(c, &reply);
+    return E_OK;
+}
+
+/* ---- reading the queue ---- */
+
+static err put_counts(api_call *c, str task, fail *f) {
+    desk_counts n;
+    TRY(desk_count(c->api->o.desk, task, &n, f));
+    json_key(&c->w, "counts");
+    json_begin_object(&c->w);
+    api_put_int(&c->w, "open", n.open);
+    api_put_int(&c->w, "claimed", n.claimed);
+    api_put_int(&c->w, "overdue", n.overdue);
+    api_put_int(&c->w, "answered", n.answered);
+    api_put_int(&c->w, "oldest_ms", n.oldest_ms);
+    json_end_object(&c->w);
+    return E_OK;
+}
+
+err api_review_list(api_call *c, fail *f) {
+    desk_filter filter = {.task = api_query(c, "task"),
+                          .status = api_query(c, "status"),
+                          .search = api_query(c, "search")};
+    desk_review *all;
+    size_t n;
+    int64_t total, newest;
+    TRY(api_query_int(c, "offset", 0, 0, INT32_MAX, &filter.offset, f));
+    TRY(api_query_int(c, "limit", API_PAGE_LIMIT, 1, DESK_LIST_MAX, &filter.limit, f));
+    TRY(api_query_int(c, "newest", 0, 0, 1, &newest, f));
+    filter.newest_first = newest;
+    TRY(desk_list(c->api->o.desk, &filter, c->a, &all, &n, &total, f));
+    json_begin_object(&c->w);
+    json_key(&c->w, "reviews");
+    json_begin_array(&c->w);
+    for (size_t i = 0; i < n; i++) desk_review_put_json(&c->w, &all[i]);
+    json_end_array(&c->w);
+    api_put_int(&c->w, "total", total);
+    TRY(put_counts(c, filter.task, f));
+    json_end_object(&c->w);
+    return E_OK;
+}
+
+static err put_events(api_call *c, fail *f) {
+    desk_event *all;
+    size_t n;
+    TRY(desk_history(c->api->o.desk, c->arg, c->a, &all, &n, f));
+    json_key(&c->w, "events");
+    json_begin_array(&c->w);
+    for (size_t i = 0; i < n; i++) {
+        json_begin_object(&c->w);
+        api_put_int(&c->w, "at_ms", all[i].at_ms);
+        api_put_str(&c->w, "what", all[i].what);
+        api_put_str(&c->w, "by", all[i].by);
+        api_put_str(&c->w, "text", all[i].text);
+        api_put_str(&c->w, "label", all[i].label);
+        json_end_object(&c->w);
+    }
+    json_end_array(&c->w);
+    return E_OK;
+}
+
+static err put_review(api_call *c, fail *f) {
+    desk_review review;
+    TRY(desk_get(c->api->o.desk, c->arg, c->a, &review, f));
+    json_key(&c->w, "review");
+    desk_review_put_json(&c->w, &review);
+    return E_OK;
+}
+
+err api_review_get(api_call *c, fail *f) {
+    json_begin_object(&c->w);
+    TRY(put_review(c, f));
+    TRY(put_events(c, f));
+    json_end_object(&c->w);
+    return E_OK;
+}
+
+/* ---- what people do ---- */
+
+/* Another person's claim is a conflict; a busy database is not, and has no review to show. */
+static err claimed_by_another(api_call *c, err e) {
+    desk_review review;
+    fail ignored;
+    if (e == E_BUSY && desk_get(c->api->o.desk, c->arg, c->a, &review, &ignored) == E_OK &&
+        review.status == DESK_CLAIMED)
+        c->code = "claimed";
+    return e;
+}
+
+static err put_review_alone(api_call *c, fail *f) {
+    json_begin_object(&c->w);
+    TRY(put_review(c, f));
+    json_end_object(&c->w);
+    return E_OK;
+}
+
+err api_review_claim(api_call *c, fail *f) {
+    str by;
+    int64_t minutes;
+    TRY(api_get_str(c, "by", STR(""), &by, f));
+    TRY(api_get_int(c, "minutes", DESK_CLAIM_MINUTES, 1, 24 * 60, &minutes, f));
+    if (!by.n) return api_refuse(c, f, "by", "by must name who takes it");
+    TRY(claimed_by_another(c, desk_claim(c->api->o.desk, c->arg, by, minutes, f)));
+    return put_review_alone(c, f);
+}
+
+err api_review_release(api_call *c, fail *f) {
+    str by;
+    TRY(api_get_str(c, "by", STR(""), &by, f));
+    TRY(claimed_by_another(c, desk_release(c->api->o.desk, c->arg, by, f)));
+    return put_review_alone(c, f);
+}
+
+typedef err (*decide)(desk *d, str ref, const desk_decision *x, arena *a, desk_outcome *out,
+                      fail *f);
+
+static err review_decide(api_call *c, decide act, fail *f) {
+    desk_decision x = {0};
+    desk_outcome outcome;
+    TRY(api_get_str(c, "label", STR(""), &x.label, f));
+    TRY(api_get_str(c, "text", STR(""), &x.text, f));
+    TRY(api_get_str(c, "by", STR(""), &x.by, f));
+    TRY(api_get_bool(c, "approve", false, &x.approve, f));
+    TRY(claimed_by_another(c, act(c->api->o.desk, c->arg, &x, c->a, &outcome, f)));
+    wake_askers(c, c->arg);
+    json_begin_object(&c->w);
+    json_key(&c->w, "text");
+    json_put_str(&c->w, outcome.text);
+    api_put_int(&c->w, "label_id", outcome.label_id);
+    api_put_bool(&c->w, "learned", outcome.label_id != 0);
+    TRY(put_review(c, f));
+    json_end_object(&c->w);
+    return E_OK;
+}
+
+err api_review_answer(api_call *c, fail *f) {
+    return review_decide(c, desk_answer, f);
+}
+
+err api_review_correct(api_call *c, fail *f) {
+    return review_decide(c, desk_correct, f);
+}
+
+err api_review_unlearn(api_call *c, fail *f) {
+    str by;
+    TRY(api_get_str(c, "by", STR(""), &by, f));
+    TRY(desk_unlearn(c->api->o.desk, c->arg, by, f));
+    return put_review_alone(c, f);
+}

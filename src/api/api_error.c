@@ -1,0 +1,166 @@
+/* api_error.c - errors in OpenAI's shape, {"error":{"message","type","param","code"}}, all four
+ * keys always there; and typed reads of a body that name the field they fail on. */
+#include "api/api_int.h"
+
+#include "base/log.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* ---- shape ---- */
+
+static const char *type_of(int status) {
+    if (status == 401) return "authentication_error";
+    if (status == 403) return "permission_error";
+    if (status == 429) return "rate_limit_error";
+    return status >= 500 ? "server_error" : "invalid_request_error";
+}
+
+static const char *code_of(err e) {
+    static const char *const codes[ERR_COUNT] = {
+        [E_KEY] = "invalid_api_key", [E_CONTEXT] = "context_length_exceeded",
+        [E_NOT_FOUND] = "not_found", [E_EXISTS] = "conflict",
+        [E_TOO_LARGE] = "too_large", [E_UNSUPPORTED] = "unsupported",
+        [E_DENIED] = "denied",       [E_BUSY] = "busy",
+        [E_TIMEOUT] = "timeout",     [E_NO_SPACE] = "no_space",
+        [E_NO_MEMORY] = "no_memory",
+    };
+    return e < ERR_COUNT ? codes[e] : NULL;
+}
+
+static void put_error(json_writer *w, str message, int status, const char *param,
+                      const char *code) {
+    json_begin_object(w);
+    json_key(w, "error");
+    json_begin_object(w);
+    json_key(w, "message");
+    json_put_str(w, message);
+    json_key(w, "type");
+    json_put_z(w, type_of(status));
+    json_key(w, "param");
+    json_put_z(w, param);
+    json_key(w, "code");
+    json_put_z(w, code);
+    json_end_object(w);
+    json_end_object(w);
+}
+
+void api_error_put(json_writer *w, const fail *f, int status, const char *param, const char *code) {
+    char message[FAIL_TEXT_BYTES + FAIL_HINT_BYTES + 4];
+    snprintf(message, sizeof message, "%s%s%s", f->text[0] ? f->text : err_name(f->code),
+             f->hint[0] ? "; " : "", f->hint);
+    put_error(w, str_from(message), status, param, code ? code : code_of(f->code));
+}
+
+void api_error_body(void *ctx, int status, const char *code, const char *text, buf *body) {
+    (void)ctx;
+    json_writer w = {.out = body};
+    put_error(&w, str_from(text), status, NULL, code);
+}
+
+/* 405 has no err of its own, and a claim that another person holds is a conflict, not an outage. */
+static int status_of(const api_call *c, err e) {
+    if (c->code && str_is(str_from(c->code), "method_not_allowed")) return 405;
+    if (c->code && str_is(str_from(c->code), "claimed")) return 409;
+    return err_http_status(e);
+}
+
+/* An error in a stream that has begun is its last event: the status is out already, and no [DONE]
+ * follows. */
+void api_error_send(api_call *c, const fail *f) {
+    int status = status_of(c, f->code);
+    buf_reset(&c->out);
+    c->w = (json_writer){.out = &c->out};
+    api_error_put(&c->w, f, status, c->param, c->code);
+    if (status >= 500) log_warn("api", "request %s failed: %s", c->rq->id, f->text);
+    if (c->rp->streaming) {
+        if (sse_put(c->rp, NULL, buf_str(&c->out), NULL) == E_OK)
+            (void)!http_stream_end(c->rp, NULL);
+        return;
+    }
+    if (status == 503) http_reply_header(c->rp, "Retry-After", STR("1"));
+    str body = c->out.failed ? STR("{\"error\":{\"message\":\"out of memory\",\"type\":"
+                                   "\"server_error\",\"param\":null,\"code\":\"no_memory\"}}")
+                             : buf_str(&c->out);
+    (void)!http_send(c->rp, status, "application/json", body, NULL); /* or the client left */
+}
+
+err api_refuse(api_call *c, fail *f, const char *param, const char *fmt, ...) {
+    char text[FAIL_TEXT_BYTES];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    c->param = param;
+    return fail_set(f, E_INPUT, "%s", text);
+}
+
+/* ---- typed reads ---- */
+
+static err noted(api_call *c, const char *key, err e) {
+    if (e != E_OK) c->param = key;
+    return e;
+}
+
+err api_get_str(api_call *c, const char *key, str fallback, str *out, fail *f) {
+    return noted(c, key, json_get_str(c->body, key, fallback, out, f));
+}
+
+err api_get_int(api_call *c, const char *key, int64_t fallback, int64_t min, int64_t max,
+                int64_t *out, fail *f) {
+    return noted(c, key, json_get_int(c->body, key, fallback, min, max, out, f));
+}
+
+err api_get_bool(api_call *c, const char *key, bool fallback, bool *out, fail *f) {
+    return noted(c, key, json_get_bool(c->body, key, fallback, out, f));
+}
+
+err api_get_double(api_call *c, const char *key, double fallback, double min, double max,
+                   double *out, fail *f) {
+    double v;
+    TRY(noted(c, key, json_get_double(c->body, key, fallback, &v, f)));
+    const json *given = json_get(c->body, key);
+    if (given && given->kind == JSON_NUMBER && !(v >= min && v <= max))
+        return api_refuse(c, f, key, "%s is %g, which is not within %g and %g", key, v, min, max);
+    *out = v;
+    return E_OK;
+}
+
+str api_query(api_call *c, const char *key) {
+    str v = http_query(c->rq, key);
+    return v.p ? v : STR("");
+}
+
+err api_query_int(api_call *c, const char *key, int64_t fallback, int64_t min, int64_t max,
+                  int64_t *out, fail *f) {
+    str text = http_query(c->rq, key);
+    int64_t v = fallback;
+    if (text.n && (!str_to_int(text, &v) || v < min || v > max))
+        return api_refuse(c, f, key, "%s is \"%.*s\", not a whole number from %lld to %lld", key,
+                          STR_ARG(str_slice(text, 0, 64)), (long long)min, (long long)max);
+    *out = v;
+    return E_OK;
+}
+
+/* ---- writing ---- */
+
+void api_put_str(json_writer *w, const char *key, str s) {
+    json_key(w, key);
+    json_put_str(w, s.n ? s : STR_NONE);
+}
+void api_put_z(json_writer *w, const char *key, const char *z) {
+    json_key(w, key);
+    json_put_z(w, z);
+}
+void api_put_int(json_writer *w, const char *key, int64_t v) {
+    json_key(w, key);
+    json_put_int(w, v);
+}
+void api_put_double(json_writer *w, const char *key, double v) {
+    json_key(w, key);
+    json_put_double(w, v);
+}
+void api_put_bool(json_writer *w, const char *key, bool v) {
+    json_key(w, key);
+    json_put_bool(w, v);
+}

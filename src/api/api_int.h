@@ -1,0 +1,125 @@
+/* api_int.h - what the files of api/ share: one call, its body and its answer. */
+#ifndef BANTAM_API_API_INT_H
+#define BANTAM_API_API_INT_H
+
+#include "api/api.h"
+
+#include <stdatomic.h>
+
+enum {
+    API_BODY_BYTES_MAX = 4 << 20,
+    API_MESSAGES_MAX = 2048,
+    API_STOPS_MAX = 16,
+    API_INPUTS_MAX = 2048,
+    API_PAGE_LIMIT = 50, /* rows of a list when the asker names no number */
+    API_WAIT_S_MAX = 300,
+    API_POLL_MS = 1000 /* another process may answer: look this often */
+};
+
+struct api {
+    api_options o;
+    arena arena;
+    int64_t started_ms;
+    _Atomic(http_server *) server;
+};
+
+/* One request on its worker. A route fills `w` and returns E_OK: the dispatcher sends it as 200.
+ * It may also answer by itself, or park, and then sets `done`. */
+typedef struct api_call {
+    api *api;
+    http_request *rq;
+    http_reply *rp;
+    arena *a;
+    str arg;           /* what "*" of the route's pattern stands for */
+    const json *body;  /* an object; NULL for GET */
+    const char *param; /* of an error: which field */
+    const char *code;  /* of an error: one word for machines; NULL = from the err */
+    buf out;
+    json_writer w;
+    bool done;
+} api_call;
+
+typedef err (*api_route)(api_call *c, fail *f);
+
+/* ---- errors ---- */
+/* E_INPUT about one field; param must be static or live in the request's arena. */
+err api_refuse(api_call *c, fail *f, const char *param, const char *fmt, ...) PRINTF_LIKE(4, 5);
+/* {"error":{"message","type","param","code"}} */
+void api_error_put(json_writer *w, const fail *f, int status, const char *param, const char *code);
+void api_error_send(api_call *c, const fail *f);
+
+/* ---- reading the body and the query ---- */
+/* c->param names the key on failure. */
+err api_get_str(api_call *c, const char *key, str fallback, str *out, fail *f) MUST_CHECK;
+err api_get_int(api_call *c, const char *key, int64_t fallback, int64_t min, int64_t max,
+                int64_t *out, fail *f) MUST_CHECK;
+err api_get_double(api_call *c, const char *key, double fallback, double min, double max,
+                   double *out, fail *f) MUST_CHECK;
+err api_get_bool(api_call *c, const char *key, bool fallback, bool *out, fail *f) MUST_CHECK;
+err api_query_int(api_call *c, const char *key, int64_t fallback, int64_t min, int64_t max,
+                  int64_t *out, fail *f) MUST_CHECK;
+str api_query(api_call *c, const char *key); /* "" when absent */
+
+/* ---- writing ---- */
+void api_put_str(json_writer *w, const char *key, str s); /* "" becomes null */
+void api_put_z(json_writer *w, const char *key, const char *z);
+void api_put_int(json_writer *w, const char *key, int64_t v);
+void api_put_double(json_writer *w, const char *key, double v);
+void api_put_bool(json_writer *w, const char *key, bool v);
+
+/* ---- chats (api_chat*.c) ---- */
+typedef struct api_chat api_chat;
+/* Reads the body into a gen request; refuses what would change the result and is not done here. */
+err api_chat_read(api_call *c, api_chat *chat, fail *f) MUST_CHECK;
+
+struct api_chat {
+    api_call *call;
+    gen_request request;
+    bool is_task, stream, include_usage;
+    str task_name;
+    /* the stream being written */
+    str id;       /* "chatcmpl-..." */
+    int64_t at_s; /* created */
+    bool begun;   /* its first event is out */
+};
+
+/* The bantam extension of an answer; x->trace may be NULL. */
+void api_chat_put_extension(api_chat *chat, json_writer *w, const gen_exchange *x);
+/* What the client reads as content: the answer, or that a person will answer. */
+err api_chat_content(api_chat *chat, const gen_exchange *x, str *out, fail *f) MUST_CHECK;
+void api_put_usage(json_writer *w, const gen_reply *r);
+void api_put_logprobs(json_writer *w, const gen_token *tokens, size_t n);
+/* Runs request through audit and what answers it. */
+err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) MUST_CHECK;
+/* Address at which an answer can be asked for. */
+str api_answer_url(api *api, arena *a, str ref);
+/* A plain sentence: reference, expected time, address. */
+str api_person_sentence(arena *a, str ref, int64_t expected_by_ms, str url);
+str api_time_text(arena *a, int64_t ms); /* "20:45 UTC on 2026-11-23" */
+
+/* ---- routes ---- */
+err api_chat_completions(api_call *c, fail *f) MUST_CHECK;
+err api_embeddings(api_call *c, fail *f) MUST_CHECK;
+err api_model_list(api_call *c, fail *f) MUST_CHECK;
+err api_model_get(api_call *c, fail *f) MUST_CHECK;
+err api_health(api_call *c, fail *f) MUST_CHECK;
+err api_answer_get(api_call *c, fail *f) MUST_CHECK;
+err api_task_list(api_call *c, fail *f) MUST_CHECK;
+err api_task_get(api_call *c, fail *f) MUST_CHECK;
+err api_task_mode(api_call *c, fail *f) MUST_CHECK;
+err api_task_ask(api_call *c, fail *f) MUST_CHECK;
+err api_task_reply(api_call *c, fail *f) MUST_CHECK;
+err api_review_list(api_call *c, fail *f) MUST_CHECK;
+err api_review_get(api_call *c, fail *f) MUST_CHECK;
+err api_review_claim(api_call *c, fail *f) MUST_CHECK;
+err api_review_release(api_call *c, fail *f) MUST_CHECK;
+err api_review_answer(api_call *c, fail *f) MUST_CHECK;
+err api_review_correct(api_call *c, fail *f) MUST_CHECK;
+err api_review_unlearn(api_call *c, fail *f) MUST_CHECK;
+err api_request_list(api_call *c, fail *f) MUST_CHECK;
+err api_request_get(api_call *c, fail *f) MUST_CHECK;
+err api_request_verdict(api_call *c, fail *f) MUST_CHECK;
+err api_cost(api_call *c, fail *f) MUST_CHECK;
+err api_page(api_call *c, fail *f) MUST_CHECK;
+
+#endif

@@ -1,0 +1,73 @@
+/* api_models.c - GET /v1/models, /v1/models/ID, /health: what can be asked for, and whether the
+ * record can be kept. */
+#include "api/api_int.h"
+
+#include "base/clock.h"
+
+static const char *const kind_names[] = {"generator", "encoder", "task"};
+
+static void put_model(const api *api, json_writer *w, const api_model *m) {
+    json_begin_object(w);
+    api_put_str(w, "id", m->id);
+    api_put_z(w, "object", "model");
+    api_put_int(w, "created", (m->created_ms ? m->created_ms : api->started_ms) / 1000);
+    api_put_z(w, "owned_by", "bantam");
+    json_key(w, "bantam");
+    json_begin_object(w);
+    api_put_z(w, "kind", kind_names[m->kind]);
+    api_put_str(w, "title", m->title);
+    json_end_object(w);
+    json_end_object(w);
+}
+
+err api_model_list(api_call *c, fail *f) {
+    api_model *all;
+    size_t n;
+    TRY(c->api->o.models.list(c->api->o.models.self, c->a, &all, &n, f));
+    json_begin_object(&c->w);
+    api_put_z(&c->w, "object", "list");
+    json_key(&c->w, "data");
+    json_begin_array(&c->w);
+    for (size_t i = 0; i < n; i++) put_model(c->api, &c->w, &all[i]);
+    json_end_array(&c->w);
+    json_end_object(&c->w);
+    return E_OK;
+}
+
+err api_model_get(api_call *c, fail *f) {
+    api_model *all;
+    size_t n;
+    TRY(c->api->o.models.list(c->api->o.models.self, c->a, &all, &n, f));
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(all[i].id, c->arg)) {
+            put_model(c->api, &c->w, &all[i]);
+            return E_OK;
+        }
+    c->param = "model";
+    c->code = "model_not_found";
+    fail_set(f, E_NOT_FOUND, "there is no model \"%.*s\"", STR_ARG(str_slice(c->arg, 0, 128)));
+    return fail_hint(f, "GET /v1/models lists what is here");
+}
+
+/* 503 while the disk refuses the record: requests would be refused too. */
+err api_health(api_call *c, fail *f) {
+    audit_health record;
+    audit_get_health(c->api->o.audit, &record);
+    json_begin_object(&c->w);
+    api_put_z(&c->w, "status", record.syncing ? "ok" : "record_not_kept");
+    api_put_int(&c->w, "uptime_s", (clock_now_ms() - c->api->started_ms) / 1000);
+    api_put_int(&c->w, "requests_recorded", record.kept);
+    api_put_int(&c->w, "journal_bytes", record.journal_bytes);
+    http_server *server = atomic_load(&c->api->server);
+    if (server) {
+        http_counts n;
+        http_server_counts(server, &n);
+        api_put_int(&c->w, "running", n.running);
+        api_put_int(&c->w, "queued", n.queued);
+        api_put_int(&c->w, "waiting", n.parked);
+    }
+    json_end_object(&c->w);
+    TRY(buf_ok(&c->out, f));
+    c->done = true;
+    return http_send(c->rp, record.syncing ? 200 : 503, "application/json", buf_str(&c->out), f);
+}

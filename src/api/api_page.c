@@ -1,0 +1,30 @@
+/* api_page.c - the page: three files from console/, made part of the program by src/api/room.mk.
+ * The page may load nothing from elsewhere and run nothing that stands in its text. */
+#include "api/api_int.h"
+
+#include "api_files.h"
+
+static const struct {
+    const char *path, *type;
+    const unsigned char *bytes;
+    const size_t *n;
+} files[] = {
+    {"/", "text/html; charset=utf-8", api_file_index_html, &api_file_index_html_bytes},
+    {"/index.html", "text/html; charset=utf-8", api_file_index_html, &api_file_index_html_bytes},
+    {"/app.css", "text/css; charset=utf-8", api_file_app_css, &api_file_app_css_bytes},
+    {"/app.js", "text/javascript; charset=utf-8", api_file_app_js, &api_file_app_js_bytes},
+};
+
+err api_page(api_call *c, fail *f) {
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (!str_is(c->rq->path, files[i].path)) continue;
+        http_reply_header(c->rp, "Content-Security-Policy",
+                          STR("default-src 'self'; base-uri 'none'; form-action 'none'; "
+                              "frame-ancestors 'none'"));
+        http_reply_header(c->rp, "Referrer-Policy", STR("no-referrer"));
+        c->done = true;
+        return http_send(c->rp, 200, files[i].type,
+                         (str){(const char *)files[i].bytes, *files[i].n}, f);
+    }
+    return fail_set(f, E_INTERNAL, "a page that is routed to has no file");
+}

@@ -1,0 +1,200 @@
+/* api_record.c - what was asked lately, one request's trace, the customer's verdict on it, and what
+ * it all is assumed to have cost. */
+#include "api/api_int.h"
+
+#include "base/clock.h"
+
+#include <math.h>
+
+enum { DAY_MS = 86400000 };
+
+err api_request_list(api_call *c, fail *f) {
+    audit_filter filter = {.task = api_query(c, "task"),
+                           .tier = api_query(c, "tier"),
+                           .verdict = api_query(c, "verdict")};
+    audit_row *rows;
+    size_t n;
+    TRY(api_query_int(c, "since_ms", 0, 0, INT64_MAX, &filter.since_ms, f));
+    TRY(api_query_int(c, "until_ms", 0, 0, INT64_MAX, &filter.until_ms, f));
+    TRY(api_query_int(c, "after", 0, 0, INT64_MAX, &filter.after, f));
+    TRY(api_query_int(c, "offset", 0, 0, INT32_MAX, &filter.offset, f));
+    TRY(api_query_int(c, "limit", API_PAGE_LIMIT, 1, AUDIT_LIST_MAX, &filter.limit, f));
+    TRY(audit_list(c->api->o.audit, &filter, c->a, &rows, &n, f));
+    json_begin_object(&c->w);
+    json_key(&c->w, "requests");
+    json_begin_array(&c->w);
+    for (size_t i = 0; i < n; i++) audit_row_put_json(&c->w, &rows[i]);
+    json_end_array(&c->w);
+    json_end_object(&c->w);
+    return E_OK;
+}
+
+err api_request_get(api_call *c, fail *f) {
+    str record;
+    TRY(audit_get(c->api->o.audit, c->arg, c->a, &record, f));
+    json_put_raw(&c->w, record);
+    return E_OK;
+}
+
+/* ---- verdict ---- */
+
+static str text_of(const json *v, const char *key) {
+    const json *x = json_get(v, key);
+    return x && x->kind == JSON_STRING ? x->string : STR("");
+}
+
+static double number_of(const json *v, const char *key) {
+    const json *x = json_get(v, key);
+    return x && x->kind == JSON_NUMBER ? x->number : (double)NAN;
+}
+
+/* What a person gets to see of a request that its customer objects to. */
+static gen_review review_of(const json *trace, str request_id, str verdict) {
+    gen_tier tier = GEN_TIER_NONE;
+    (void)!gen_tier_of(text_of(trace, "tier"), &tier);
+    return (gen_review){.request_id = request_id,
+                        .task_id = text_of(trace, "task_id"),
+                        .task_name = text_of(trace, "task"),
+                        .text = text_of(trace, "question"),
+                        .history = STR(""),
+                        .draft = text_of(trace, "answer"),
+                        .draft_from = tier,
+                        .label = text_of(trace, "label"),
+                        .confidence = number_of(trace, "confidence"),
+                        .reason =
+                            str_is(verdict, "wrong") ? GEN_WHY_SAYS_WRONG : GEN_WHY_WANTS_PERSON,
+                        .evidence = STR("")};
+}
+
+/* Verdict and review are one transaction: a customer who is told that a person will look has one.
+ */
+static err store_verdict(api_call *c, str verdict, str note, const gen_review *review,
+                         gen_ticket *ticket, fail *f) {
+    store_tx *tx;
+    TRY(store_begin(c->api->o.store, STORE_WRITE, &tx, f));
+    err e = audit_set_verdict(tx, c->arg, verdict, note, f);
+    if (e == E_OK && review) e = desk_object(c->api->o.desk, tx, review, c->a, ticket, f);
+    if (e == E_OK) return store_commit(tx, f);
+    store_rollback(tx);
+    return e;
+}
+
+static void put_ticket(api_call *c, const gen_ticket *ticket) {
+    json_writer *w = &c->w;
+    str url = ticket->ref.n ? api_answer_url(c->api, c->a, ticket->ref) : STR("");
+    api_put_str(w, "review", ticket->ref);
+    api_put_int(w, "expected_by_ms", ticket->expected_by_ms);
+    api_put_str(w, "url", url);
+    api_put_str(w, "message",
+                ticket->ref.n ? api_person_sentence(c->a, ticket->ref, ticket->expected_by_ms, url)
+                              : STR(""));
+}
+
+err api_request_verdict(api_call *c, fail *f) {
+    str record, verdict, note;
+    const json *trace;
+    gen_ticket ticket = {0};
+    TRY(api_get_str(c, "verdict", STR(""), &verdict, f));
+    TRY(api_get_str(c, "note", STR(""), &note, f));
+    TRY(audit_get(c->api->o.audit, c->arg, c->a, &record, f));
+    TRY(json_parse(c->a, record, &trace, f));
+    gen_review review = review_of(trace, c->arg, verdict);
+    bool to_people = str_is(verdict, "wrong") || str_is(verdict, "wants_person");
+    if (!review.task_id.n && str_is(verdict, "wants_person")) {
+        c->param = "verdict";
+        return fail_set(f, E_UNSUPPORTED,
+                        "request %.*s was of no task, so no people stand behind it",
+                        STR_ARG(str_slice(c->arg, 0, 64)));
+    }
+    if (to_people && review.task_id.n && !review.text.n)
+        return fail_set(f, E_NOT_FOUND, "the question of request %.*s is not kept any more",
+                        STR_ARG(str_slice(c->arg, 0, 64)));
+    c->param = "verdict";
+    TRY(store_verdict(c, verdict, note, to_people && review.task_id.n ? &review : NULL, &ticket,
+                      f));
+    c->param = NULL;
+    json_begin_object(&c->w);
+    api_put_str(&c->w, "id", c->arg);
+    api_put_str(&c->w, "verdict", verdict);
+    put_ticket(c, &ticket);
+    json_end_object(&c->w);
+    return E_OK;
+}
+
+/* ---- cost ---- */
+
+typedef struct cost_sum {
+    int64_t requests, asked_large;
+    double total, people, large;
+} cost_sum;
+
+static cost_sum add_up(const audit_sum *sums, size_t n) {
+    cost_sum s = {0};
+    for (size_t i = 0; i < n; i++) {
+        s.requests += sums[i].requests;
+        s.total += sums[i].cost_usd;
+        if (sums[i].tier == GEN_TIER_HUMAN) s.people += sums[i].cost_usd;
+        if (sums[i].tier != GEN_TIER_LLM) continue;
+        s.large += sums[i].cost_usd;
+        s.asked_large += sums[i].asked;
+    }
+    return s;
+}
+
+static void put_tier(json_writer *w, const audit_sum *s) {
+    json_key(w, gen_tier_name(s->tier));
+    json_begin_object(w);
+    api_put_int(w, "requests", s->requests);
+    api_put_int(w, "asked", s->asked);
+    api_put_double(w, "cost_usd", s->cost_usd);
+    api_put_int(w, "tokens_in", s->tokens_in);
+    api_put_int(w, "tokens_out", s->tokens_out);
+    api_put_int(w, "wrong", s->wrong);
+    api_put_double(w, "latency_us_mean", s->latency_us_mean);
+    json_end_object(w);
+}
+
+/* The mix that is often quoted as $0.015 a question, worked out. */
+static void put_quoted_mix(json_writer *w) {
+    double small = 0.87 * 0.002, large = 0.11 * 0.08, people = 0.02 * 6;
+    json_key(w, "quoted_mix");
+    json_begin_object(w);
+    api_put_double(w, "said_usd", 0.015);
+    api_put_double(w, "usd", small + large + people);
+    api_put_double(w, "people_share", people / (small + large + people));
+    json_end_object(w);
+}
+
+static err large_price(api_call *c, const cost_sum *s, double *out, fail *f) {
+    str given = api_query(c, "large_price");
+    *out = s->asked_large ? s->large / (double)s->asked_large : (double)NAN;
+    if (given.n && (!str_to_double(given, out) || *out < 0))
+        return api_refuse(c, f, "large_price", "large_price must be dollars a question");
+    return E_OK;
+}
+
+err api_cost(api_call *c, fail *f) {
+    audit_sum *sums;
+    size_t n;
+    int64_t days;
+    double price;
+    TRY(api_query_int(c, "days", 0, 0, 36500, &days, f));
+    int64_t since_ms = days ? clock_now_ms() - days * DAY_MS : 0;
+    TRY(audit_sums(c->api->o.audit, api_query(c, "task"), since_ms, 0, 0, c->a, &sums, &n, f));
+    cost_sum s = add_up(sums, n);
+    TRY(large_price(c, &s, &price, f));
+    json_writer *w = &c->w;
+    json_begin_object(w);
+    api_put_int(w, "requests", s.requests);
+    api_put_double(w, "cost_usd", s.total);
+    api_put_double(w, "people_usd", s.people);
+    api_put_double(w, "people_share", s.total > 0 ? s.people / s.total : (double)NAN);
+    api_put_double(w, "large_only_usd", price * (double)s.requests);
+    json_key(w, "by_tier");
+    json_begin_object(w);
+    for (size_t i = 0; i < n; i++) put_tier(w, &sums[i]);
+    json_end_object(w);
+    put_quoted_mix(w);
+    json_end_object(w);
+    return E_OK;
+}

@@ -1,0 +1,319 @@
+/* api_fake.h - a whole server for tests of api/: real store, record, queue and task; models that
+ * are fakes behind api_models. "echo" says three words and repeats the question, "stuck" runs until
+ * its client leaves, "broken" fails after two words, "bag" embeds by hashing words. */
+#ifndef BANTAM_TEST_API_FAKE_H
+#define BANTAM_TEST_API_FAKE_H
+
+#include "test.h"
+
+#include "api/api.h"
+#include "base/clock.h"
+#include "base/team.h"
+#include "net/http_client.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+enum { BAG_WIDTH = 256 };
+
+typedef struct fake {
+    char dir[64], path[128], journal[128], task_path[128];
+    store *store;
+    audit *audit;
+    desk desk;
+    team *team;
+    route *route;
+    api *api;
+    http_server *server;
+    int port;
+    arena arena; /* reset before each test */
+    fail f;
+} fake;
+
+static fake fx;
+static atomic_int stuck_ended; /* err + 1 */
+static gen_request last_request;
+
+/* ---- models ---- */
+
+static err bag_embed(void *self, const str *texts, size_t n, bool truncate, float *out,
+                     int64_t *tokens, fail *f) {
+    (void)self;
+    int64_t words = 0;
+    for (size_t i = 0; i < n; i++) {
+        float *v = out + i * BAG_WIDTH;
+        memset(v, 0, BAG_WIDTH * sizeof *v);
+        str rest = texts[i], word;
+        double norm = 0;
+        if (texts[i].n > 2000 && !truncate)
+            return fail_set(f, E_CONTEXT, "the text is longer than the model reads");
+        while (rest.p) {
+            word = str_cut(&rest, ' ');
+            if (!word.n) continue;
+            v[str_hash(word) % BAG_WIDTH] += 1;
+            words++;
+        }
+        for (size_t k = 0; k < BAG_WIDTH; k++) norm += (double)v[k] * (double)v[k];
+        for (size_t k = 0; k < BAG_WIDTH; k++) v[k] = (float)((double)v[k] / sqrt(norm + 1e-12));
+    }
+    if (tokens) *tokens = words;
+    return E_OK;
+}
+static const gen_embedder bag = {
+    .name = "bag", .width = BAG_WIDTH, .tokens_max = 400, .embed = bag_embed};
+
+static err put_word(gen_sink sink, const char *word, fail *f) {
+    gen_logprob top[] = {{.id = 7, .bytes = str_from(word), .logprob = -0.25},
+                         {.id = 8, .bytes = STR("\xff"), .logprob = -2}};
+    gen_token token = {.chosen = top[0], .top = top, .n_top = 2};
+    gen_event event = {.text = str_from(word), .tokens = &token, .n_tokens = 1};
+    return sink.put ? sink.put(sink.self, &event, f) : E_OK;
+}
+
+static err echo(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
+    (void)self;
+    last_request = *rq;
+    str question = rq->messages[rq->n_messages - 1].content;
+    gen_token *token = arena_new(rq->arena, gen_token);
+    assert_non_null(token);
+    *token = (gen_token){.chosen = {.id = 7, .bytes = STR("You"), .logprob = -0.25}};
+    TRY(put_word(sink, "You ", f));
+    TRY(put_word(sink, "said ", f));
+    TRY(put_word(sink, arena_z(rq->arena, question), f));
+    *out = (gen_reply){.text = arena_printf(rq->arena, "You said %.*s", STR_ARG(question)),
+                       .model = STR("echo"),
+                       .finish = rq->max_tokens == 3 ? GEN_LENGTH : GEN_STOP,
+                       .prompt_tokens = 11,
+                       .completion_tokens = 3,
+                       .tokens = token,
+                       .n_tokens = 1};
+    return E_OK;
+}
+
+static err broken(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
+    (void)self, (void)out, (void)rq;
+    TRY(put_word(sink, "half ", f));
+    return fail_set(f, E_INTERNAL, "the model broke");
+}
+
+static err stuck(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
+    (void)self, (void)out;
+    err e = E_OK;
+    while (e == E_OK) {
+        clock_sleep_ms(1);
+        e = rq->gone(rq->gone_ctx) && !sink.put ? fail_set(f, E_CANCELLED, "left")
+                                                : put_word(sink, "and ", f);
+    }
+    atomic_store(&stuck_ended, (int)e + 1);
+    return e;
+}
+
+static err fake_list(void *self, arena *a, api_model **out, size_t *n, fail *f) {
+    (void)self;
+    api_model all[] = {{STR("echo"), API_GENERATOR, STR("Says it again"), 0},
+                       {STR("bag"), API_ENCODER, STR(""), 0},
+                       {STR("task:desk"), API_TASK, STR("A small desk"), 0}};
+    *out = arena_alloc(a, sizeof all);
+    if (!*out) return fail_memory(f, "models");
+    memcpy(*out, all, sizeof all);
+    *n = sizeof all / sizeof *all;
+    return E_OK;
+}
+
+static err fake_provider(void *self, str model, gen_provider *out, fail *f) {
+    (void)self;
+    if (str_is(model, "echo"))
+        *out = (gen_provider){.name = "echo", .generate = echo};
+    else if (str_is(model, "broken"))
+        *out = (gen_provider){.name = "broken", .generate = broken};
+    else if (str_is(model, "stuck"))
+        *out = (gen_provider){.name = "stuck", .generate = stuck};
+    else
+        return fail_set(f, E_NOT_FOUND, "there is no model \"%.*s\"", STR_ARG(model));
+    return E_OK;
+}
+
+static err fake_embedder(void *self, str model, const gen_embedder **out, fail *f) {
+    (void)self;
+    if (!str_is(model, "bag"))
+        return fail_set(f, E_NOT_FOUND, "there is no model \"%.*s\"", STR_ARG(model));
+    *out = &bag;
+    return E_OK;
+}
+
+static err fake_task(void *self, str name, route **out, str *task_id, fail *f) {
+    (void)self;
+    if (!str_is(name, "desk"))
+        return fail_set(f, E_NOT_FOUND, "there is no task \"%.*s\"", STR_ARG(name));
+    *out = fx.route;
+    *task_id = STR("t-desk");
+    return E_OK;
+}
+
+/* ---- the task ---- */
+
+static void write_task(void) {
+    static const char *const subjects[] = {"car", "house", "boat", "travel", "pet", "bike"};
+    static const char *const starts[] = {"please", "hello", "today", "kindly", "now", "so"};
+    FILE *file = fopen(fx.task_path, "we");
+    assert_non_null(file);
+    fputs("id: t-desk\nkind: answer\ntitle: A small desk\nlanguage: en\nmode: auto\n"
+          "max_wrong: 0.3\nthreshold: 0.3\nretention_days: 10\ntiers:\n"
+          "  - slm:\n      model: bag\n      cost_usd: 0.00002\n"
+          "  - human:\n      cost_usd: 6.00\n      expected_minutes: 30\n"
+          "passages:\n  - id: p\n    title: Cancelling\n    text: |\n"
+          "      You may cancel at any time. Money comes back.\nlabels:\n",
+          file);
+    fputs("  - name: cancel\n    about: wants to end it\n    passage: p\n    reply: |\n"
+          "      You can cancel whenever you like.\n    examples:\n",
+          file);
+    for (size_t i = 0; i < 36; i++)
+        fprintf(file, "      - %s how do i cancel my %s policy\n", starts[i / 6], subjects[i % 6]);
+    fputs("  - name: angry\n    about: complains\n    always: human\n    examples:\n", file);
+    for (size_t i = 0; i < 36; i++)
+        fprintf(file, "      - %s your %s service made me furious\n", starts[i / 6],
+                subjects[i % 6]);
+    fclose(file);
+}
+
+/* What a label answers with, for the desk. */
+static err reply_of(void *self, str task_id, str label, arena *a, str *out, fail *f) {
+    (void)self, (void)task_id;
+    return route_reply(fx.route, label, a, out, f);
+}
+
+static void open_rooms(void) {
+    store_migration all[64];
+    size_t total = 0, n;
+    const store_migration *parts[] = {route_migrations(&n), NULL, NULL};
+    for (size_t i = 0; i < n; i++) all[total++] = parts[0][i];
+    parts[1] = desk_migrations(&n);
+    for (size_t i = 0; i < n; i++) all[total++] = parts[1][i];
+    parts[2] = audit_migrations(&n);
+    for (size_t i = 0; i < n; i++) all[total++] = parts[2][i];
+    assert_ok(store_open(&fx.store, fx.path, all, total, &fx.f), &fx.f);
+    assert_ok(
+        audit_open(&fx.audit, &(audit_options){.store = fx.store, .folder = fx.journal}, &fx.f),
+        &fx.f);
+    fx.desk = (desk){.store = fx.store, .labels = route_labels(fx.store), .reply_text = reply_of};
+    assert_ok(team_open(&fx.team, 1, &fx.f), &fx.f);
+    assert_ok(route_open(&fx.route,
+                         &(route_options){.task_path = fx.task_path,
+                                          .store = fx.store,
+                                          .embedder = &bag,
+                                          .people = desk_people(&fx.desk),
+                                          .team = fx.team,
+                                          .embedder_digest = "bag",
+                                          .url_base = "http://desk.test"},
+                         &fx.f),
+              &fx.f);
+}
+
+static void open_server(bool require_key) {
+    api_options o = {.models = {.list = fake_list,
+                                .provider = fake_provider,
+                                .embedder = fake_embedder,
+                                .task = fake_task},
+                     .store = fx.store,
+                     .audit = fx.audit,
+                     .desk = &fx.desk,
+                     .require_key = require_key,
+                     .key = STR("sesame"),
+                     .url_base = STR("http://desk.test")};
+    assert_ok(api_open(&fx.api, &o, &fx.f), &fx.f);
+    assert_ok(http_server_open(&fx.server,
+                               &(http_options){.handler = api_handle,
+                                               .error_body = api_error_body,
+                                               .ctx = fx.api,
+                                               .workers = 4},
+                               &fx.f),
+              &fx.f);
+    api_set_server(fx.api, fx.server);
+    fx.port = http_server_port(fx.server);
+}
+
+static void close_server(void) {
+    http_server_close(fx.server, 1000);
+    api_close(fx.api);
+}
+
+static int fake_open(void **state) {
+    (void)state;
+    strcpy(fx.dir, "/tmp/bantam-t-api-XXXXXX");
+    assert_non_null(mkdtemp(fx.dir));
+    snprintf(fx.path, sizeof fx.path, "%s/db", fx.dir);
+    snprintf(fx.journal, sizeof fx.journal, "%s/journal", fx.dir);
+    snprintf(fx.task_path, sizeof fx.task_path, "%s/desk.yaml", fx.dir);
+    arena_init(&fx.arena, 0);
+    write_task();
+    open_rooms();
+    open_server(false);
+    return 0;
+}
+
+static int fake_close(void **state) {
+    (void)state;
+    char command[128];
+    close_server();
+    route_close(fx.route);
+    audit_close(fx.audit);
+    store_close(fx.store);
+    team_close(fx.team);
+    arena_deinit(&fx.arena);
+    snprintf(command, sizeof command, "rm -rf %s", fx.dir);
+    return system(command);
+}
+
+/* ---- asking ---- */
+
+static const char *url_of(const char *path) {
+    return arena_printf(&fx.arena, "http://127.0.0.1:%d%s", fx.port, path).p;
+}
+
+/* The answer's body as JSON; body NULL: GET. */
+static const json *ask(const char *path, const char *body, int status) {
+    http_answer answer;
+    http_field fields[] = {{"Content-Type", STR("application/json")}};
+    http_call call = {.url = url_of(path),
+                      .method = body ? "POST" : "GET",
+                      .body = body ? str_from(body) : STR_NONE,
+                      .fields = fields,
+                      .fields_n = 1};
+    const json *v = NULL;
+    assert_ok(http_ask(&fx.arena, &call, &answer, &fx.f), &fx.f);
+    if (answer.status != status)
+        fail_msg("%s %s -> %d: %.*s", path, body ? body : "", answer.status, STR_ARG(answer.body));
+    assert_ok(json_parse(&fx.arena, answer.body, &v, &fx.f), &fx.f);
+    return v;
+}
+
+/* "choices.0.message.content" */
+static const json *at(const json *v, const char *path) {
+    str rest = str_from(path);
+    while (rest.p && v) {
+        str key = str_cut(&rest, '.');
+        int64_t index;
+        v = str_to_int(key, &index) ? json_at(v, (size_t)index)
+                                    : json_get(v, arena_z(&fx.arena, key));
+    }
+    return v;
+}
+
+static str text_at(const json *v, const char *path) {
+    const json *x = at(v, path);
+    if (!x || x->kind != JSON_STRING) fail_msg("%s is no text", path);
+    return x->string;
+}
+
+static void assert_text(const json *v, const char *path, const char *want) {
+    str have = text_at(v, path);
+    if (!str_is(have, want)) fail_msg("%s is \"%.*s\", not \"%s\"", path, STR_ARG(have), want);
+}
+
+static void assert_null_at(const json *v, const char *path) {
+    const json *x = at(v, path);
+    if (!x || x->kind != JSON_NULL) fail_msg("%s is not null", path);
+}
+
+#endif

@@ -1,0 +1,563 @@
+/* t_api.c - tests api/: OpenAI's routes against fake models, tasks, the queue, waiting askers, the
+ * record, keys and the page, through a real server on loopback. */
+#include "api_fake.h"
+
+#include "base/thread.h"
+#include "text/base64.h"
+#include "../net/http_test.h"
+
+enum { WIRE_BYTES = 256 * 1024 };
+static char wire[WIRE_BYTES];
+
+#define CHAT(model, more) \
+    "{\"model\":\"" model "\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]" more "}"
+#define TASK_CHAT(text, more) \
+    "{\"model\":\"task:desk\",\"messages\":[{\"role\":\"user\",\"content\":\"" text "\"}]" more "}"
+
+static int reset(void **state) {
+    (void)state;
+    arena_reset(&fx.arena);
+    return 0;
+}
+
+/* ---- chats with a model ---- */
+
+static void chats_whole(void **state) {
+    (void)state;
+    const json *v = ask("/v1/chat/completions", CHAT("echo", ""), 200);
+    assert_text(v, "object", "chat.completion");
+    assert_text(v, "model", "echo");
+    assert_text(v, "choices.0.message.role", "assistant");
+    assert_text(v, "choices.0.message.content", "You said hi");
+    assert_text(v, "choices.0.finish_reason", "stop");
+    assert_null_at(v, "choices.0.logprobs");
+    assert_int_equal(at(v, "usage.total_tokens")->integer, 14);
+    assert_null_at(v, "bantam.tier");
+    const char *path =
+        arena_printf(&fx.arena, "/v1/requests/%.*s", STR_ARG(text_at(v, "bantam.trace"))).p;
+    assert_text(ask(path, NULL, 200), "question", "hi");
+}
+
+static void reads_every_field(void **state) {
+    (void)state;
+    const json *v = ask("/v1/chat/completions",
+                        CHAT("echo", ",\"max_completion_tokens\":3,\"temperature\":0.5,"
+                                     "\"top_p\":0.9,\"seed\":42,\"stop\":[\"x\",\"yy\"],"
+                                     "\"logprobs\":true,\"top_logprobs\":2,\"user\":\"kim\","
+                                     "\"n\":1,\"tools\":[],\"response_format\":{\"type\":"
+                                     "\"text\"},\"presence_penalty\":0,\"metadata\":{\"a\":\"b\"}"),
+                        200);
+    assert_text(v, "choices.0.finish_reason", "length");
+    assert_text(v, "choices.0.logprobs.content.0.token", "You");
+    assert_int_equal(at(v, "choices.0.logprobs.content.0.bytes.0")->integer, 'Y');
+    assert_int_equal(last_request.max_tokens, 3);
+    assert_int_equal(last_request.sampling.seed, 42);
+    assert_true(last_request.sampling.temperature > 0.49 && last_request.sampling.top_p < 0.91);
+    assert_int_equal(last_request.n_stops, 2);
+    assert_int_equal(last_request.top_logprobs, 2);
+    ask("/v1/chat/completions",
+        "{\"model\":\"echo\",\"messages\":[{\"role\":\"developer\",\"content\":\"be kind\"},"
+        "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},"
+        "{\"type\":\"text\",\"text\":\"b\"}]}]}",
+        200);
+    assert_int_equal(last_request.n_messages, 2);
+    assert_int_equal(last_request.top_logprobs, -1);
+}
+
+static void refuses_what_it_does_not_do(void **state) {
+    (void)state;
+    static const struct {
+        const char *more, *param;
+    } rows[] = {
+        {",\"n\":2", "n"},
+        {",\"tools\":[{\"type\":\"function\"}]", "tools"},
+        {",\"tool_choice\":\"auto\"", "tool_choice"},
+        {",\"functions\":[{}]", "functions"},
+        {",\"response_format\":{\"type\":\"json_schema\"}", "response_format"},
+        {",\"response_format\":\"json\"", "response_format"},
+        {",\"logit_bias\":{\"7\":1}", "logit_bias"},
+        {",\"presence_penalty\":0.5", "presence_penalty"},
+        {",\"modalities\":[\"audio\"]", "modalities"},
+        {",\"top_logprobs\":2", "top_logprobs"},
+        {",\"temperature\":3", "temperature"},
+        {",\"temperature\":\"hot\"", "temperature"},
+        {",\"max_tokens\":0", "max_tokens"},
+        {",\"max_tokens\":1.5", "max_tokens"},
+        {",\"stop\":[\"\"]", "stop"},
+        {",\"stop\":7", "stop"},
+        {",\"stream\":1", "stream"},
+        {",\"stream_options\":{\"include_usage\":true}", "stream_options"},
+        {",\"temprature\":0", "temprature"},
+        {",\"messages\":[]", "messages"},
+        {",\"messages\":[7]", "messages[0].role"},
+        {",\"messages\":[{\"role\":\"tool\",\"content\":\"x\"}]", "messages[0].role"},
+        {",\"messages\":[{\"role\":\"user\"}]", "messages[0].content"},
+        {",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\"}]}]",
+         "messages[0].content"},
+        {",\"model\":\"\"", "model"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        str body = arena_printf(&fx.arena,
+                                "{\"model\":\"echo\",\"messages\":[{\"role\":\"user\","
+                                "\"content\":\"hi\"}]%s}",
+                                rows[i].more);
+        const json *v = ask("/v1/chat/completions", body.p, 400);
+        assert_text(v, "error.param", rows[i].param);
+        assert_text(v, "error.type", "invalid_request_error");
+        assert_int_equal(at(v, "error")->count, 4);
+    }
+}
+
+static void says_what_is_wrong(void **state) {
+    (void)state;
+    const json *v = ask("/v1/chat/completions", CHAT("nobody", ""), 404);
+    assert_text(v, "error.code", "model_not_found");
+    assert_text(v, "error.param", "model");
+    v = ask("/v1/chat/completions", CHAT("task:nobody", ""), 404);
+    assert_text(v, "error.code", "model_not_found");
+    v = ask("/v1/chat/completions", "{\"model\":", 400);
+    assert_text(v, "error.code", "invalid_json");
+    assert_null_at(v, "error.param");
+    ask("/v1/chat/completions", "[1]", 400);
+    v = ask("/v1/chat/completions", CHAT("broken", ""), 500);
+    assert_text(v, "error.type", "server_error");
+    v = ask("/v1/nothing", NULL, 404);
+    assert_text(v, "error.code", "not_found");
+    v = ask("/v1/chat/completions", NULL, 405);
+    assert_text(v, "error.code", "method_not_allowed");
+    v = ask("/v1/chat/completions/", "{}", 404);
+    assert_int_equal(at(v, "error")->count, 4);
+}
+
+/* ---- streams ---- */
+
+static void post(int fd, const char *path, const char *more, const char *body) {
+    str text = arena_printf(&fx.arena,
+                            "POST %s HTTP/1.1\r\nHost: localhost:%d\r\nContent-Type: "
+                            "application/json\r\nContent-Length: %zu\r\n%s\r\n%s",
+                            path, fx.port, strlen(body), more, body);
+    wire_send(fd, text.p);
+}
+
+/* The n-th "data: {...}" of what was read, as JSON; NULL when there are fewer. */
+static const json *event_at(size_t n) {
+    const char *p = wire;
+    const json *v = NULL;
+    for (size_t i = 0; p && i <= n; i++) {
+        p = strstr(p, "data: {");
+        if (p) p += 6;
+    }
+    if (!p) return NULL;
+    const char *end = strstr(p, "\n\n");
+    assert_non_null(end);
+    assert_ok(json_parse(&fx.arena, (str){p, (size_t)(end - p)}, &v, &fx.f), &fx.f);
+    return v;
+}
+
+static void stream(const char *body) {
+    int fd = wire_open(fx.port);
+    post(fd, "/v1/chat/completions", "", body);
+    assert_true(wire_read(fd, "\r\n0\r\n\r\n", wire, WIRE_BYTES, 5000));
+    close(fd);
+}
+
+static void streams_words_as_they_come(void **state) {
+    (void)state;
+    stream(CHAT("echo", ",\"stream\":true,\"stream_options\":{\"include_usage\":true},"
+                        "\"logprobs\":true"));
+    assert_non_null(strstr(wire, "Content-Type: text/event-stream"));
+    assert_text(event_at(0), "object", "chat.completion.chunk");
+    assert_text(event_at(0), "choices.0.delta.role", "assistant");
+    assert_text(event_at(0), "choices.0.delta.content", "");
+    assert_null_at(event_at(0), "usage");
+    assert_text(event_at(1), "choices.0.delta.content", "You ");
+    assert_text(event_at(1), "choices.0.logprobs.content.0.token", "You ");
+    assert_null_at(event_at(1), "choices.0.finish_reason");
+    assert_text(event_at(2), "choices.0.delta.content", "said ");
+    assert_text(event_at(3), "choices.0.delta.content", "hi");
+    assert_text(event_at(4), "choices.0.finish_reason", "stop");
+    assert_int_equal(at(event_at(4), "choices.0.delta")->count, 0);
+    assert_non_null(at(event_at(4), "bantam.trace"));
+    assert_int_equal(at(event_at(5), "choices")->count, 0);
+    assert_int_equal(at(event_at(5), "usage.total_tokens")->integer, 14);
+    assert_null(event_at(6));
+    assert_non_null(strstr(wire, "data: [DONE]\n\n"));
+    assert_true(str_eq(text_at(event_at(0), "id"), text_at(event_at(5), "id")));
+}
+
+static void a_stream_that_breaks_says_so(void **state) {
+    (void)state;
+    stream(CHAT("broken", ",\"stream\":true"));
+    assert_text(event_at(1), "choices.0.delta.content", "half ");
+    assert_text(event_at(2), "error.message", "the model broke");
+    assert_null(strstr(wire, "[DONE]"));
+    const json *v = ask("/v1/chat/completions", CHAT("nobody", ",\"stream\":true"), 404);
+    assert_text(v, "error.code", "model_not_found");
+}
+
+static void who_leaves_stops_the_model(void **state) {
+    (void)state;
+    int fd = wire_open(fx.port);
+    atomic_store(&stuck_ended, 0);
+    post(fd, "/v1/chat/completions", "", CHAT("stuck", ",\"stream\":true"));
+    assert_true(wire_read(fd, "and ", wire, WIRE_BYTES, 5000));
+    close(fd);
+    for (int i = 0; i < 2000 && !atomic_load(&stuck_ended); i++) clock_sleep_ms(2);
+    assert_int_equal(atomic_load(&stuck_ended), E_CANCELLED + 1);
+}
+
+/* ---- embeddings, models ---- */
+
+static void embeds(void **state) {
+    (void)state;
+    const json *v =
+        ask("/v1/embeddings", "{\"model\":\"bag\",\"input\":[\"one two\",\"three\"]}", 200);
+    assert_int_equal(at(v, "data")->count, 2);
+    assert_int_equal(at(v, "data.1.index")->integer, 1);
+    assert_int_equal(at(v, "data.0.embedding")->count, BAG_WIDTH);
+    assert_int_equal(at(v, "usage.prompt_tokens")->integer, 3);
+    const json *b =
+        ask("/v1/embeddings",
+            "{\"model\":\"bag\",\"input\":\"one two\",\"encoding_format\":\"base64\"}", 200);
+    str bytes;
+    assert_ok(
+        base64_decode(&fx.arena, BASE64_STANDARD, text_at(b, "data.0.embedding"), &bytes, &fx.f),
+        &fx.f);
+    assert_int_equal(bytes.n, 4 * BAG_WIDTH);
+    for (size_t i = 0; i < BAG_WIDTH; i++) {
+        const unsigned char *p = (const unsigned char *)bytes.p + 4 * i;
+        uint32_t bits =
+            (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+        float x;
+        memcpy(&x, &bits, sizeof x);
+        assert_true(fabs((double)x - json_at(at(v, "data.0.embedding"), i)->number) < 1e-7);
+    }
+}
+
+static void refuses_embeddings(void **state) {
+    (void)state;
+    static const struct {
+        const char *body, *param;
+    } rows[] = {
+        {"{\"model\":\"bag\"}", "input"},
+        {"{\"model\":\"bag\",\"input\":[]}", "input"},
+        {"{\"model\":\"bag\",\"input\":\"\"}", "input"},
+        {"{\"model\":\"bag\",\"input\":[1,2]}", "input"},
+        {"{\"model\":\"bag\",\"input\":\"a\",\"dimensions\":7}", "dimensions"},
+        {"{\"model\":\"bag\",\"input\":\"a\",\"encoding_format\":\"hex\"}", "encoding_format"},
+        {"{\"input\":\"a\"}", "model"},
+        {"{\"model\":\"bag\",\"input\":\"a\",\"colour\":1}", "colour"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_text(ask("/v1/embeddings", rows[i].body, 400), "error.param", rows[i].param);
+    char *text = arena_alloc(&fx.arena, 3001);
+    memset(text, 'a', 3000);
+    str body = arena_printf(&fx.arena, "{\"model\":\"bag\",\"input\":\"%s\"}", text);
+    assert_text(ask("/v1/embeddings", body.p, 400), "error.code", "context_length_exceeded");
+    ask("/v1/embeddings", "{\"model\":\"none\",\"input\":\"a\"}", 404);
+}
+
+static void lists_models(void **state) {
+    (void)state;
+    const json *v = ask("/v1/models", NULL, 200);
+    assert_text(v, "object", "list");
+    assert_int_equal(at(v, "data")->count, 3);
+    assert_text(v, "data.2.id", "task:desk");
+    assert_text(v, "data.2.bantam.kind", "task");
+    assert_text(ask("/v1/models/task%3Adesk", NULL, 200), "id", "task:desk");
+    assert_text(ask("/v1/models/no%2Fthing", NULL, 404), "error.code", "model_not_found");
+    assert_text(ask("/health", NULL, 200), "status", "ok");
+}
+
+/* ---- tasks and people ---- */
+
+static void a_task_answers(void **state) {
+    (void)state;
+    const json *v =
+        ask("/v1/chat/completions",
+            TASK_CHAT("please how do i cancel my car policy", ",\"max_tokens\":5"), 200);
+    assert_text(v, "bantam.tier", "slm");
+    assert_text(v, "bantam.label", "cancel");
+    assert_text(v, "model", "task:desk");
+    assert_text(v, "bantam.passages.0.title", "Cancelling");
+    assert_non_null(strstr(text_at(v, "choices.0.message.content").p, "cancel whenever"));
+    assert_null_at(v, "bantam.review");
+    stream(TASK_CHAT("please how do i cancel my car policy", ",\"stream\":true"));
+    assert_non_null(strstr(text_at(event_at(1), "choices.0.delta.content").p, "cancel whenever"));
+    assert_text(event_at(2), "choices.0.finish_reason", "stop");
+    assert_text(event_at(2), "bantam.tier", "slm");
+    assert_non_null(strstr(wire, "data: [DONE]\n\n"));
+    v = ask("/v1/chat/completions", TASK_CHAT("hi", ",\"logprobs\":true"), 400);
+    assert_text(v, "error.param", "logprobs");
+}
+
+/* Asks what a person must answer; returns the reference. */
+static str ask_person(void) {
+    const json *v =
+        ask("/v1/chat/completions", TASK_CHAT("hello your boat service made me furious", ""), 200);
+    assert_text(v, "bantam.tier", "human");
+    assert_text(v, "choices.0.finish_reason", "stop");
+    str ref = text_at(v, "bantam.review");
+    str url = arena_printf(&fx.arena, "http://desk.test/v1/answers/%.*s", STR_ARG(ref));
+    assert_true(str_eq(text_at(v, "bantam.url"), url));
+    str content = text_at(v, "choices.0.message.content");
+    assert_true(str_find(content, ref) != STR_INDEX_NONE);
+    assert_true(str_find(content, url) != STR_INDEX_NONE);
+    assert_true(str_find(content, STR("UTC")) != STR_INDEX_NONE);
+    return ref;
+}
+
+static const char *path_of(const char *form, str ref) {
+    buf b = {0};
+    size_t mark = str_find_char(str_from(form), '*');
+    buf_put(&b, (str){form, mark});
+    buf_put(&b, ref);
+    buf_put_z(&b, form + mark + 1);
+    const char *path = arena_z(&fx.arena, buf_str(&b));
+    buf_deinit(&b);
+    return path;
+}
+
+static void a_person_answers(void **state) {
+    (void)state;
+    str ref = ask_person();
+    const json *v = ask(path_of("/v1/answers/*", ref), NULL, 200);
+    assert_text(v, "status", "waiting");
+    assert_null_at(v, "answer");
+    v = ask("/v1/reviews?search=boat&limit=5", NULL, 200);
+    assert_text(v, "reviews.0.status", "open");
+    assert_true(at(v, "total")->integer >= 1 && at(v, "counts.open")->integer >= 1);
+    ask(path_of("/v1/reviews/*/claim", ref), "{}", 400);
+    v = ask(path_of("/v1/reviews/*/claim", ref), "{\"by\":\"ann\"}", 200);
+    assert_text(v, "review.claimed_by", "ann");
+    v = ask(path_of("/v1/reviews/*/claim", ref), "{\"by\":\"bob\"}", 409);
+    assert_text(v, "error.code", "claimed");
+    v = ask(path_of("/v1/reviews/*/answer", ref), "{\"by\":\"bob\",\"text\":\"x\"}", 409);
+    ask(path_of("/v1/reviews/*/release", ref), "{\"by\":\"ann\"}", 200);
+    v = ask(path_of("/v1/reviews/*/answer", ref),
+            "{\"by\":\"bob\",\"text\":\"We are sorry <b>\",\"label\":\"angry\"}", 200);
+    assert_text(v, "text", "We are sorry <b>");
+    assert_true(at(v, "learned")->boolean);
+    assert_text(ask(path_of("/v1/reviews/*/answer", ref), "{\"text\":\"again\"}", 409),
+                "error.code", "conflict");
+    v = ask(path_of("/v1/answers/*", ref), NULL, 200);
+    assert_text(v, "status", "answered");
+    assert_text(v, "answer", "We are sorry <b>");
+    assert_text(v, "answered_by", "bob");
+    v = ask(path_of("/v1/reviews/*/correct", ref), "{\"by\":\"ann\",\"text\":\"Very sorry\"}", 200);
+    assert_text(v, "text", "Very sorry");
+    ask(path_of("/v1/reviews/*/unlearn", ref), "{\"by\":\"ann\"}", 200);
+    v = ask(path_of("/v1/reviews/*", ref), NULL, 200);
+    assert_text(v, "review.answer", "Very sorry");
+    assert_true(at(v, "events")->count >= 5);
+    ask("/v1/reviews/nothing", NULL, 404);
+    ask("/v1/answers/nothing?wait=5", NULL, 404);
+    ask("/v1/answers/nothing?wait=x", NULL, 400);
+}
+
+typedef struct asker {
+    thread thread;
+    str ref;
+    arena arena;
+    http_answer answer;
+    int64_t ms;
+    bool ok;
+} asker;
+
+static void wait_for_answer(void *arg) {
+    asker *x = arg;
+    char url[128];
+    int64_t start_ns = clock_mono_ns();
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/v1/answers/%.*s?wait=20", fx.port,
+             STR_ARG(x->ref));
+    x->ok = http_ask(&x->arena, &(http_call){.url = url}, &x->answer, NULL) == E_OK;
+    x->ms = (clock_mono_ns() - start_ns) / 1000000;
+}
+
+static void parked(int n) {
+    http_counts counts = {0};
+    for (int i = 0; i < 2000; i++) {
+        http_server_counts(fx.server, &counts);
+        if (counts.parked == n && !counts.running) return;
+        clock_sleep_ms(2);
+    }
+    fail_msg("%d parked", counts.parked);
+}
+
+/* Ten askers wait on four workers, and other requests go on; one answer wakes them all. */
+static void askers_wait_without_a_worker(void **state) {
+    (void)state;
+    asker askers[10] = {0};
+    str ref = ask_person();
+    for (size_t i = 0; i < 10; i++) {
+        askers[i].ref = ref;
+        arena_init(&askers[i].arena, 0);
+        assert_ok(thread_start(&askers[i].thread, "asker", wait_for_answer, &askers[i], &fx.f),
+                  &fx.f);
+    }
+    parked(10);
+    ask("/v1/models", NULL, 200);
+    clock_sleep_ms(1200); /* they have looked once more, and stay */
+    parked(10);
+    int64_t start_ns = clock_mono_ns();
+    ask(path_of("/v1/reviews/*/answer", ref), "{\"text\":\"Done\"}", 200);
+    for (size_t i = 0; i < 10; i++) {
+        thread_join(&askers[i].thread);
+        assert_true(askers[i].ok);
+        assert_int_equal(askers[i].answer.status, 200);
+        assert_true(str_find(askers[i].answer.body, STR("\"answer\":\"Done\"")) != STR_INDEX_NONE);
+        arena_deinit(&askers[i].arena);
+    }
+    assert_true(clock_mono_ns() - start_ns < 5000000000);
+    ref = ask_person();
+    start_ns = clock_mono_ns();
+    const json *v = ask(path_of("/v1/answers/*?wait=1", ref), NULL, 200);
+    assert_text(v, "status", "waiting");
+    assert_true(clock_mono_ns() - start_ns >= 900000000);
+}
+
+static void an_answer_of_another_process_is_seen(void **state) {
+    (void)state;
+    asker x = {.ref = ask_person()};
+    desk_outcome outcome;
+    arena_init(&x.arena, 0);
+    assert_ok(thread_start(&x.thread, "asker", wait_for_answer, &x, &fx.f), &fx.f);
+    parked(1);
+    assert_ok(desk_answer(&fx.desk, x.ref, &(desk_decision){.text = STR("From elsewhere")},
+                          &fx.arena, &outcome, &fx.f),
+              &fx.f); /* nobody wakes the asker */
+    thread_join(&x.thread);
+    assert_true(str_find(x.answer.body, STR("From elsewhere")) != STR_INDEX_NONE);
+    assert_true(x.ms < 10000);
+    arena_deinit(&x.arena);
+}
+
+static void the_switch_sends_all_to_people(void **state) {
+    (void)state;
+    const json *v = ask("/v1/tasks", NULL, 200);
+    assert_text(v, "tasks.0.name", "desk");
+    assert_text(v, "tasks.0.mode", "auto");
+    assert_text(ask("/v1/tasks/desk", NULL, 200), "title", "A small desk");
+    ask("/v1/tasks/nobody", NULL, 404);
+    ask("/v1/tasks/desk/mode", "{\"mode\":\"none\"}", 400);
+    ask("/v1/tasks/desk/mode", "{\"mode\":\"all-to-people\",\"by\":\"ann\"}", 200);
+    v = ask("/v1/tasks/desk/ask", "{\"text\":\"please how do i cancel my car policy\"}", 200);
+    assert_text(v, "tier", "human");
+    assert_null_at(v, "answer");
+    assert_true(str_find(text_at(v, "message"), text_at(v, "review")) != STR_INDEX_NONE);
+    ask("/v1/tasks/desk/mode", "{\"mode\":\"auto\"}", 200);
+    v = ask("/v1/tasks/desk/ask", "{\"text\":\"please how do i cancel my car policy\"}", 200);
+    assert_text(v, "tier", "slm");
+    assert_true(at(v, "steps")->count >= 1);
+    ask("/v1/tasks/desk/ask", "{\"text\":\" \"}", 400);
+    ask("/v1/tasks/desk/reply", "{\"label\":\"angry\"}", 400);
+    ask("/v1/tasks/desk/reply", "{\"label\":\"refund\",\"text\":\"Money comes back.\"}", 200);
+}
+
+static void customers_may_object(void **state) {
+    (void)state;
+    const json *v =
+        ask("/v1/tasks/desk/ask", "{\"text\":\"please how do i cancel my car policy\"}", 200);
+    str id = text_at(v, "id");
+    assert_text(ask(path_of("/v1/requests/*/verdict", id), "{\"verdict\":\"so-so\"}", 400),
+                "error.param", "verdict");
+    v = ask(path_of("/v1/requests/*/verdict", id), "{\"verdict\":\"right\"}", 200);
+    assert_null_at(v, "review");
+    v = ask(path_of("/v1/requests/*/verdict", id), "{\"verdict\":\"wrong\",\"note\":\"no\"}", 200);
+    str ref = text_at(v, "review");
+    v = ask(path_of("/v1/reviews/*", ref), NULL, 200);
+    assert_text(v, "review.reason", "says_wrong");
+    assert_text(v, "review.guess", "cancel");
+    assert_text(ask(path_of("/v1/requests/*", id), NULL, 200), "verdict", "wrong");
+    v = ask("/v1/requests?verdict=wrong&limit=5", NULL, 200);
+    assert_int_equal(at(v, "requests")->count, 1);
+    ask("/v1/requests/nothing", NULL, 404);
+    ask("/v1/requests/nothing/verdict", "{\"verdict\":\"wrong\"}", 404);
+    v = ask("/v1/cost?large_price=0.01", NULL, 200);
+    assert_true(at(v, "by_tier.human.requests")->integer > 0);
+    assert_true(at(v, "people_share")->number > 0.9);
+    assert_true(at(v, "quoted_mix.usd")->number > 0.13);
+    ask("/v1/cost?large_price=x", NULL, 400);
+}
+
+/* ---- who may ask ---- */
+
+static void other_websites_may_not(void **state) {
+    (void)state;
+    int fd = wire_open(fx.port);
+    post(fd, "/v1/tasks/desk/mode", "Origin: http://evil.example\r\n", "{\"mode\":\"auto\"}");
+    assert_true(wire_read(fd, "\r\n\r\n{", wire, WIRE_BYTES, 5000));
+    assert_non_null(strstr(wire, "HTTP/1.1 403"));
+    assert_non_null(strstr(wire, "\"type\":\"permission_error\""));
+    close(fd);
+}
+
+static void the_page_is_inside(void **state) {
+    (void)state;
+    static const char *const paths[] = {"/", "/index.html", "/app.css", "/app.js"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        str text = arena_printf(&fx.arena,
+                                "GET %s HTTP/1.1\r\nHost: localhost:%d\r\n"
+                                "Connection: close\r\n\r\n",
+                                paths[i], fx.port);
+        wire_ask(fx.port, text.p, wire, WIRE_BYTES);
+        assert_non_null(strstr(wire, "HTTP/1.1 200"));
+        assert_non_null(strstr(wire, "Content-Security-Policy: default-src 'self'"));
+        assert_non_null(strstr(wire, "X-Content-Type-Options: nosniff"));
+        assert_non_null(strstr(wire, "Cache-Control: no-store"));
+    }
+}
+
+/* Last: the server is opened again, with a key. */
+static void a_key_is_asked_where_one_is_required(void **state) {
+    (void)state;
+    close_server();
+    open_server(true);
+    assert_text(ask("/v1/models", NULL, 401), "error.code", "invalid_api_key");
+    assert_text(ask("/health", NULL, 200), "status", "ok");
+    static const struct {
+        const char *header;
+        int status;
+    } rows[] = {{"Bearer sesame", 200}, {"bearer  sesame", 200},      {"Bearer sesamf", 401},
+                {"Bearer ", 401},       {"Bearer sesamesesame", 401}, {"sesame", 401}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        http_field key = {"Authorization", str_from(rows[i].header)};
+        http_call call = {.url = url_of("/v1/models"), .fields = &key, .fields_n = 1};
+        http_answer answer;
+        assert_ok(http_ask(&fx.arena, &call, &answer, &fx.f), &fx.f);
+        assert_int_equal(answer.status, rows[i].status);
+    }
+    api *none;
+    api_options o = {.models = {.list = fake_list},
+                     .store = fx.store,
+                     .audit = fx.audit,
+                     .desk = &fx.desk,
+                     .require_key = true,
+                     .key = STR("")};
+    assert_int_equal(api_open(&none, &o, &fx.f), E_USAGE);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(chats_whole, reset),
+        cmocka_unit_test_setup(reads_every_field, reset),
+        cmocka_unit_test_setup(refuses_what_it_does_not_do, reset),
+        cmocka_unit_test_setup(says_what_is_wrong, reset),
+        cmocka_unit_test_setup(streams_words_as_they_come, reset),
+        cmocka_unit_test_setup(a_stream_that_breaks_says_so, reset),
+        cmocka_unit_test_setup(who_leaves_stops_the_model, reset),
+        cmocka_unit_test_setup(embeds, reset),
+        cmocka_unit_test_setup(refuses_embeddings, reset),
+        cmocka_unit_test_setup(lists_models, reset),
+        cmocka_unit_test_setup(a_task_answers, reset),
+        cmocka_unit_test_setup(a_person_answers, reset),
+        cmocka_unit_test_setup(askers_wait_without_a_worker, reset),
+        cmocka_unit_test_setup(an_answer_of_another_process_is_seen, reset),
+        cmocka_unit_test_setup(the_switch_sends_all_to_people, reset),
+        cmocka_unit_test_setup(customers_may_object, reset),
+        cmocka_unit_test_setup(other_websites_may_not, reset),
+        cmocka_unit_test_setup(the_page_is_inside, reset),
+        cmocka_unit_test_setup(a_key_is_asked_where_one_is_required, reset),
+    };
+    return cmocka_run_group_tests(tests, fake_open, fake_close);
+}
