@@ -16,7 +16,10 @@ static void put_model(json_writer *j, const registry_model *m) {
     json_key(j, "path");
     json_put_z(j, m->path);
     json_key(j, "bytes");
-    json_put_int(j, m->bytes);
+    if (m->bytes < 0)
+        json_put_null(j);
+    else
+        json_put_int(j, m->bytes);
     json_key(j, "sha256");
     json_put_str(j, m->sha256.n ? m->sha256 : STR_NONE);
     json_key(j, "licence");
@@ -30,8 +33,10 @@ static err pull(const cli *c, world *w, fail *f) {
     registry_model m;
     TRY(world_pull(w, str_from(c->args[0]), cli_flag(c, "accept-license"), &m, f));
     if (!cli_flag(c, "json")) {
-        printf("%.*s is here: %s (%.1f MB%s%.*s)\n", STR_ARG(m.name), m.path,
-               (double)m.bytes * 1e-6, m.licence.n ? ", " : "", STR_ARG(m.licence));
+        char size[32] = "used in place";
+        if (m.bytes >= 0) snprintf(size, sizeof size, "%.1f MB", (double)m.bytes * 1e-6);
+        printf("%.*s is here: %s (%s%s%.*s)\n", STR_ARG(m.name), m.path, size,
+               m.licence.n ? ", " : "", STR_ARG(m.licence));
         return E_OK;
     }
     buf b = {0};
@@ -49,8 +54,12 @@ static err list(const cli *c, world *w, fail *f) {
     if (!cli_flag(c, "json")) {
         for (size_t i = 0; i < n; i++)
             printf("%-20.*s %-10s %8.1f MB  %-14s %.*s\n", STR_ARG(all[i].name),
-                   registry_kind_name(all[i].kind), (double)all[i].bytes * 1e-6,
-                   all[i].path ? "here" : "not fetched", STR_ARG(all[i].purpose));
+                   registry_kind_name(all[i].kind),
+                   all[i].bytes > 0 ? (double)all[i].bytes * 1e-6 : 0,
+                   all[i].is_link ? "here, in place"
+                   : all[i].path  ? "here"
+                                  : "not fetched",
+                   STR_ARG(all[i].purpose));
         return E_OK;
     }
     buf b = {0};

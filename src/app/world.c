@@ -2,6 +2,7 @@
 #include "app/world.h"
 
 #include "app/cmd.h"
+#include "app/stamp.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "gen/gen_embedder.h"
@@ -147,16 +148,15 @@ err world_find_model(world *w, str name, registry_model *out, fail *f) {
 static err open_found(world *w, world_model *m, bool vocabulary_only, fail *f) {
     const kern_table *kern;
     TRY(kern_select(w->kern, &kern, f));
+    if (m->found.sha256.n && !m->found.is_link)
+        snprintf(m->digest, sizeof m->digest, "%.*s", STR_ARG(m->found.sha256));
+    else
+        TRY(stamp_path(&w->arena, m->found.path, m->digest, f));
     if (!vocabulary_only) TRY(open_team(w, f));
     TRY(model_open(
         &m->model, m->found.path,
         &(model_options){.kern = kern, .team = w->team, .vocabulary_only = vocabulary_only}, f));
     const model_info *info = model_about(m->model);
-    if (m->found.sha256.n)
-        snprintf(m->digest, sizeof m->digest, "%.*s", STR_ARG(m->found.sha256));
-    else
-        snprintf(m->digest, sizeof m->digest, "%lld-%.*s", (long long)info->file_bytes,
-                 STR_ARG(str_slice(info->name, 0, 48)));
     if (info->is_encoder && info->has_weights) m->embedder = gen_embedder_of(m->model);
     return E_OK;
 }

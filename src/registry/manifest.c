@@ -27,6 +27,11 @@ err manifest_sum(manifest *m, arena *a, fail *f) {
     err e = buf_ok(&lines, f);
     buf_deinit(&lines);
     if (e != E_OK) return e;
+    if (m->is_link) { /* its files are used in place and were never hashed */
+        m->sha256 = STR("");
+        if (!m->files_n) m->bytes = -1;
+        return E_OK;
+    }
     m->sha256 = m->files_n == 1 ? m->files[0].sha256 : arena_str(a, str_from(hex));
     return m->sha256.p ? E_OK : fail_memory(f, "a manifest");
 }
