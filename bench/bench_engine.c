@@ -1,7 +1,7 @@
 /* bench_engine.c - speed of the engine on real models: prefill of 512 tokens and decode of 128 of
  * one stream, sixteen streams together, and sentences a second of an encoder.
  *
- *   make benches && build/bench/bench_engine THREADS MODEL.gguf [ENCODER_FOLDER]
+ *   make benches && build/bench/bench_engine THREADS REPEATS MODEL.gguf [ENCODER_FOLDER]
  *
  * As llama-bench measures: prompt ids do not matter, one warm-up, then the median of REPEATS (the
  * lowest and highest in brackets). Run it beside a peer in the same minutes. */
@@ -14,9 +14,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PREFILL = 512, DECODE = 128, REPEATS = 5, TOGETHER = 16, SENTENCES = 512, WAIT_MS = 600000 };
+enum {
+    PREFILL = 512,
+    DECODE = 128,
+    REPEATS_MAX = 64,
+    TOGETHER = 16,
+    SENTENCES = 512,
+    WAIT_MS = 600000
+};
 
 static fail f;
+static int repeats;
 
 static void must(err e) {
     if (e == E_OK) return;
@@ -29,9 +37,9 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static void show(const char *what, double v[REPEATS], const char *unit) {
-    qsort(v, REPEATS, sizeof *v, by_value);
-    printf("%-28s %8.1f %s (%.1f-%.1f)\n", what, v[REPEATS / 2], unit, v[0], v[REPEATS - 1]);
+static void show(const char *what, double v[REPEATS_MAX], const char *unit) {
+    qsort(v, (size_t)repeats, sizeof *v, by_value);
+    printf("%-28s %8.1f %s (%.1f-%.1f)\n", what, v[repeats / 2], unit, v[0], v[repeats - 1]);
 }
 
 static engine_sequence *start(engine *e, size_t prompt, int32_t made) {
@@ -84,14 +92,14 @@ static void bench_decoder(const char *path, team *team) {
     model *m;
     engine *e;
     engine_timings t;
-    double prefill[REPEATS], decode[REPEATS], many[REPEATS];
+    double prefill[REPEATS_MAX], decode[REPEATS_MAX], many[REPEATS_MAX];
     int64_t from = clock_mono_ns();
     must(model_open(&m, path, &(model_options){.team = team}, &f));
     must(engine_open(&e, &(engine_options){.model = m, .context_max = 1024}, &f));
     printf("open %.0f ms, kernels %s\n", (double)(clock_mono_ns() - from) / 1e6,
            model_kernels(m)->name);
     finish(start(e, PREFILL, 1), &t);
-    for (int i = 0; i < REPEATS; i++) {
+    for (int i = 0; i < repeats; i++) {
         finish(start(e, PREFILL, 1), &t);
         prefill[i] = t.prefill_tok_s;
         finish(start(e, 1, DECODE + 1), &t);
@@ -112,7 +120,7 @@ static void bench_encoder(const char *path, team *team) {
     static char texts[SENTENCES][256];
     static str list[SENTENCES];
     model *m;
-    double one[REPEATS], all[REPEATS];
+    double one[REPEATS_MAX], all[REPEATS_MAX];
     int64_t tokens = 0;
     must(model_open(&m, path, &(model_options){.team = team}, &f));
     int64_t width = model_about(m)->width;
@@ -126,7 +134,7 @@ static void bench_encoder(const char *path, team *team) {
         list[i] = str_from(texts[i]);
     }
     const model_embed_options o = {0};
-    for (int i = 0; i < REPEATS; i++) {
+    for (int i = 0; i < repeats; i++) {
         enum { ONE = 50 };
         must(model_embed(m, list, 1, &o, out, NULL, &f));
         int64_t from = clock_mono_ns();
@@ -145,13 +153,14 @@ static void bench_encoder(const char *path, team *team) {
 
 int main(int n, char **arg) {
     team *team;
-    if (n < 3) {
-        fprintf(stderr, "usage: %s THREADS MODEL.gguf [ENCODER_FOLDER]\n", arg[0]);
+    repeats = n > 2 ? atoi(arg[2]) : 0;
+    if (n < 4 || repeats < 1 || repeats > REPEATS_MAX) {
+        fprintf(stderr, "usage: %s THREADS REPEATS MODEL.gguf [ENCODER_FOLDER]\n", arg[0]);
         return 2;
     }
     must(team_open(&team, atoi(arg[1]), &f));
-    bench_decoder(arg[2], team);
-    if (n > 3) bench_encoder(arg[3], team);
+    bench_decoder(arg[3], team);
+    if (n > 4) bench_encoder(arg[4], team);
     team_close(team);
     return 0;
 }
