@@ -104,7 +104,7 @@ static void bench_decoder(const char *path, team *team) {
         prefill[i] = t.prefill_tok_s;
         finish(start(e, 1, DECODE + 1), &t);
         decode[i] = t.decode_tok_s;
-        many[i] = together(e);
+        many[i] = repeats > 1 ? together(e) : NAN;
     }
     show("prefill of 512", prefill, "tok/s");
     show("decode of 128, alone", decode, "tok/s");
