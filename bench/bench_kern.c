@@ -1,9 +1,11 @@
-/* bench_kern.c - speed of the matrix kernels on the shapes of real models, one thread, beside the
- * limits measured in the same run: GOP/s of int8 multiply-add without memory, GB/s of reading.
+/* bench_kern.c - speed of the matrix kernels on the shapes of real models, one thread.
  *
  *   make benches && build/bench/bench_kern [KERNELS]
  *
- * Time is processor time (clock()), best of a few short bursts, so that neighbours disturb less. */
+ * Time is processor time (clock()), best of a few short bursts, so that neighbours disturb less.
+ * The first line is how fast a plain loop with prefetch reads 200 MB in the same run: a yardstick
+ * for T 1, not a ceiling (a kernel with better prefetch passes it). The arithmetic peak is not
+ * measured here: that takes intrinsics, which live in kern/ only. */
 #include "base/mem.h"
 #include "base/rand.h"
 #include "kern/kern.h"
