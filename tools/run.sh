@@ -3,7 +3,7 @@
 #   FROM=DIR   take models and packages from this folder first (see tools/bundle.sh); PORT=N another port
 set -u
 cd "$(dirname "$0")/.." || exit 1
-from=${FROM:-} port=${PORT:-8080}
+from=${FROM:-} port=${PORT:-8088}
 if [ -n "$from" ]; then
     from=$(readlink -f "$from") && [ -d "$from" ] || { echo "FROM=$FROM is not a folder" >&2; exit 2; }
     export BANTAM_FROM=$from

@@ -35,7 +35,8 @@ static void take_signals(void) {
 }
 
 static size_t all_groups(cmd_group out[GROUPS_MAX]) {
-    const cmd_group rows[] = {cmd_text(), cmd_model(), cmd_task(), cmd_review(), cmd_record()};
+    const cmd_group rows[] = {cmd_serve(), cmd_generate(), cmd_text(),  cmd_model(),
+                              cmd_task(),  cmd_review(),   cmd_record()};
     size_t n = sizeof rows / sizeof *rows;
     memcpy(out, rows, sizeof rows);
     return n;

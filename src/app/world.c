@@ -19,6 +19,7 @@ struct world_model {
     registry_model found;
     model *model;
     gen_embedder embedder;
+    gen_local *local; /* decoders: the engine, once somebody asked */
     char digest[80];
 };
 
@@ -26,6 +27,7 @@ struct world_model {
 
 err world_open(world *w, fail *f) {
     arena_init(&w->arena, 0);
+    mutex_init(&w->lock);
     TRY(home_open(&w->arena, &w->home, f));
     str catalog = arena_printf(&w->arena, "%s/models.catalog", w->home.dir);
     if (!catalog.p) return fail_memory(f, "paths");
@@ -93,11 +95,12 @@ void world_close(world *w) {
     audit_close(w->audit);
     store_close(w->store);
     for (size_t i = 0; i < w->n_models; i++) {
-        world_model_end(w->models[i]);
+        gen_local_close(w->models[i]->local);
         model_close(w->models[i]->model);
     }
     team_close(w->team);
     registry_close(w->registry);
+    mutex_deinit(&w->lock);
     arena_deinit(&w->arena);
     *w = (world){0};
 }
@@ -181,7 +184,10 @@ static err open_model(world *w, str name, bool vocabulary_only, world_model **ou
 }
 
 err world_open_model(world *w, str name, world_model **out, fail *f) {
-    return open_model(w, name, false, out, f);
+    mutex_lock(&w->lock);
+    err e = open_model(w, name, false, out, f);
+    mutex_unlock(&w->lock);
+    return e;
 }
 err world_open_vocabulary(world *w, str name, world_model **out, fail *f) {
     return open_model(w, name, true, out, f);
@@ -281,6 +287,34 @@ world_task *world_task_by_id(world *w, str id) {
 
 /* ---- generators ---- */
 
-void world_model_end(world_model *m) {
-    (void)m;
+static err open_local(world *w, str name, gen_local **out, fail *f) {
+    world_model *m;
+    kv_type kv;
+    TRY(kv_type_of(w->kv, &kv, f));
+    TRY(open_model(w, name, false, &m, f));
+    if (model_about(m->model)->is_encoder) {
+        fail_set(f, E_UNSUPPORTED, "%.*s is an encoder: it gives embeddings, not text",
+                 STR_ARG(name));
+        return fail_hint(f, "use smollm2");
+    }
+    if (!m->local)
+        TRY(gen_local_open(&m->local,
+                           &(gen_local_options){.m = m->model, .kv = kv, .name = m->name}, f));
+    *out = m->local;
+    return E_OK;
+}
+
+err world_local(world *w, str name, gen_local **out, fail *f) {
+    mutex_lock(&w->lock);
+    err e = open_local(w, name, out, f);
+    mutex_unlock(&w->lock);
+    return e;
+}
+
+err world_provider(world *w, str name, gen_provider *out, bool *has_template, fail *f) {
+    gen_local *g;
+    TRY(world_local(w, name, &g, f));
+    *out = gen_local_provider(g);
+    if (has_template) *has_template = gen_local_has_template(g);
+    return E_OK;
 }

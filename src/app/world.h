@@ -10,6 +10,8 @@
 #include "audit/audit.h"
 #include "base/team.h"
 #include "desk/desk.h"
+#include "base/thread.h"
+#include "gen/gen_local.h"
 #include "gen/gen_remote.h"
 #include "model/model.h"
 #include "registry/registry.h"
@@ -44,6 +46,7 @@ typedef struct world {
     world_model *models[WORLD_MODELS_MAX];
     size_t n_models;
     progress progress;
+    mutex lock; /* models and tasks: workers of a server open them too */
 } world;
 
 /* Home folder and registry: cheap. */
@@ -61,12 +64,12 @@ err world_open_model(world *w, str name, world_model **out, fail *f) MUST_CHECK;
 /* Tokenizer and template alone, of any architecture. */
 err world_open_vocabulary(world *w, str name, world_model **out, fail *f) MUST_CHECK;
 model *world_model_of(world_model *m);
-void world_model_end(world_model *m); /* stops its engine */
 /* Encoders only. */
 err world_embedder(world *w, str name, const gen_embedder **out, const char **digest,
                    fail *f) MUST_CHECK;
-/* Generators only: starts its engine at first need. */
-err world_provider(world *w, str name, gen_provider *out, fail *f) MUST_CHECK;
+/* Generators only: starts its engine at first need. has_template may be NULL. Any thread. */
+err world_local(world *w, str name, gen_local **out, fail *f) MUST_CHECK;
+err world_provider(world *w, str name, gen_provider *out, bool *has_template, fail *f) MUST_CHECK;
 
 /* Opens a task by name or path; the same one is opened once. */
 err world_task_open(world *w, str name_or_path, world_task **out, fail *f) MUST_CHECK;

@@ -1,0 +1,304 @@
+/* cmd_serve.c - bantam serve: opens tasks and models, serves them over HTTP, stops cleanly.
+ *
+ * The main thread opens everything, then only waits for a signal and does the housekeeping:
+ * retention once an hour. Requests run on net's workers. */
+#include "api/api.h"
+#include "app/cmd.h"
+#include "app/out.h"
+#include "app/world.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    SERVE_PORT = 8088,
+    SERVE_DRAIN_MS = 5000,
+    SERVE_TICK_MS = 100,
+    RETENTION_MS = 3600000,
+    SERVE_BODY_BYTES_MAX = 4 << 20
+};
+
+typedef struct serve {
+    world *w;
+    api *api;
+    http_server *http;
+    file_lock lock;
+    int port;
+    const char *host, *key;
+} serve;
+
+/* ---- what the API asks for ---- */
+
+static err list_models(void *self, arena *a, api_model **out, size_t *n, fail *f) {
+    serve *s = self;
+    registry_model *all;
+    size_t count = 0, found;
+    mutex_lock(&s->w->lock);
+    err e = registry_list(s->w->registry, a, &all, &found, f);
+    mutex_unlock(&s->w->lock);
+    if (e != E_OK) return e;
+    api_model *models = arena_new_n(a, api_model, found + s->w->n_tasks + 1);
+    if (!models) return fail_memory(f, "models");
+    for (size_t i = 0; i < s->w->n_tasks; i++) {
+        world_task *t = &s->w->tasks[i];
+        models[count++] = (api_model){arena_printf(a, "task:%.*s", STR_ARG(t->name)), API_TASK,
+                                      t->task->title, 0};
+    }
+    for (size_t i = 0; i < found; i++)
+        if (all[i].path && all[i].kind != REGISTRY_OTHER)
+            models[count++] = (api_model){
+                all[i].name, all[i].kind == REGISTRY_ENCODER ? API_ENCODER : API_GENERATOR,
+                all[i].purpose, 0};
+    *out = models;
+    *n = count;
+    return E_OK;
+}
+
+/* Only what is on this machine is served: a request must not start a download, nor open a path. */
+static err check_offered(serve *s, str name, fail *f) {
+    arena a;
+    api_model *models;
+    size_t n;
+    bool offered = false;
+    arena_init(&a, 0);
+    err e = list_models(s, &a, &models, &n, f);
+    for (size_t i = 0; e == E_OK && i < n; i++) offered = offered || str_eq(models[i].id, name);
+    arena_deinit(&a);
+    if (e != E_OK || offered) return e;
+    fail_set(f, E_NOT_FOUND, "the model \"%.*s\" is not served here",
+             STR_ARG(str_slice(name, 0, 80)));
+    return fail_hint(f, "GET /v1/models lists what is; bantam pull fetches more");
+}
+
+static err find_provider(void *self, str name, gen_provider *out, fail *f) {
+    serve *s = self;
+    TRY(check_offered(s, name, f));
+    return world_provider(s->w, name, out, NULL, f);
+}
+
+static err find_embedder(void *self, str name, const gen_embedder **out, fail *f) {
+    serve *s = self;
+    TRY(check_offered(s, name, f));
+    return world_embedder(s->w, name, out, NULL, f);
+}
+
+static err find_task(void *self, str name, route **out, str *task_id, fail *f) {
+    serve *s = self;
+    for (size_t i = 0; i < s->w->n_tasks; i++)
+        if (str_eq(s->w->tasks[i].name, name)) {
+            *out = s->w->tasks[i].route;
+            *task_id = s->w->tasks[i].id;
+            return E_OK;
+        }
+    return fail_set(f, E_NOT_FOUND, "the task \"%.*s\" is not served here",
+                    STR_ARG(str_slice(name, 0, 80)));
+}
+
+/* ---- opening ---- */
+
+/* One task that cannot be served does not keep the others from it. */
+static err open_tasks(const cli *c, serve *s, fail *f) {
+    task_place *places;
+    size_t n;
+    for (size_t i = 0; i < cli_count(c, "task"); i++) {
+        world_task *t;
+        TRY(world_task_open(s->w, str_from(cli_value_at(c, "task", i)), &t, f));
+    }
+    if (cli_count(c, "task")) return E_OK;
+    TRY(task_list(c->arena, s->w->home.task_dirs, 2, &places, &n, f));
+    for (size_t i = 0; i < n; i++) {
+        world_task *t;
+        fail bad = {0};
+        if (world_task_open(s->w, places[i].path, &t, &bad) != E_OK) {
+            fprintf(stderr, "bantam: the task %.*s is left out: %s\n", STR_ARG(places[i].name),
+                    bad.text);
+            if (bad.hint[0]) fprintf(stderr, "  %s\n", bad.hint);
+        }
+    }
+    return E_OK;
+}
+
+static err take_lock(serve *s, fail *f) {
+    int64_t port = 0, pid = 0;
+    if (home_server_runs(&s->w->home, &port, &pid)) {
+        fail_set(f, E_BUSY, "a Bantam (process %lld) serves this home folder already, on port %lld",
+                 (long long)pid, (long long)port);
+        return fail_hint(
+            f, "use it at http://127.0.0.1:%lld/, stop it, or give this one its own BANTAM_HOME",
+            (long long)port);
+    }
+    return file_lock_take(&s->lock, s->w->home.lock, f);
+}
+
+/* Who runs, for the commands that look: "PORT PID". */
+static err sign_lock(serve *s, fail *f) {
+    char text[64];
+    int n = snprintf(text, sizeof text, "%d %d\n", s->port, (int)getpid());
+    TRY(file_cut(s->lock.fd, 0, s->w->home.lock, f));
+    return file_put(s->lock.fd, (str){text, (size_t)n}, s->w->home.lock, f);
+}
+
+static bool is_loopback(const char *host) {
+    return !strcmp(host, "127.0.0.1") || !strcmp(host, "localhost") || !strcmp(host, "::1");
+}
+
+static err check_host(serve *s, fail *f) {
+    if (is_loopback(s->host) || s->key) return E_OK;
+    fail_set(f, E_DENIED, "%s can be reached by others, and no key is set", s->host);
+    return fail_hint(
+        f,
+        "set BANTAM_KEY to a long secret that clients send as a bearer token, or leave --host out");
+}
+
+static err open_http(const cli *c, serve *s, fail *f) {
+    http_options o = {.host = is_loopback(s->host) ? NULL : s->host,
+                      .port = s->port,
+                      .handler = api_handle,
+                      .error_body = api_error_body,
+                      .ctx = s->api,
+                      .body_bytes_max = SERVE_BODY_BYTES_MAX};
+    static const char *names[CLI_MANY_MAX];
+    for (size_t i = 0; i < cli_count(c, "allow-host"); i++)
+        names[o.hosts_n++] = cli_value_at(c, "allow-host", i);
+    o.hosts = names;
+    TRY(http_server_open(&s->http, &o, f));
+    s->port = http_server_port(s->http);
+    api_set_server(s->api, s->http);
+    return E_OK;
+}
+
+static err open_api(serve *s, fail *f) {
+    world *w = s->w;
+    api_options o = {.models = {s, list_models, find_provider, find_embedder, find_task},
+                     .store = w->store,
+                     .audit = w->audit,
+                     .desk = &w->desk,
+                     .require_key = !is_loopback(s->host),
+                     .key = str_from(s->key),
+                     .url_base = str_from(w->url_base)};
+    return api_open(&s->api, &o, f);
+}
+
+static err open_all(const cli *c, serve *s, fail *f) {
+    world *w = s->w;
+    int64_t port, threads;
+    TRY(cli_int(c, "port", SERVE_PORT, 1, 65535, &port, f));
+    TRY(cli_int(c, "threads", 0, 0, 256, &threads, f));
+    s->port = (int)port;
+    s->host = cli_value(c, "host") ? cli_value(c, "host") : "127.0.0.1";
+    s->key = home_env(NULL, "BANTAM_KEY");
+    TRY(check_host(s, f));
+    TRY(world_open(w, f));
+    w->serving = true;
+    w->threads = (int)threads;
+    w->kern = cli_value(c, "kern");
+    w->kv = cli_value(c, "kv");
+    w->url_base = arena_printf(&w->arena, "http://%s:%d",
+                               is_loopback(s->host) ? "localhost" : s->host, s->port)
+                      .p;
+    if (!w->url_base) return fail_memory(f, "an address");
+    TRY(take_lock(s, f));
+    TRY(world_open_store(w, f));
+    TRY(open_tasks(c, s, f));
+    TRY(open_api(s, f));
+    TRY(open_http(c, s, f));
+    return sign_lock(s, f);
+}
+
+/* ---- serving ---- */
+
+static void print_banner(const serve *s) {
+    const world *w = s->w;
+    printf("%sBantam serves %s/%s  (Ctrl-C stops it)\n\n", out_bold(), w->url_base, out_plain());
+    for (size_t i = 0; i < w->n_tasks; i++) {
+        const task *t = w->tasks[i].task;
+        printf("  task:%-14.*s %.*s", STR_ARG(t->name), STR_ARG(t->title));
+        if (!t->llm.present)
+            printf(" (no large tier: what the small one passes on goes to a person)");
+        else if (!w->tasks[i].large.generate)
+            printf(" (large tier not configured: set %.*s)", STR_ARG(t->llm.key_env));
+        printf("\n");
+    }
+    printf("\nOpen the page: %s/\nTry:\n", w->url_base);
+    if (w->n_tasks)
+        printf(
+            "  curl -s %s/v1/chat/completions -H 'Content-Type: application/json' \\\n"
+            "    -d '{\"model\":\"task:%.*s\",\"messages\":[{\"role\":\"user\",\"content\":\"How "
+            "do I cancel my policy?\"}]}'\n",
+            w->url_base, STR_ARG(w->tasks[0].name));
+    printf("  curl -s '%s/v1/reviews?status=open'\n  curl -s %s/health\n", w->url_base,
+           w->url_base);
+    printf("\nNothing leaves this machine%s. Costs are the task files' assumptions.\n",
+           w->n_tasks ? " unless a task names a large tier" : "");
+    fflush(stdout);
+}
+
+/* What is older than its task keeps is deleted, from the record and from the queue. */
+static void retain(serve *s) {
+    for (size_t i = 0; i < s->w->n_tasks; i++) {
+        const world_task *t = &s->w->tasks[i];
+        int64_t n = 0, before_ms = clock_now_ms() - t->task->retention_days * 86400000;
+        fail f = {0};
+        if (t->task->retention_days == 0) continue;
+        err e = audit_forget_before(s->w->audit, t->id, before_ms, &n, &f);
+        if (e == E_OK && n)
+            log_info("app", "deleted %lld records of task %.*s that were due", (long long)n,
+                     STR_ARG(t->name));
+        if (e == E_OK) e = desk_forget_before(&s->w->desk, t->id, before_ms, &n, &f);
+        if (e != E_OK) log_error("app", "cannot delete old records: %s", f.text);
+    }
+}
+
+static void wait_for_signal(serve *s) {
+    int64_t next_ms = 0;
+    while (!cmd_interrupted()) {
+        int64_t now_ms = clock_mono_ns() / 1000000;
+        if (now_ms >= next_ms) {
+            retain(s);
+            next_ms = now_ms + RETENTION_MS;
+        }
+        clock_sleep_ms(SERVE_TICK_MS);
+    }
+}
+
+static err run_serve(const cli *c, fail *f) {
+    static world w;
+    serve s = {.w = &w, .lock = {-1}};
+    err e = open_all(c, &s, f);
+    if (e == E_OK) {
+        print_banner(&s);
+        wait_for_signal(&s);
+        fprintf(stderr, "stopping\n");
+    }
+    if (s.http) http_server_close(s.http, SERVE_DRAIN_MS);
+    api_close(s.api);
+    world_close(&w);
+    file_lock_give(&s.lock);
+    return e;
+}
+
+static const cli_option serve_options[] = {
+    {"port", 'p', "P", "default 8088", false},
+    {"host", 0, "ADDRESS", "default 127.0.0.1; any other needs a key in $BANTAM_KEY", false},
+    {"task", 0, "NAME|FILE", "serve this task (repeat for more; default: every task found)", true},
+    {"allow-host", 0, "NAME", "further Host names that browsers may use", true},
+    {"kern", 0, "NAME", "numeric kernels: f32, ref or avx2", false},
+    {"kv", 0, "f32|f16", "type of keys and values (default f16)", false},
+    {"threads", 't', "N", "compute threads (default: the cores there are)", false},
+};
+
+static const cli_verb verbs[] = {
+    {"serve", "[--port P] [--task FILE]",
+     "answer over HTTP: OpenAI's API, the tasks, the people's page",
+     "On loopback no key is asked and any is accepted.\n\n  bantam serve\n  bantam serve --port "
+     "9000 --task tasks/support.yaml\n",
+     serve_options, sizeof serve_options / sizeof *serve_options, 0, 0, run_serve},
+};
+
+cmd_group cmd_serve(void) {
+    return (cmd_group){verbs, sizeof verbs / sizeof *verbs};
+}

@@ -1,0 +1,237 @@
+/* gen_local.c - see gen_local.h. */
+#include "gen/gen_local.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "token/chat.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { LOCAL_WAIT_MS = 100 }; /* how often a waiting worker looks whether its client has left */
+
+struct gen_local {
+    arena arena;
+    const tokenizer *tokenizer;
+    engine *engine;
+    chat *chat;     /* NULL: none, or one we cannot render */
+    fail chat_fail; /* why */
+    str name;
+};
+
+err gen_local_open(gen_local **out, const gen_local_options *o, fail *f) {
+    gen_local *g = mem_zero(sizeof *g);
+    if (!g) return fail_memory(f, "a generator");
+    arena_init(&g->arena, 1024);
+    g->tokenizer = model_tokenizer(o->m);
+    g->name = arena_str(&g->arena, o->name);
+    err e = g->name.p ? E_OK : fail_memory(f, "a generator");
+    if (e == E_OK)
+        e = engine_open(
+            &g->engine,
+            &(engine_options){.model = o->m, .kv = o->kv, .sequences_max = o->sequences_max}, f);
+    if (e == E_OK) {
+        err bad =
+            chat_open(&g->chat, g->tokenizer, model_about(o->m)->chat_template, &g->chat_fail);
+        if (bad == E_NO_MEMORY) e = fail_memory(f, "a chat template");
+        if (bad != E_OK) g->chat = NULL;
+    }
+    if (e != E_OK) {
+        gen_local_close(g);
+        return e;
+    }
+    *out = g;
+    return E_OK;
+}
+
+void gen_local_close(gen_local *g) {
+    if (!g) return;
+    engine_close(g->engine);
+    chat_close(g->chat);
+    arena_deinit(&g->arena);
+    mem_free(g);
+}
+
+bool gen_local_has_template(const gen_local *g) {
+    return g->chat != NULL;
+}
+
+/* ---- the prompt ---- */
+
+/* The messages as the JSON that templates read. */
+static err messages_json(const gen_request *rq, const json **out, fail *f) {
+    static const char *const roles[] = {"system", "user", "assistant", "tool"};
+    arena *a = rq->arena;
+    json *items = arena_new_n(a, json, rq->n_messages + 1), *list = arena_new(a, json);
+    if (!items || !list) return fail_memory(f, "messages");
+    for (size_t i = 0; i < rq->n_messages; i++) {
+        json_member *m = arena_new_n(a, json_member, 2);
+        if (!m) return fail_memory(f, "messages");
+        m[0] = (json_member){
+            STR("role"), {.kind = JSON_STRING, .string = str_from(roles[rq->messages[i].role])}};
+        m[1] =
+            (json_member){STR("content"), {.kind = JSON_STRING, .string = rq->messages[i].content}};
+        items[i] = (json){.kind = JSON_OBJECT, .count = 2, .members = m};
+    }
+    *list = (json){.kind = JSON_ARRAY, .count = rq->n_messages, .items = items};
+    *out = list;
+    return E_OK;
+}
+
+static err read_prompt(gen_local *g, const gen_request *rq, token_ids *out, fail *f) {
+    if (rq->n_messages == 0) return fail_set(f, E_INPUT, "there is no message");
+    if (rq->raw) {
+        token_encode_options o = {.special = TOKEN_SPECIAL_ALL,
+                                  .add_bos = tokenizer_adds_bos(g->tokenizer)};
+        return tokenizer_encode(g->tokenizer, rq->arena, rq->messages[0].content, &o, out, f);
+    }
+    if (!g->chat) {
+        fail_set(f, E_UNSUPPORTED, "%.*s cannot chat: %s", STR_ARG(g->name), g->chat_fail.text);
+        return fail_hint(f, "give it a plain prompt (run --raw)");
+    }
+    const json *messages = NULL;
+    TRY(messages_json(rq, &messages, f));
+    return chat_encode(g->chat, rq->arena,
+                       &(chat_input){.messages = messages, .add_generation_prompt = true}, out, f);
+}
+
+/* ---- the answer ---- */
+
+typedef struct run {
+    gen_local *g;
+    const gen_request *rq;
+    gen_sink sink;
+    buf text;
+    int32_t *ids; /* [max] in the request's arena */
+    gen_token *tokens;
+    size_t n, max;
+    engine_finish finish;
+} run;
+
+static err grow(run *r, fail *f) {
+    if (r->n < r->max) return E_OK;
+    size_t max = r->max ? 2 * r->max : 64;
+    int32_t *ids = arena_new_n(r->rq->arena, int32_t, max);
+    gen_token *tokens = r->rq->top_logprobs >= 0 ? arena_new_n(r->rq->arena, gen_token, max) : NULL;
+    if (!ids || (r->rq->top_logprobs >= 0 && !tokens)) return fail_memory(f, "an answer");
+    if (r->n) memcpy(ids, r->ids, r->n * sizeof *ids);
+    if (r->n && tokens) memcpy(tokens, r->tokens, r->n * sizeof *tokens);
+    r->ids = ids;
+    r->tokens = tokens;
+    r->max = max;
+    return E_OK;
+}
+
+static err put_logprobs(run *r, const engine_event *e, gen_token *out, fail *f) {
+    gen_logprob *top = arena_new_n(r->rq->arena, gen_logprob, (size_t)e->n_top + 1);
+    if (!top) return fail_memory(f, "log-probabilities");
+    for (int32_t i = 0; i < e->n_top; i++)
+        top[i] = (gen_logprob){e->top[i].id, tokenizer_piece(r->g->tokenizer, e->top[i].id),
+                               (double)e->top[i].logprob};
+    *out =
+        (gen_token){.chosen = {e->id, tokenizer_piece(r->g->tokenizer, e->id), (double)e->logprob},
+                    .top = top,
+                    .n_top = e->n_top};
+    return E_OK;
+}
+
+static err take_event(run *r, const engine_event *e, fail *f) {
+    gen_event out = {.text = e->text};
+    if (e->id != TOKEN_NONE) {
+        TRY(grow(r, f));
+        r->ids[r->n] = e->id;
+        if (r->tokens) {
+            TRY(put_logprobs(r, e, &r->tokens[r->n], f));
+            out.tokens = &r->tokens[r->n];
+            out.n_tokens = 1;
+        }
+        r->n++;
+    }
+    buf_put(&r->text, e->text);
+    if (r->sink.put && (e->text.n || out.n_tokens)) return r->sink.put(r->sink.self, &out, f);
+    return E_OK;
+}
+
+static bool must_stop(const gen_request *rq) {
+    if (rq->gone && rq->gone(rq->gone_ctx)) return true;
+    return rq->deadline_ms && clock_now_ms() > rq->deadline_ms;
+}
+
+static err read_events(run *r, engine_sequence *s, fail *f) {
+    r->finish = ENGINE_RUNNING;
+    while (r->finish == ENGINE_RUNNING) {
+        engine_event event;
+        err e = engine_next(s, LOCAL_WAIT_MS, &event, f);
+        if (e == E_OK) {
+            e = take_event(r, &event, f);
+            r->finish = event.finish;
+        }
+        if (e == E_TIMEOUT) e = E_OK;
+        if (e != E_OK) return e;
+        if (must_stop(r->rq)) return fail_set(f, E_CANCELLED, "the client left, or its time is up");
+    }
+    return buf_ok(&r->text, f);
+}
+
+static err fill_reply(run *r, engine_sequence *s, size_t n_prompt, gen_reply *out, fail *f) {
+    engine_timings t;
+    engine_timings_get(s, &t);
+    str text = arena_str(r->rq->arena, buf_str(&r->text));
+    if (!text.p) return fail_memory(f, "an answer");
+    /* the end token is not part of the answer */
+    size_t n = r->n;
+    if (n && tokenizer_is_end(r->g->tokenizer, r->ids[n - 1])) n--;
+    *out = (gen_reply){.text = text,
+                       .model = r->g->name,
+                       .finish = r->finish == ENGINE_LENGTH ? GEN_LENGTH
+                                 : r->finish == ENGINE_STOP ? GEN_STOP
+                                                            : GEN_FINISH_CANCELLED,
+                       .prompt_tokens = (int64_t)n_prompt,
+                       .completion_tokens = (int64_t)n,
+                       .ids = r->ids,
+                       .n_ids = n,
+                       .tokens = r->tokens,
+                       .n_tokens = r->tokens ? n : 0,
+                       .timings = {t.prefill_tok_s, t.decode_tok_s, t.first_token_ms}};
+    return E_OK;
+}
+
+static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
+    run r = {.g = self, .rq = rq, .sink = sink};
+    token_ids prompt;
+    engine_sequence *s;
+    TRY(read_prompt(r.g, rq, &prompt, f));
+    engine_ask ask = {.prompt = prompt.p,
+                      .n_prompt = prompt.n,
+                      .max_tokens = rq->max_tokens,
+                      .sampling = {rq->sampling.temperature, rq->sampling.top_p, rq->sampling.min_p,
+                                   rq->sampling.top_k, rq->sampling.seed},
+                      .stops = rq->stops,
+                      .n_stops = rq->n_stops,
+                      .top_logprobs = rq->top_logprobs};
+    TRY(engine_submit(r.g->engine, &ask, &s, f));
+    err e = read_events(&r, s, f);
+    if (e == E_OK) e = fill_reply(&r, s, prompt.n, out, f);
+    engine_release(s);
+    buf_deinit(&r.text);
+    return e;
+}
+
+gen_provider gen_local_provider(gen_local *g) {
+    return (gen_provider){.name = "local", .self = g, .generate = generate};
+}
+
+err gen_local_score(gen_local *g, arena *a, str prompt, const str *choices, size_t n,
+                    double *logprob, fail *f) {
+    token_ids head, *tails = arena_new_n(a, token_ids, n + 1);
+    token_encode_options with_bos = {.add_bos = tokenizer_adds_bos(g->tokenizer)};
+    if (!tails) return fail_memory(f, "choices");
+    TRY(tokenizer_encode(g->tokenizer, a, prompt, &with_bos, &head, f));
+    if (head.n == 0)
+        return fail_set(f, E_INPUT, "the prompt is empty, so there is nothing to score behind");
+    for (size_t i = 0; i < n; i++) {
+        TRY(tokenizer_encode(g->tokenizer, a, choices[i], NULL, &tails[i], f));
+        if (tails[i].n == 0) return fail_set(f, E_INPUT, "choice %zu is empty", i + 1);
+    }
+    return engine_score(g->engine, &head, tails, n, logprob, f);
+}

@@ -1,0 +1,31 @@
+/* gen_local.h - a decoder of this machine as a provider: renders the template, tokenises, posts a
+ * sequence to the engine and hands the tokens on as they come. Any thread; several at once. */
+#ifndef BANTAM_GEN_GEN_LOCAL_H
+#define BANTAM_GEN_GEN_LOCAL_H
+
+#include "engine/engine.h"
+#include "gen/gen.h"
+
+typedef struct gen_local gen_local;
+
+typedef struct gen_local_options {
+    model *m; /* a decoder; borrowed */
+    kv_type kv;
+    str name;              /* as it is called in replies */
+    int32_t sequences_max; /* at once; 0 = the engine's default */
+} gen_local_options;
+
+/* Starts the engine. A model whose template we cannot render opens all the same: raw prompts work,
+ * chats are E_UNSUPPORTED with the template's own error. */
+err gen_local_open(gen_local **out, const gen_local_options *o, fail *f) MUST_CHECK;
+void gen_local_close(gen_local *g); /* NULL is fine; every generation must have ended */
+gen_provider gen_local_provider(gen_local *g);
+bool gen_local_has_template(const gen_local *g);
+
+/* Log-probability of each choice behind the prompt (natural log, summed over its tokens; both
+ * tokenised apart, special tokens' text read as text). BOS as the model's metadata says. logprob
+ * [n]. */
+err gen_local_score(gen_local *g, arena *a, str prompt, const str *choices, size_t n,
+                    double *logprob, fail *f) MUST_CHECK;
+
+#endif
