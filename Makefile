@@ -76,19 +76,33 @@ run:
 bundle: all
 	@tools/bundle.sh "$(DIR)"
 
-.PHONY: build-tests test-unit test fuzzers format clean
+.PHONY: build-tests test-unit test test-all test-slow fuzzers fuzz sanitize format clean
 ## make               build the program in build/bantam
-## make test          build and pass the quick tests; last line: N passed, N failed, N skipped
-## make test-unit     only the unit tests (no models, no server)
+## make test          packages, build, models (fetched once), quick tests; last line: N passed, N failed, N skipped
+## make test-all      those, and clang, sanitizers, fuzzing, public data, other people's clients (half an hour)
+## make test-unit     only the unit tests of what is built (JOBS=2 at a time, ONLY=pattern)
 build-tests: all $(TESTS)
 test-unit: build-tests
 	@tools/run_tests.sh unit $(B)
-test: build-tests
-	@tools/run_tests.sh quick $(B)
+test:
+	@MAKE="$(MAKE)" tools/test.sh quick
+test-all:
+	@MAKE="$(MAKE)" tools/test.sh all
+## make test-slow     only the slow scripts of test-all (ONLY=pattern chooses)
+test-slow: build-tests
+	@tools/run_tests.sh slow $(B)
+
+## make sanitize      the unit tests with the address and undefined behaviour sanitizers
+sanitize:
+	@$(MAKE) --no-print-directory SAN=address,undefined OPT=-O1 build-tests
+	@ASAN_OPTIONS=detect_leaks=1 tools/run_tests.sh unit build/address
 
 ## make fuzzers       build the fuzz targets (clang)
+## make fuzz          run each for FUZZ_SECONDS (20) over its corpus
 fuzzers:
-	$(MAKE) CC=clang SAN=address,undefined,fuzzer-no-link B=build/fuzz-build $(patsubst tests/fuzz/%.c,build/fuzz-build/fuzz/%,$(sort $(wildcard tests/fuzz/f_*.c)))
+	@$(MAKE) --no-print-directory CC=clang SAN=address,undefined,fuzzer-no-link B=build/fuzz-build $(patsubst tests/fuzz/%.c,build/fuzz-build/fuzz/%,$(sort $(wildcard tests/fuzz/f_*.c)))
+fuzz: fuzzers
+	@tools/fuzz.sh build/fuzz-build/fuzz
 
 ## make benches       build the benchmarks in build/bench/
 .PHONY: benches

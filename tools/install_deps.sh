@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes sure that what the build needs is there: install_deps.sh [FROM_DIR]
+# Makes sure that what the build needs is there: install_deps.sh [--test] [FROM_DIR]
+# --test adds what the tests need (cmocka, jq, curl); then sudo is used only where CI=true.
 #
 #   all there            nothing is done, nothing is asked
 #   root, or sudo        the missing Debian packages are installed, named first
@@ -8,6 +9,8 @@
 # Prints on stderr; ends with 0 when a build can begin.
 set -u
 cd "$(dirname "$0")/.." || exit 1
+for_tests=
+[ "${1:-}" = --test ] && for_tests=1 && shift
 from=${1:-}
 deps=build/deps
 
@@ -17,6 +20,8 @@ say() { echo "$*" >&2; }
 needs="sqlite3:libsqlite3-dev yaml-0.1:libyaml-dev libcurl:libcurl4-openssl-dev libcrypto:libssl-dev
        libarchive:libarchive-dev libutf8proc:libutf8proc-dev"
 commands="gcc:gcc make:make pkg-config:pkg-config"
+test_needs="cmocka:libcmocka-dev"
+test_commands="jq:jq curl:curl"
 
 # What pkg-config finds is there, wherever it came from.
 has_module() { pkg-config --exists "$1" 2>/dev/null; }
@@ -25,8 +30,9 @@ missing_tools() {
     for row in $commands; do command -v "${row%%:*}" >/dev/null || echo "${row##*:}"; done
     ls /usr/include/stdio.h >/dev/null 2>&1 || echo libc6-dev
 }
-missing_libraries() {
-    for row in $needs; do has_module "${row%%:*}" || echo "${row##*:}"; done
+missing_libraries() { # and all else that may also be unpacked
+    for row in $needs ${for_tests:+$test_needs}; do has_module "${row%%:*}" || echo "${row##*:}"; done
+    for row in ${for_tests:+$test_commands}; do command -v "${row%%:*}" >/dev/null || echo "${row##*:}"; done
 }
 
 install_with() { # command prefix (sudo or nothing), packages...
@@ -41,6 +47,7 @@ install_with() { # command prefix (sudo or nothing), packages...
 
 may_sudo() {
     command -v sudo >/dev/null || return 1
+    [ -z "$for_tests" ] || [ "${CI:-}" = true ] || return 1
     sudo -n true 2>/dev/null && return 0
     [ -t 0 ] && [ -t 2 ] && say "  sudo may ask for your password to install: $*" && sudo -v
 }
@@ -83,6 +90,7 @@ export CPATH="$root/usr/include:$root/usr/include/$(basename "$lib")\${CPATH:+:\
 export LIBRARY_PATH="$lib\${LIBRARY_PATH:+:\$LIBRARY_PATH}"
 export LD_LIBRARY_PATH="$lib\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
 export LD_RUN_PATH="$lib"
+export PATH="$root/usr/bin:\$PATH"
 export PKG_CONFIG_PATH="$lib/pkgconfig:$root/usr/share/pkgconfig\${PKG_CONFIG_PATH:+:\$PKG_CONFIG_PATH}"
 ENV
 }
