@@ -166,38 +166,75 @@ static err keep(route *r, const task *t, const fit_set *s, const fit_head *fitte
 
 /* ---- what a refit changes ---- */
 
-static str label_name_of(const route_brain *b, int32_t label, arena *a) {
-    const route_label *l = route_brain_label(b, label);
-    return l ? arena_str(a, l->name) : STR("");
-}
-
 static bool is_auto(const route_brain *b, const fit_answer *x) {
     const task *t = b->file->task;
     return isnan(t->threshold) ? x->above : x->confidence >= t->threshold;
 }
 
-static err compare(route *r, const route_brain *before, const route_brain *after, const str *texts,
-                   size_t n, arena *a, route_fit_report *out, fail *f) {
+/* What the small tier does with a text, all its checks included; stores nothing. */
+static err decide(route *r, route_brain *b, str text, arena *a, str *label, bool *automatic,
+                  fail *f) {
+    gen_trace *trace = arena_new(a, gen_trace);
+    if (!trace) return fail_memory(f, "a comparison");
+    const route_ask dry = {.dry = true, .no_large = true};
+    const gen_request rq = {.id = STR("compare"), .arena = a};
+    gen_step step = {.tier = GEN_TIER_SLM};
+    route_case c = {.r = r, .brain = b, .rq = &rq, .how = &dry, .trace = trace, .a = a};
+    c.text = str_trim(text);
+    TRY(route_small(&c, &step, f));
+    *label = step.label;
+    *automatic = c.done;
+    return E_OK;
+}
+
+/* A text's decisions by both brains; *changed says whether they differ. Strings in a. */
+static err compare_decisions(route *r, route_brain *before, route_brain *after, str text, arena *a,
+                             route_change *out, bool *changed, fail *f) {
+    arena scratch;
+    route_change c = {.text = text};
+    arena_init(&scratch, 0);
+    err e = decide(r, before, text, &scratch, &c.label_before, &c.auto_before, f);
+    if (e == E_OK) e = decide(r, after, text, &scratch, &c.label_after, &c.auto_after, f);
+    *changed =
+        e == E_OK && (!str_eq(c.label_before, c.label_after) || c.auto_before != c.auto_after);
+    if (*changed)
+        *out = (route_change){arena_str(a, text), arena_str(a, c.label_before),
+                              arena_str(a, c.label_after), c.auto_before, c.auto_after};
+    arena_deinit(&scratch);
+    return e;
+}
+
+/* Does the head alone see a text differently? */
+static err head_differs(const route_brain *before, const route_brain *after, str text,
+                        const float *vector, bool *out, fail *f) {
+    fit_answer was, is;
+    TRY(fit_head_predict(before->head->fit, before->taught, text, vector, &was, f));
+    TRY(fit_head_predict(after->head->fit, after->taught, text, vector, &is, f));
+    const route_label *l = route_brain_label(before, was.label),
+                      *m = route_brain_label(after, is.label);
+    *out = !str_eq(l ? l->name : STR(""), m ? m->name : STR("")) ||
+           is_auto(before, &was) != is_auto(after, &is);
+    return E_OK;
+}
+
+/* texts: the examples, of which only those that the head sees differently are decided anew (there
+ * are thousands, and their vectors are at hand), then from `whole` on the caller's rows, each
+ * decided as a question would be: also its clauses and its language count. */
+static err compare(route *r, route_brain *before, route_brain *after, const str *texts, size_t n,
+                   size_t whole, arena *a, route_fit_report *out, fail *f) {
     arena scratch;
     arena_init(&scratch, 0);
     size_t width = (size_t)r->o.embedder->width, count = 0;
-    float *vectors = arena_array(&scratch, n + 1, width * sizeof *vectors);
+    float *vectors = arena_array(&scratch, whole + 1, width * sizeof *vectors);
     route_change *changes = arena_new_n(a, route_change, n + 1);
-    err e = vectors && changes ? route_vectors(r, texts, n, vectors, f)
+    err e = vectors && changes ? route_vectors(r, texts, whole, vectors, f)
                                : fail_memory(f, "a comparison");
     for (size_t i = 0; e == E_OK && i < n; i++) {
-        fit_answer was, is;
-        e = fit_head_predict(before->head->fit, before->taught, texts[i], vectors + i * width, &was,
-                             f);
-        if (e == E_OK)
-            e = fit_head_predict(after->head->fit, after->taught, texts[i], vectors + i * width,
-                                 &is, f);
-        if (e != E_OK) break;
-        route_change c = {arena_str(a, texts[i]), label_name_of(before, was.label, a),
-                          label_name_of(after, is.label, a), is_auto(before, &was),
-                          is_auto(after, &is)};
-        if (!str_eq(c.label_before, c.label_after) || c.auto_before != c.auto_after)
-            changes[count++] = c;
+        bool differs = true;
+        if (i < whole) e = head_differs(before, after, texts[i], vectors + i * width, &differs, f);
+        if (e == E_OK && differs)
+            e = compare_decisions(r, before, after, texts[i], a, &changes[count], &differs, f);
+        count += e == E_OK && differs;
     }
     arena_deinit(&scratch);
     if (e != E_OK) return e;
@@ -230,7 +267,7 @@ err route_report(route *r, arena *a, route_fit_report *out, fail *f) {
     return E_OK;
 }
 
-static err refit_from(route *r, const route_brain *before, const str *rows, size_t n_rows, arena *a,
+static err refit_from(route *r, route_brain *before, const str *rows, size_t n_rows, arena *a,
                       route_fit_report *out, fail *f) {
     arena scratch;
     fit_set s = {0};
@@ -257,7 +294,7 @@ static err refit_from(route *r, const route_brain *before, const str *rows, size
         if (e == E_OK) {
             memcpy(texts, s.texts, s.n * sizeof *texts);
             if (n_rows) memcpy(texts + s.n, rows, n_rows * sizeof *texts);
-            e = compare(r, before, after, texts, n, a, out, f);
+            e = compare(r, before, after, texts, n, s.n, a, out, f);
         }
     }
     route_drop(after);
