@@ -93,6 +93,18 @@ function clock(ms) {
   return `${at.toLocaleDateString([], { day: 'numeric', month: 'short' })}, ${time}`;
 }
 
+/* Texts in a task file are wrapped at the file's width; on a screen the screen decides. A line that
+ * was short on purpose, a list and an empty line stay. */
+function flow(text) {
+  const lines = (text || '').split('\n');
+  return lines.slice(1).reduce((all, line, i) => {
+    const before = lines[i];
+    const wrapped = before && line && !/^(\s|[-*•]|\d+[.)]\s)/.test(line)
+      && (before.length >= 60 || /^\p{Ll}/u.test(line));
+    return all + (wrapped ? ' ' : '\n') + line;
+  }, lines[0]);
+}
+
 function expected(ms) {
   if (!ms) return 'as soon as somebody is there';
   const left = ms - Date.now();
@@ -191,7 +203,7 @@ function wideFact(name, ...value) {
 }
 
 function passage(p) {
-  return el('blockquote', null, el('cite', null, p.title || p.id), el('span.pre', null, p.text));
+  return el('blockquote', null, el('cite', null, p.title || p.id), el('span.pre', null, flow(p.text)));
 }
 
 function thresholdOf(trace) {
@@ -265,7 +277,7 @@ function cardBody(card) {
 }
 
 function automatic(card) {
-  const label = card.trace.kind === 'classify' ? words(card.trace.answer) : card.trace.answer;
+  const label = card.trace.kind === 'classify' ? words(card.trace.answer) : flow(card.trace.answer);
   return [el('p', null, badge(card.trace.tier)), el('p.said', null, label)];
 }
 
@@ -285,14 +297,14 @@ function personal(card) {
   return [
     el('p', null, el('span.badge.human', null, who), ' ',
       el('span.hint', null, card.reply.answered_ms ? clock(card.reply.answered_ms) : '')),
-    el('p.said', null, card.reply.answer || ''),
+    el('p.said', null, flow(card.reply.answer)),
     el('p.hint', null, 'Reference ', el('code', null, referenceOf(card))),
   ];
 }
 
 function facts(trace) {
   const rows = [
-    trace.label && fact('Subject', words(trace.label)),
+    trace.label && fact(trace.tier === 'human' ? 'Best guess' : 'Subject', words(trace.label)),
     fact('Confidence', ...confidence(trace.confidence, thresholdOf(trace))),
     fact('Assumed cost', dollars(trace.cost_usd)),
     trace.tier !== 'human' && fact('Took', took(trace.latency_us)),
@@ -604,7 +616,7 @@ function evidenceList(r) {
 /* The form's start: what would be sent if the person only agrees. */
 function proposal(r) {
   if (r.status === 'answered') return { label: r.label || '', text: r.answer || '' };
-  return { label: r.guess || '', text: r.draft || approvedText(r.guess) };
+  return { label: r.guess || '', text: flow(r.draft || approvedText(r.guess)) };
 }
 
 function decideForm(r) {
@@ -645,7 +657,8 @@ function relabelled() {
   const form = people.form;
   const own = form.text.value !== form.auto;
   if (!own) {
-    form.auto = form.label.value === form.start.label ? form.start.text : approvedText(form.label.value.trim());
+    form.auto = form.label.value === form.start.label ? form.start.text
+      : flow(approvedText(form.label.value.trim()));
     form.text.value = form.auto;
   }
   touched();
@@ -679,7 +692,7 @@ async function sendDecision(approve) {
   if (!needName()) return;
   const label = form.label.value.trim(), text = form.text.value.trim();
   if (!label && !text) { toast('Write an answer or choose a label.'); form.text.focus(); return; }
-  const asDrafted = approve && Boolean(r.draft);
+  const asDrafted = approve && r.draft === text;
   await decide(r, asDrafted ? { approve: true, by: who() } : { label, text, by: who() });
 }
 
@@ -842,7 +855,7 @@ function drawTrace(t) {
     el('div', null, question, el('p.meta', null, `${clock(t.at_ms)}, `, el('code', null, t.id))),
     el('div.panel.answer', null,
       el('p', null, badge(t.tier), ' ', t.verdict && el('span.badge.bad', null, `customer: ${words(t.verdict)}`)),
-      t.answer != null ? el('p.said', null, t.answer)
+      t.answer != null ? el('p.said', null, flow(t.answer))
         : el('p', null, 'A person answers. ', t.review && el('a', { href: `#people/${encodeURIComponent(t.review)}` }, `Review ${t.review}`)),
       facts({ ...t, passages: [] })),
     el('h2', null, 'What was tried, in order'),
@@ -866,7 +879,7 @@ function stepNode(s) {
       fact('Took', took(s.latency_us)),
       (s.tokens_in > 0 || s.tokens_out > 0) && fact('Tokens in, out', `${s.tokens_in}, ${s.tokens_out}`),
       ...signals.map(([name, v]) => fact(words(name), String(Number(v.toPrecision(4)))))),
-    s.draft && el('div', null, el('h3', null, 'Draft'), el('blockquote', null, s.draft)),
+    s.draft && el('div', null, el('h3', null, 'Draft'), el('blockquote.pre', null, flow(s.draft))),
     s.note && el('p.hint', null, s.note));
 }
 
@@ -925,18 +938,18 @@ function costTable(sums, large) {
     el('tbody', null, ...rows),
     el('tfoot', null,
       costRow('As it went', { requests: sums.requests, cost_usd: total }, total, total / sums.requests),
-      costRow('Large model only, nobody checking', { requests: sums.requests, cost_usd: large }, 0,
+      costRow('Large model only', { requests: sums.requests, cost_usd: large }, 0,
         large == null ? null : large / sums.requests)));
 }
 
 function drawCost() {
   const sums = cost.sums;
   if (!sums || !sums.requests) {
-    fill($('cost'), el('p.empty', null, 'Nothing was asked in this period.'));
+    fill($('cost-figures'), el('p.empty', null, 'Nothing was asked in this period.'));
     return;
   }
   const large = largeOnly(sums);
-  fill($('cost'),
+  fill($('cost-figures'),
     el('div.figures', null,
       figure('As it went', dollars(sums.cost_usd), `${sums.requests} questions, ${dollars(sums.cost_usd / sums.requests)} each`),
       figure('Large model only', large == null ? 'unknown' : dollars(large),
