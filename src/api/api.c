@@ -40,6 +40,7 @@ static const route_row routes[] = {
     {"GET", "/index.html", api_page, true},
     {"GET", "/app.css", api_page, true},
     {"GET", "/app.js", api_page, true},
+    {"GET", "/favicon.ico", api_no_icon, true},
 };
 
 /* ---- life ---- */

@@ -121,5 +121,6 @@ err api_request_get(api_call *c, fail *f) MUST_CHECK;
 err api_request_verdict(api_call *c, fail *f) MUST_CHECK;
 err api_cost(api_call *c, fail *f) MUST_CHECK;
 err api_page(api_call *c, fail *f) MUST_CHECK;
+err api_no_icon(api_call *c, fail *f) MUST_CHECK;
 
 #endif

@@ -28,3 +28,9 @@ err api_page(api_call *c, fail *f) {
     }
     return fail_set(f, E_INTERNAL, "a page that is routed to has no file");
 }
+
+/* Browsers ask for one by themselves, and log an error where there is nothing. */
+err api_no_icon(api_call *c, fail *f) {
+    c->done = true;
+    return http_send(c->rp, 204, NULL, STR(""), f);
+}

@@ -506,6 +506,12 @@ static void the_page_is_inside(void **state) {
         assert_non_null(strstr(wire, "X-Content-Type-Options: nosniff"));
         assert_non_null(strstr(wire, "Cache-Control: no-store"));
     }
+    str icon = arena_printf(&fx.arena,
+                            "GET /favicon.ico HTTP/1.1\r\nHost: localhost:%d\r\n"
+                            "Connection: close\r\n\r\n",
+                            fx.port);
+    wire_ask(fx.port, icon.p, wire, WIRE_BYTES);
+    assert_non_null(strstr(wire, "HTTP/1.1 204"));
 }
 
 /* Last: the server is opened again, with a key. */

@@ -5,10 +5,13 @@
 Prints one line a check, "ok - what" or "not ok - what: why"; exit 1 when one failed. The questions
 are of the sample's desk: one that its texts answer, some that must go to a person."""
 import argparse
+import http.server
 import json
 import sys
+import threading
 import time
 import traceback
+import urllib.request
 from urllib.parse import urlsplit
 
 from webdriver import Browser
@@ -276,6 +279,46 @@ def quiet(b, check, base):
     check("no request goes to another origin", not others, sorted(others))
 
 
+class Elsewhere(http.server.BaseHTTPRequestHandler):
+    """Another website: its page tries to act on ours through the visitor's browser."""
+
+    def do_GET(self):
+        body = b"<!doctype html><title>elsewhere</title>"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def other_websites(b, check, base):
+    """By fetch without preflight, and by a form: both reach the server, and neither may do anything."""
+    site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
+    threading.Thread(target=site.serve_forever, daemon=True).start()
+    elsewhere = f"http://localhost:{site.server_address[1]}/"
+    target = base + "/v1/tasks/support/mode"
+    b.open(elsewhere)
+    b.run("""window.sent = false;
+        fetch(arguments[0], {method: 'POST', mode: 'no-cors', body: '{"mode": "all-to-people"}'})
+            .finally(() => { window.sent = true; })""", target)
+    b.wait("another website's fetch", "return window.sent")
+    read = b.run("return fetch(arguments[0]).then(() => 'read', () => 'refused')", base + "/v1/reviews")
+    check("another website reads nothing", read == "refused", read)
+    b.run("""const form = document.createElement('form');
+        form.method = 'post'; form.enctype = 'text/plain'; form.action = arguments[0];
+        const field = document.createElement('input');
+        field.name = '{"mode": "all-to-people", "by": "'; field.value = '"}';
+        form.append(field); document.body.append(form); form.submit()""", target)
+    time.sleep(1)
+    with urllib.request.urlopen(base + "/v1/tasks/support", timeout=10) as reply:
+        mode = json.load(reply)["mode"]
+    check("another website changes nothing", mode == "auto", mode)
+    site.shutdown()
+
+
 def walk(b, check, base, shots):
     open_page(b, base)
     automatic_answer(b, check)
@@ -293,6 +336,7 @@ def walk(b, check, base, shots):
     accessible(b, check, base)
     narrow(b, check, base, shots)
     quiet(b, check, base)
+    other_websites(b, check, base)
 
 
 def main():
