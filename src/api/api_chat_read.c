@@ -93,15 +93,23 @@ static err check_field(api_call *c, const json_member *m, fail *f) {
     return E_OK;
 }
 
+static bool only_text(const json *modalities) {
+    if (!modalities || modalities->kind == JSON_NULL) return true;
+    if (modalities->kind != JSON_ARRAY) return false;
+    for (size_t i = 0; i < modalities->count; i++)
+        if (modalities->items[i].kind != JSON_STRING ||
+            !str_is(modalities->items[i].string, "text"))
+            return false;
+    return true;
+}
+
 static err check_fields(api_call *c, fail *f) {
     for (size_t i = 0; i < c->body->count; i++) TRY(check_field(c, &c->body->members[i], f));
     const json *n = json_get(c->body, "n");
     if (n && n->kind != JSON_NULL && !(n->is_int && n->integer == 1))
         return api_refuse(c, f, "n", "n is not supported, except as 1");
-    const json *modalities = json_get(c->body, "modalities");
-    for (size_t i = 0; modalities && i < modalities->count; i++)
-        if (!modalities->items || !str_is(modalities->items[i].string, "text"))
-            return api_refuse(c, f, "modalities", "only the modality \"text\" is supported");
+    if (!only_text(json_get(c->body, "modalities")))
+        return api_refuse(c, f, "modalities", "modalities is not supported, except as [\"text\"]");
     const json *format = json_get(c->body, "response_format");
     const json *type = json_get(format, "type");
     if (format && format->kind != JSON_NULL &&

@@ -2,6 +2,8 @@
  * record, keys and the page, through a real server on loopback. */
 #include "api_fake.h"
 
+#include "base/log.h"
+#include "base/mem.h"
 #include "base/thread.h"
 #include "text/base64.h"
 #include "../net/http_test.h"
@@ -78,6 +80,7 @@ static void refuses_what_it_does_not_do(void **state) {
         {",\"logit_bias\":{\"7\":1}", "logit_bias"},
         {",\"presence_penalty\":0.5", "presence_penalty"},
         {",\"modalities\":[\"audio\"]", "modalities"},
+        {",\"modalities\":\"audio\"", "modalities"},
         {",\"top_logprobs\":2", "top_logprobs"},
         {",\"temperature\":3", "temperature"},
         {",\"temperature\":\"hot\"", "temperature"},
@@ -514,6 +517,47 @@ static void the_page_is_inside(void **state) {
     assert_non_null(strstr(wire, "HTTP/1.1 204"));
 }
 
+/* Each allocation of a request fails in turn: an error in OpenAI's shape, or a connection that
+ * ends, and the server goes on. */
+static void lives_without_memory(void **state) {
+    (void)state;
+    static const struct {
+        const char *path, *body;
+    } rows[] = {
+        {"/v1/chat/completions", CHAT("echo", ",\"logprobs\":true,\"stop\":[\"a\"]")},
+        {"/v1/chat/completions", CHAT("echo", ",\"stream\":true")},
+        {"/v1/chat/completions", TASK_CHAT("hello your boat service made me furious", "")},
+        {"/v1/tasks/desk/ask", "{\"text\":\"please how do i cancel my car policy\"}"},
+        {"/v1/embeddings", "{\"model\":\"bag\",\"input\":\"a\",\"encoding_format\":\"base64\"}"},
+    };
+    log_set_level(LOG_ERROR);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (int64_t n = 1, before = 0, used = 1; n <= used; n++) {
+            int fd = wire_open(fx.port);
+            before = mem_count();
+            mem_fail_at(n, false);
+            arena_reset(&fx.arena);
+            char text[2048];
+            snprintf(text, sizeof text,
+                     "POST %s HTTP/1.1\r\nHost: localhost:%d\r\nConnection: close\r\n"
+                     "Content-Length: %zu\r\n\r\n%s",
+                     rows[i].path, fx.port, strlen(rows[i].body), rows[i].body);
+            wire_send(fd, text);
+            (void)!wire_read(fd, NULL, wire, WIRE_BYTES, 5000);
+            mem_fail_at(0, false);
+            close(fd);
+            if (n == 1 || mem_count() - before > used) used = mem_count() - before;
+            if (used > 400) used = 400;
+            const char *body = strstr(wire, "\r\n\r\n");
+            bool shaped = body && strstr(body, "{\"error\":{\"message\":\"");
+            if (strstr(wire, "HTTP/1.1 5") && !shaped && !strstr(wire, "Content-Length: 0"))
+                fail_msg("row %zu, allocation %lld: %s", i, (long long)n, wire);
+        }
+    log_set_level(LOG_INFO);
+    ask("/v1/models", NULL, 200);
+    assert_text(ask("/v1/chat/completions", CHAT("echo", ""), 200), "model", "echo");
+}
+
 /* Last: the server is opened again, with a key. */
 static void a_key_is_asked_where_one_is_required(void **state) {
     (void)state;
@@ -563,6 +607,7 @@ int main(void) {
         cmocka_unit_test_setup(customers_may_object, reset),
         cmocka_unit_test_setup(other_websites_may_not, reset),
         cmocka_unit_test_setup(the_page_is_inside, reset),
+        cmocka_unit_test_setup(lives_without_memory, reset),
         cmocka_unit_test_setup(a_key_is_asked_where_one_is_required, reset),
     };
     return cmocka_run_group_tests(tests, fake_open, fake_close);
