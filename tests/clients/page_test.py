@@ -18,6 +18,10 @@ from webdriver import Browser
 
 EASY = "How do I cancel my policy?"
 FOR_A_PERSON = "I want to complain about the way I was treated on the phone last week."
+NEW_MATTER = "Is my collection of model trains covered in the cellar?"
+NEW_LABEL = "model_trains"
+NEW_TEXT = "Model trains are insured as contents, up to 2,000 pounds, also in the cellar."
+CORRECTED = NEW_TEXT + " Please keep the receipts."
 MARKUP = "I want to complain: <img src=x onerror=\"document.title='owned'\"> <b>bold</b>"
 WORDS = "We are sorry. Ms Hall from our complaints team will ring you before noon."
 EDITED = "We have read every word of it, also the ones in angle brackets."
@@ -187,6 +191,63 @@ def draft_approved(b, check, reference):
     check("a approves the draft", True)
 
 
+def open_waiting(b, reference):
+    view(b, "people")
+    b.wait("the queue", "return people.rows.some((r) => r.id === arguments[0])", reference)
+    choose(b, reference)
+
+
+def claiming(b, check, reference):
+    b.keys("c")
+    b.wait("the claim", "return people.open.status === 'claimed' && people.open.claimed_by === 'Tess Ting'")
+    check("c claims the question", "Tess Ting has it" in b.run("return document.getElementById('detail').innerText"))
+    b.run("[...document.querySelectorAll('#detail button')].find((x) => x.textContent === 'Release').click()")
+    b.wait("the release", "return people.open.status === 'open'")
+    check("it can be released", True)
+
+
+def teaching(b, check):
+    """A new matter: a label and a text that a person gives answer the next such question."""
+    view(b, "ask")
+    text = ask(b, NEW_MATTER)
+    check("a new matter goes to a person", "person will answer" in text, text[:200])
+    reference = reference_of(b)
+    open_waiting(b, reference)
+    claiming(b, check, reference)
+    b.keys("l")
+    b.run("document.activeElement.select()")
+    b.type("#label", NEW_LABEL)
+    b.run("document.getElementById('answer').select()")
+    b.type("#answer", NEW_TEXT)
+    b.click("#adopt")
+    b.keys("Control+Enter")
+    b.wait("the question to leave the queue", "return !people.rows.some((r) => r.id === arguments[0])", reference)
+    view(b, "ask")
+    text = ask(b, NEW_MATTER)
+    check("what was taught answers the next such question", NEW_TEXT in text and "Small model" in text, text[:300])
+    return reference
+
+
+def correcting(b, check, base, reference):
+    open_page(b, base, f"#people/{reference}")
+    b.wait("the answered question", "return people.open && people.open.status === 'answered' && people.form")
+    b.run("document.getElementById('answer').select()")
+    b.type("#answer", CORRECTED)
+    b.click("#send")
+    b.wait("the correction", "return !people.open")
+    open_page(b, base, "#ask")
+    b.click("details.more summary")
+    b.type("#ref", reference)
+    b.keys("Enter")
+    b.wait("the corrected answer", "return document.getElementById('answers').innerText.includes(arguments[0])", CORRECTED)
+    check("a corrected answer reaches the asker by its reference", True)
+    open_page(b, base, f"#people/{reference}")
+    b.wait("the answered question", "return people.open && people.form")
+    b.run("[...document.querySelectorAll('#detail button')].find((x) => x.textContent.startsWith('Take back')).click()")
+    b.wait("it to be taken back", "return people.open.label_id === 0")
+    check("what was learned can be taken back", True)
+
+
 def objection(b, check):
     view(b, "ask")
     b.run(f"[...{CARD}.querySelectorAll('button')].find((x) => x.textContent === 'This is wrong').click()")
@@ -331,6 +392,7 @@ def walk(b, check, base, shots):
     reference = all_to_people(b, check)
     draft_approved(b, check, reference)
     objection(b, check)
+    correcting(b, check, base, teaching(b, check))
     search(b, check)
     record_and_cost(b, check)
     accessible(b, check, base)
