@@ -336,6 +336,8 @@ err route_describe(route *r, json_writer *w, fail *f) {
     json_put_z(w, t->kind == TASK_CLASSIFY ? "classify" : "answer");
     json_key(w, "mode");
     json_put_z(w, task_mode_name(b->mode));
+    json_key(w, "file_mode"); /* what it goes back to when the switch is off */
+    json_put_z(w, task_mode_name(t->mode));
     json_key(w, "file_mode");
     json_put_z(w, task_mode_name(t->mode));
     json_key(w, "max_wrong");
