@@ -247,6 +247,11 @@ static err open_route(world *w, world_task *t, const task *x, fail *f) {
     if (x->slm.present) TRY(world_embedder(w, x->slm.model, &o.embedder, &o.embedder_digest, f));
     TRY(open_team(w, f));
     o.team = w->team;
+    if (x->generate_draft) {
+        TRY(world_provider(w, STR(WORLD_DRAFTER), &t->drafter, NULL, f));
+        t->drafter.name = WORLD_DRAFTER;
+        o.drafter = &t->drafter;
+    }
     progress_init(&w->progress, PROGRESS_COUNT);
     err e = route_open(&t->route, &o, f);
     progress_end(&w->progress);

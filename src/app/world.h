@@ -17,6 +17,8 @@
 #include "registry/registry.h"
 #include "route/route.h"
 
+#define WORLD_DRAFTER "smollm2" /* writes drafts for people where a task says generate: draft */
+
 enum { WORLD_TASKS_MAX = 64, WORLD_MODELS_MAX = 8 };
 
 typedef struct world_task {
@@ -24,7 +26,7 @@ typedef struct world_task {
     task *task; /* as it was when opened */
     route *route;
     gen_remote *remote;
-    gen_provider large;
+    gen_provider large, drafter;
 } world_task;
 
 typedef struct world_model world_model; /* an opened model; world.c */

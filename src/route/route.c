@@ -155,7 +155,7 @@ static err run_tier(route_case *c, const tier_row *row, fail *f) {
     if (step->outcome == GEN_SKIPPED) step->cost_usd = 0;
     c->trace->cost_usd += step->cost_usd;
     c->trace->n_steps++;
-    if (step->outcome == GEN_PASSED_ON) c->reason = step->reason;
+    if (step->outcome == GEN_PASSED_ON && row->run != route_draft) c->reason = step->reason;
     if (step->draft.n) {
         c->draft = step->draft;
         c->draft_from = step->tier;
@@ -166,8 +166,12 @@ static err run_tier(route_case *c, const tier_row *row, fail *f) {
 /* Tiers may be left out of a task; without people, what nobody may answer is said to be unanswered.
  */
 static err run_tiers(route_case *c, fail *f) {
-    for (size_t i = 0; i < sizeof tiers / sizeof *tiers && !c->done; i++)
-        if (tier_present(c, tiers[i].tier)) TRY(run_tier(c, &tiers[i], f));
+    static const tier_row draft = {GEN_TIER_SLM, route_draft};
+    for (size_t i = 0; i < sizeof tiers / sizeof *tiers && !c->done; i++) {
+        if (!tier_present(c, tiers[i].tier)) continue;
+        if (tiers[i].tier == GEN_TIER_HUMAN && route_wants_draft(c)) TRY(run_tier(c, &draft, f));
+        TRY(run_tier(c, &tiers[i], f));
+    }
     if (c->done) return E_OK;
     c->trace->tier = GEN_TIER_NONE;
     c->trace->reason = c->reason;

@@ -156,6 +156,9 @@ typedef struct route_case { /* one question on its way */
 err route_small(route_case *c, gen_step *step, fail *f) MUST_CHECK;
 err route_large(route_case *c, gen_step *step, fail *f) MUST_CHECK;
 err route_human(route_case *c, gen_step *step, fail *f) MUST_CHECK;
+/* A generated draft for a person, when the task wants one and there is no other. */
+bool route_wants_draft(const route_case *c);
+err route_draft(route_case *c, gen_step *step, fail *f) MUST_CHECK;
 /* The decision: label's answer from `tier`. */
 void route_decide(route_case *c, gen_step *step, gen_reason reason, str answer);
 void route_pass(gen_step *step, gen_reason reason);

@@ -89,7 +89,8 @@ static err asks_two(route_case *c, gen_step *step, bool *two, fail *f) {
 
 static gen_reason check_label(const route_case *c, const fit_answer *x, const route_label *l) {
     if (!l) return GEN_WHY_UNKNOWN;
-    if (l->is_other) return x->nearest_similarity < 1 - SMALL_NOVEL ? GEN_WHY_UNKNOWN : GEN_WHY_OTHER;
+    if (l->is_other)
+        return x->nearest_similarity < 1 - SMALL_NOVEL ? GEN_WHY_UNKNOWN : GEN_WHY_OTHER;
     if (l->always_human) return GEN_WHY_ALWAYS_HUMAN;
     if (!may_answer(c, x)) {
         if (x->novelty > SMALL_NOVEL && !x->taught) return GEN_WHY_UNKNOWN;

@@ -71,6 +71,7 @@ typedef struct bench {
     gen_provider large;
     gen_embedder embedder;
     route *route;
+    bool drafts;
 } bench;
 
 static void write_task(bench *b, const char *mode, bool large) {
@@ -110,6 +111,7 @@ static void open_route(bench *b) {
                        .store = b->store,
                        .embedder = &b->embedder,
                        .large = &b->large,
+                       .drafter = b->drafts ? &b->large : NULL,
                        .people = {.ask = ask_people},
                        .team = b->team,
                        .embedder_digest = "words",
@@ -327,6 +329,28 @@ static void the_large_tier_may_only_choose(void **state) {
     teardown(&b);
 }
 
+static void a_generated_draft_reaches_only_people(void **state) {
+    (void)state;
+    bench b;
+    fail f;
+    str text;
+    setup(&b, "auto", false);
+    b.stub.says = "Dear customer, words.";
+    assert_ok(file_read(&b.a, b.path, 0, &text, &f), &f);
+    str with = arena_printf(&b.a, "generate: draft\n%.*s", STR_ARG(text));
+    assert_ok(file_write(b.path, with, 0600, &f), &f);
+    route_close(b.route);
+    b.drafts = true;
+    open_route(&b);
+    gen_trace t = ask(&b, "zebra quagga okapi tapir");
+    assert_int_equal(t.tier, GEN_TIER_HUMAN);
+    assert_null(t.answer.p);
+    assert_true(str_is(last_review.draft, "Dear customer, words."));
+    assert_true(t.reason !=
+                GEN_WHY_DRAFT_ONLY); /* why it went up is still the small tier's reason */
+    teardown(&b);
+}
+
 static void a_new_task_file_is_read(void **state) {
     (void)state;
     bench b;
@@ -348,6 +372,7 @@ int main(void) {
         cmocka_unit_test(a_label_counts_from_the_next_question_on),
         cmocka_unit_test(refit_takes_labels_in),
         cmocka_unit_test(the_large_tier_may_only_choose),
+        cmocka_unit_test(a_generated_draft_reaches_only_people),
         cmocka_unit_test(a_new_task_file_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
