@@ -12,10 +12,10 @@
 
 #include <math.h>
 
-enum { SMALL_CLAUSE_WORDS_MIN = 2 };
 /* A clause counts as a request of its own from this confidence on (or when its label is `other` by
  * head). */
 #define SMALL_CLAUSE_SURE 0.5
+#define SMALL_STATEMENT_SURE 0.9 /* a clause that does not ask counts from here on */
 #define SMALL_NOVEL 0.65 /* 1 - mean similarity to the nearest examples: resembles nothing */
 
 static void signal(gen_step *s, const char *name, double value) {
@@ -66,23 +66,47 @@ static bool may_answer(const route_case *c, const fit_answer *x) {
     return l && !l->is_other && x->confidence >= t->threshold;
 }
 
+typedef struct clause_view {
+    int32_t label;
+    bool asks, other,
+        sure; /* by its form; `other` by the head; confident enough to count as a statement */
+} clause_view;
+
+static err view_clause(route_case *c, gen_step *step, str text, clause_view *out, bool *counts,
+                       fail *f) {
+    float *v;
+    fit_answer x;
+    TRY(embed(c, text, &v, step, f));
+    TRY(fit_head_predict(c->brain->head->fit, c->brain->taught, text, v, &x, f));
+    const route_label *l = route_brain_label(c->brain, x.label);
+    *out = (clause_view){x.label, scan_asks(text), !l || l->is_other,
+                         x.confidence >= SMALL_STATEMENT_SURE};
+    *counts =
+        out->asks ? out->other || x.confidence >= SMALL_CLAUSE_SURE : !out->other && out->sure;
+    return E_OK;
+}
+
+/* A statement beside a question that names nothing of its own ("our flight was cancelled, what do
+ * you pay?") is its background, not a second request. */
+static bool differ(const clause_view *a, const clause_view *b) {
+    if (a->label == b->label) return false;
+    if (a->asks == b->asks) return true;
+    return !a->other && !b->other;
+}
+
 /* Do two clauses of the text ask for different things? The whole text's label does not settle it: a
  * head hears the louder half. */
 static err asks_two(route_case *c, gen_step *step, bool *two, fail *f) {
     str clauses[SCAN_CLAUSES_MAX];
-    size_t n = scan_clauses(c->text, clauses);
-    int32_t first = -1;
+    clause_view seen[SCAN_CLAUSES_MAX];
+    size_t n = scan_clauses(c->text, clauses), n_seen = 0;
     *two = false;
-    for (size_t i = 0; i < n && n >= SMALL_CLAUSE_WORDS_MIN; i++) {
-        float *v;
-        fit_answer x;
-        TRY(embed(c, clauses[i], &v, step, f));
-        TRY(fit_head_predict(c->brain->head->fit, c->brain->taught, clauses[i], v, &x, f));
-        const route_label *l = route_brain_label(c->brain, x.label);
-        bool is_request = l && (l->is_other || x.confidence >= SMALL_CLAUSE_SURE);
-        if (!is_request) continue;
-        if (first >= 0 && x.label != first) *two = true;
-        if (first < 0) first = x.label;
+    for (size_t i = 0; n > 1 && i < n; i++) {
+        bool counts;
+        TRY(view_clause(c, step, clauses[i], &seen[n_seen], &counts, f));
+        if (!counts) continue;
+        for (size_t k = 0; k < n_seen; k++) *two = *two || differ(&seen[k], &seen[n_seen]);
+        n_seen++;
     }
     return E_OK;
 }

@@ -191,6 +191,12 @@ size_t scan_clauses(str text, str clauses[SCAN_CLAUSES_MAX]) {
     return l.n;
 }
 
+bool scan_asks(str clause) {
+    scan_words s;
+    scan_words_of(&s, cut(clause));
+    return starts_request(&s, 0, s.n, true);
+}
+
 /* ---- follow-ups ---- */
 
 typedef struct make_up {

@@ -18,6 +18,11 @@ enum { SCAN_CLAUSES_MAX = 8, SCAN_REQUEST_BYTES_MAX = 4096 };
  * first): the caller classifies each and asks whether they confidently differ. */
 size_t scan_clauses(str text, str clauses[SCAN_CLAUSES_MAX]);
 
+/* Does a clause ask for something by its form: it begins with a question word, an auxiliary and its
+ * subject, a request ("I want", "please send", "tell me")? A statement ("our flight was cancelled")
+ * does not. */
+bool scan_asks(str clause);
+
 /* "and for my wife?", "what about that one", "why?", "how much is it then": leans on something said
  * before. Short and begins with a conjunction, or refers by pronoun without naming anything. */
 bool scan_is_followup(str text);

@@ -30,12 +30,13 @@ static err query_int(const store *s, sqlite3 *db, const char *sql, const char *p
     return e;
 }
 
-/* A file with tables but without our id belongs to somebody else. */
+/* A file with tables but without our id belongs to somebody else. Tables are counted first: another process that
+ * makes the database commits both at once, so whoever saw its tables then sees its id. */
 static err check_owner(const store *s, sqlite3 *db, fail *f) {
     int64_t id = 0, tables = 0;
+    TRY(query_int(s, db, "SELECT count(*) FROM sqlite_schema", NULL, &tables, f));
     TRY(query_int(s, db, "PRAGMA application_id", NULL, &id, f));
     if (id == STORE_APPLICATION_ID) return E_OK;
-    TRY(query_int(s, db, "SELECT count(*) FROM sqlite_schema", NULL, &tables, f));
     if (id == 0 && tables == 0) return E_OK;
     fail_set(f, E_UNSUPPORTED, "\"%s\" is a database of another program", s->path);
     if (f) fail_hint(f, "choose another folder for bantam's data");
