@@ -52,10 +52,10 @@ static err list(const cli *c, world *w, str search, fail *f) {
     if (!cli_flag(c, "json")) {
         for (size_t i = 0; i < n; i++) print_row(&rows[i]);
         if (n == 0)
-            printf("nobody waits for an answer\n");
+            printf(search.n ? "none found\n" : "nobody waits for an answer\n");
         else if ((int64_t)n < total)
             printf("%zu of %lld; more with --limit\n", n, (long long)total);
-        else
+        else if (rows[0].status != DESK_ANSWERED)
             printf("answer one: bantam review answer %.*s --label NAME\n", STR_ARG(rows[0].ref));
         return E_OK;
     }

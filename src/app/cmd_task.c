@@ -86,8 +86,11 @@ static void put_report(json_writer *w, const route_fit_report *r) {
 }
 
 static void print_report(const route_fit_report *r) {
-    printf("fitted on %zu examples of %zu labels (%.1f s to embed, %.1f s to fit)\n", r->n_examples,
-           r->n_labels, (double)r->embed_ms * 1e-3, (double)r->fit_ms * 1e-3);
+    printf("fitted on %zu examples of %zu labels", r->n_examples, r->n_labels);
+    if (r->embed_ms + r->fit_ms) /* unknown where the head was fitted before */
+        printf(" (%.1f s to embed, %.1f s to fit)", (double)r->embed_ms * 1e-3,
+               (double)r->fit_ms * 1e-3);
+    printf("\n");
     if (isnan(r->threshold)) {
         printf("nothing is automatic: no threshold holds the limit of %.1f %% wrong. Add examples, "
                "above all of\n"
