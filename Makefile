@@ -10,7 +10,8 @@ B       ?= build$(if $(SAN),/$(firstword $(subst $(comma), ,$(SAN))))$(if $(filt
 comma   := ,
 OPT     ?= -O2
 WARN    := -Wall -Wextra -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
-           -Wpointer-arith -Wwrite-strings -Werror
+           -Wpointer-arith -Wwrite-strings -Werror \
+           $(if $(SAN),$(if $(filter gcc%,$(CC)),-Wno-format-truncation)) # gcc guesses wrongly there
 # Debian packages by their pkg-config names; docs/DEPENDENCIES.md says why each
 PKGS    := sqlite3 yaml-0.1 libcurl libcrypto libarchive libutf8proc
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
