@@ -99,6 +99,9 @@ static size_t must_row(const cli *c, const char *name) {
     return row;
 }
 
+bool cli_has(const cli *c, const char *name) {
+    return option_row(c->verb, str_from(name), 0) != STR_INDEX_NONE;
+}
 bool cli_flag(const cli *c, const char *name) {
     return c->n_values[must_row(c, name)] > 0;
 }

@@ -43,6 +43,7 @@ struct cli {
 err cli_parse(cli *c, const cli_verb *verb, int argc, char **argv, bool *help, fail *f) MUST_CHECK;
 void cli_print_help(const cli_verb *verb);
 
+bool cli_has(const cli *c, const char *name); /* does the verb have this option? */
 bool cli_flag(const cli *c, const char *name);
 const char *cli_value(const cli *c, const char *name); /* NULL when not given */
 size_t cli_count(const cli *c, const char *name);

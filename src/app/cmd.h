@@ -14,10 +14,9 @@ cmd_group cmd_generate(void); /* run score template */
 cmd_group cmd_text(void);     /* tokenize embed */
 cmd_group cmd_serve(void);
 cmd_group cmd_task(void);
+cmd_group cmd_task_eval(void);
+cmd_group cmd_task_learn(void);
 cmd_group cmd_review(void);
 cmd_group cmd_record(void); /* requests trace cost */
-
-/* true once the user pressed Ctrl-C (or SIGTERM came) */
-bool cmd_interrupted(void);
 
 #endif

@@ -1,6 +1,7 @@
 /* cmd_generate.c - bantam run, score, template: a generator on this machine, from a terminal. */
 #include "app/cmd.h"
 #include "app/out.h"
+#include "app/stop.h"
 #include "app/world.h"
 #include "base/file.h"
 #include "gen/gen_local.h"
@@ -11,16 +12,6 @@
 #include <unistd.h>
 
 enum { TEXT_BYTES_MAX = 64 << 20, MAX_TOKENS_DEFAULT = 512 };
-
-typedef err (*generate_body)(const cli *c, world *w, fail *f);
-
-static err in_world(const cli *c, generate_body body, fail *f) {
-    static world w;
-    err e = world_open(&w, f);
-    if (e == E_OK) e = body(c, &w, f);
-    world_close(&w);
-    return e;
-}
 
 static err print_json(buf *b, fail *f) {
     err e = out_json(b, f);
@@ -33,27 +24,18 @@ static void put_number(json_writer *j, const char *key, double v) {
     json_put_double(j, v);
 }
 
-static err engine_options_of(const cli *c, world *w, fail *f) {
-    int64_t threads;
-    TRY(cli_int(c, "threads", 0, 0, 256, &threads, f));
-    w->threads = (int)threads;
-    w->kern = cli_value(c, "kern");
-    w->kv = cli_value(c, "kv");
-    return E_OK;
-}
-
 /* ---- run ---- */
 
 static err print_event(void *self, const gen_event *event, fail *f) {
     (void)self;
     fwrite(event->text.p, 1, event->text.n, stdout);
-    if (cmd_interrupted()) return fail_set(f, E_CANCELLED, "stopped");
+    if (stop_wanted()) return fail_set(f, E_CANCELLED, "stopped");
     return out_flush(f);
 }
 
 static bool interrupted(void *ctx) {
     (void)ctx;
-    return cmd_interrupted();
+    return stop_wanted();
 }
 
 static err read_prompt(const cli *c, str *out, fail *f) {
@@ -122,7 +104,6 @@ static err generate(const cli *c, world *w, fail *f) {
                       .top_logprobs = -1,
                       .gone = interrupted,
                       .arena = c->arena};
-    TRY(engine_options_of(c, w, f));
     TRY(read_sampling(c, &rq, f));
     TRY(read_prompt(c, &message.content, f));
     TRY(world_provider(w, str_from(c->args[0]), &p, &has_template, f));
@@ -153,7 +134,6 @@ static err score(const cli *c, world *w, fail *f) {
     gen_local *g;
     if (!prompt || n == 0)
         return fail_set(f, E_USAGE, "bantam score needs --prompt P and at least one --choice C");
-    TRY(engine_options_of(c, w, f));
     for (size_t i = 0; i < n; i++) choices[i] = str_from(cli_value_at(c, "choice", i));
     TRY(world_local(w, str_from(c->args[0]), &g, f));
     TRY(gen_local_score(g, c->arena, str_from(prompt), choices, n, logprob, f));
@@ -218,13 +198,13 @@ static err template_body(const cli *c, world *w, fail *f) {
 }
 
 static err run_run(const cli *c, fail *f) {
-    return in_world(c, generate, f);
+    return world_run(c, WORLD_MODELS, generate, f);
 }
 static err run_score(const cli *c, fail *f) {
-    return in_world(c, score, f);
+    return world_run(c, WORLD_MODELS, score, f);
 }
 static err run_template(const cli *c, fail *f) {
-    return in_world(c, template_body, f);
+    return world_run(c, WORLD_MODELS, template_body, f);
 }
 #define ENGINE_OPTIONS                                                                      \
     {"kern", 0, "NAME", "numeric kernels: f32, ref or avx2 (default: the fastest)", false}, \

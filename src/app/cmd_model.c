@@ -75,18 +75,11 @@ static err list(const cli *c, world *w, fail *f) {
     return e;
 }
 
-static err in_world(const cli *c, err (*body)(const cli *, world *, fail *), fail *f) {
-    static world w;
-    err e = world_open(&w, f);
-    if (e == E_OK) e = body(c, &w, f);
-    world_close(&w);
-    return e;
-}
 static err run_pull(const cli *c, fail *f) {
-    return in_world(c, pull, f);
+    return world_run(c, WORLD_MODELS, pull, f);
 }
 static err run_list(const cli *c, fail *f) {
-    return in_world(c, list, f);
+    return world_run(c, WORLD_MODELS, list, f);
 }
 
 static const cli_option pull_options[] = {

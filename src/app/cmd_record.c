@@ -2,6 +2,7 @@
  * assumed to cost. */
 #include "app/cmd.h"
 #include "app/out.h"
+#include "app/stop.h"
 #include "app/world.h"
 #include "base/clock.h"
 
@@ -12,17 +13,6 @@ enum { FOLLOW_MS = 500 };
 
 #define JSON_OPTION \
     { "json", 0, NULL, "print one JSON object on stdout", false }
-
-typedef err (*record_body)(const cli *c, world *w, fail *f);
-
-static err in_world(const cli *c, record_body body, fail *f) {
-    static world w;
-    err e = world_open(&w, f);
-    if (e == E_OK) e = world_open_store(&w, f);
-    if (e == E_OK) e = body(c, &w, f);
-    world_close(&w);
-    return e;
-}
 
 /* ---- requests ---- */
 
@@ -42,7 +32,7 @@ static void print_row(const audit_row *r, bool show_text) {
 static err follow(const cli *c, world *w, audit_filter filter, bool text, fail *f) {
     TRY(audit_newest(w->audit, &filter.after, f));
     if (filter.after == 0) filter.after = 1;
-    while (!cmd_interrupted()) {
+    while (!stop_wanted()) {
         audit_row *rows;
         size_t n;
         arena a;
@@ -205,13 +195,13 @@ static err cost(const cli *c, world *w, fail *f) {
 }
 
 static err run_requests(const cli *c, fail *f) {
-    return in_world(c, requests, f);
+    return world_run(c, WORLD_STORE, requests, f);
 }
 static err run_trace(const cli *c, fail *f) {
-    return in_world(c, trace, f);
+    return world_run(c, WORLD_STORE, trace, f);
 }
 static err run_cost(const cli *c, fail *f) {
-    return in_world(c, cost, f);
+    return world_run(c, WORLD_STORE, cost, f);
 }
 
 static const cli_option request_options[] = {

@@ -11,17 +11,6 @@
 #define BY_OPTION \
     { "by", 0, "NAME", "who you are (default: your user name)", false }
 
-typedef err (*review_body)(const cli *c, world *w, fail *f);
-
-static err in_world(const cli *c, review_body body, fail *f) {
-    static world w;
-    err e = world_open(&w, f);
-    if (e == E_OK) e = world_open_store(&w, f);
-    if (e == E_OK) e = body(c, &w, f);
-    world_close(&w);
-    return e;
-}
-
 static str who(const cli *c) {
     const char *by = cli_value(c, "by");
     return str_from(by ? by : out_user());
@@ -205,9 +194,9 @@ static err review_unlearn(const cli *c, world *w, fail *f) {
     return E_OK;
 }
 
-#define RUN(name)                                  \
-    static err run_##name(const cli *c, fail *f) { \
-        return in_world(c, review_##name, f);      \
+#define RUN(name)                                           \
+    static err run_##name(const cli *c, fail *f) {          \
+        return world_run(c, WORLD_STORE, review_##name, f); \
     }
 RUN(list)
 RUN(search)

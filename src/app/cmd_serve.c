@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "app/cmd.h"
 #include "app/out.h"
+#include "app/stop.h"
 #include "app/world.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -255,7 +256,7 @@ static void retain(serve *s) {
 
 static void wait_for_signal(serve *s) {
     int64_t next_ms = 0;
-    while (!cmd_interrupted()) {
+    while (!stop_wanted()) {
         int64_t now_ms = clock_mono_ns() / 1000000;
         if (now_ms >= next_ms) {
             retain(s);

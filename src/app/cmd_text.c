@@ -9,16 +9,6 @@
 
 enum { TEXT_BYTES_MAX = 64 << 20, LINES_MAX = 1000000 };
 
-typedef err (*text_body)(const cli *c, world *w, fail *f);
-
-static err in_world(const cli *c, text_body body, fail *f) {
-    static world w;
-    err e = world_open(&w, f);
-    if (e == E_OK) e = body(c, &w, f);
-    world_close(&w);
-    return e;
-}
-
 static err print_json(buf *b, fail *f) {
     err e = out_json(b, f);
     buf_deinit(b);
@@ -95,7 +85,6 @@ static err embed(const cli *c, world *w, fail *f) {
     TRY(read_input(c, &text, f));
     TRY(read_lines(c, text, &lines, &n, f));
     if (n == 0) return fail_set(f, E_INPUT, "there is no text to embed");
-    w->kern = cli_value(c, "kern");
     TRY(world_embedder(w, str_from(c->args[0]), &m, NULL, f));
     float *vectors = arena_array(c->arena, n, (size_t)m->width * sizeof *vectors);
     if (!vectors) return fail_memory(f, "embeddings");
@@ -117,10 +106,10 @@ static err embed(const cli *c, world *w, fail *f) {
 }
 
 static err run_tokenize(const cli *c, fail *f) {
-    return in_world(c, tokenize, f);
+    return world_run(c, WORLD_MODELS, tokenize, f);
 }
 static err run_embed(const cli *c, fail *f) {
-    return in_world(c, embed, f);
+    return world_run(c, WORLD_MODELS, embed, f);
 }
 
 static const cli_option tokenize_options[] = {

@@ -2,41 +2,22 @@
 #include "app/cmd.h"
 #include "app/home.h"
 #include "app/out.h"
+#include "app/stop.h"
 #include "base/log.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #ifndef BANTAM_VERSION
 #define BANTAM_VERSION "0.1.0"
 #endif
 
-enum { GROUPS_MAX = 8 };
-
-static volatile sig_atomic_t interrupted;
-
-bool cmd_interrupted(void) {
-    return interrupted != 0;
-}
-
-/* The first asks politely; the second ends the process, for one that does not listen. */
-static void on_signal(int number) {
-    if (interrupted) _exit(128 + number);
-    interrupted = 1;
-}
-
-static void take_signals(void) {
-    struct sigaction act = {.sa_handler = on_signal};
-    sigaction(SIGINT, &act, NULL);
-    sigaction(SIGTERM, &act, NULL);
-    signal(SIGPIPE, SIG_IGN);
-}
+enum { GROUPS_MAX = 16 };
 
 static size_t all_groups(cmd_group out[GROUPS_MAX]) {
-    const cmd_group rows[] = {cmd_serve(), cmd_generate(), cmd_text(),  cmd_model(),
-                              cmd_task(),  cmd_review(),   cmd_record()};
+    const cmd_group rows[] = {cmd_serve(),      cmd_generate(), cmd_text(),
+                              cmd_model(),      cmd_task(),     cmd_task_eval(),
+                              cmd_task_learn(), cmd_review(),   cmd_record()};
     size_t n = sizeof rows / sizeof *rows;
     memcpy(out, rows, sizeof rows);
     return n;
@@ -54,8 +35,7 @@ static void print_overview(void) {
             printf("  %-16s %s\n", groups[g].verbs[i].name, groups[g].verbs[i].summary);
         printf("\n");
     }
-    printf("bantam COMMAND --help shows options and examples. Start with: bantam task run support "
-           "\"how do I cancel?\"\n");
+    printf("bantam COMMAND --help shows options and examples. Start with: bantam serve\n");
 }
 
 /* "task init" takes two words, "serve" one. *used: how many. NULL: there is no such verb. */
@@ -113,7 +93,7 @@ static int run_verb(const cli_verb *verb, int argc, char **argv) {
 
 int main(int argc, char **argv) {
     int used;
-    take_signals();
+    stop_take_signals();
     if (home_env(NULL, "BANTAM_DEBUG")) log_set_level(LOG_DEBUG);
     if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
         !strcmp(argv[1], "help")) {

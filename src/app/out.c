@@ -3,9 +3,12 @@
 
 #include "app/home.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { OUT_PIPE_CLOSED = 141 }; /* what a shell reports of a program ended by SIGPIPE */
 
 void out_fail(const fail *f) {
     bool colour = isatty(STDERR_FILENO) == 1;
@@ -14,8 +17,9 @@ void out_fail(const fail *f) {
 }
 
 err out_flush(fail *f) {
-    if (fflush(stdout) != 0 || ferror(stdout)) return fail_errno(f, "cannot write the output");
-    return E_OK;
+    if (fflush(stdout) == 0 && !ferror(stdout)) return E_OK;
+    if (errno == EPIPE) _exit(OUT_PIPE_CLOSED); /* `bantam ... | head`: the reader has had enough */
+    return fail_errno(f, "cannot write the output");
 }
 
 err out_json(const buf *b, fail *f) {

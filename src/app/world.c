@@ -1,7 +1,7 @@
 /* world.c - see world.h. */
 #include "app/world.h"
 
-#include "app/cmd.h"
+#include "app/stop.h"
 #include "app/stamp.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -41,6 +41,21 @@ err world_open(world *w, fail *f) {
 
 static err open_team(world *w, fail *f) {
     return w->team ? E_OK : team_open(&w->team, w->threads, f);
+}
+
+err world_run(const cli *c, world_needs needs, err (*body)(const cli *c, world *w, fail *f),
+              fail *f) {
+    static world w; /* large, one a process */
+    int64_t threads = 0;
+    if (cli_has(c, "threads")) TRY(cli_int(c, "threads", 0, 0, 256, &threads, f));
+    err e = world_open(&w, f);
+    w.threads = (int)threads;
+    w.kern = cli_has(c, "kern") ? cli_value(c, "kern") : NULL;
+    w.kv = cli_has(c, "kv") ? cli_value(c, "kv") : NULL;
+    if (e == E_OK && needs == WORLD_STORE) e = world_open_store(&w, f);
+    if (e == E_OK) e = body(c, &w, f);
+    world_close(&w);
+    return e;
 }
 
 /* ---- store ---- */
@@ -114,7 +129,7 @@ static void pull_progress(void *ctx, const char *stage, int64_t bytes, int64_t t
 
 static bool pull_cancelled(void *ctx) {
     (void)ctx;
-    return cmd_interrupted();
+    return stop_wanted();
 }
 
 err world_pull(world *w, str name, bool accept_license, registry_model *out, fail *f) {

@@ -5,6 +5,7 @@
 #ifndef BANTAM_APP_WORLD_H
 #define BANTAM_APP_WORLD_H
 
+#include "app/cli.h"
 #include "app/home.h"
 #include "app/progress.h"
 #include "audit/audit.h"
@@ -50,6 +51,12 @@ typedef struct world {
     progress progress;
     mutex lock; /* models and tasks: workers of a server open them too */
 } world;
+
+/* Runs a command inside a world: opens what it needs, with the options --threads, --kern and --kv
+ * where its verb has them, runs body, closes. */
+typedef enum world_needs { WORLD_MODELS, WORLD_STORE } world_needs;
+err world_run(const cli *c, world_needs needs, err (*body)(const cli *c, world *w, fail *f),
+              fail *f) MUST_CHECK;
 
 /* Home folder and registry: cheap. */
 err world_open(world *w, fail *f) MUST_CHECK;

@@ -1,0 +1,26 @@
+/* cmd_task_int.h - what the task commands share. */
+#ifndef BANTAM_APP_CMD_TASK_INT_H
+#define BANTAM_APP_CMD_TASK_INT_H
+
+#include "app/cmd.h"
+#include "app/out.h"
+#include "app/rows.h"
+#include "app/world.h"
+
+#define JSON_OPTION \
+    { "json", 0, NULL, "print one JSON object on stdout", false }
+#define KERN_OPTION \
+    { "kern", 0, "NAME", "numeric kernels: f32, ref or avx2 (default: the fastest)", false }
+#define THREADS_OPTION \
+    { "threads", 't', "N", "compute threads (default: the cores there are)", false }
+
+err task_print_json(buf *b, fail *f) MUST_CHECK; /* prints and frees */
+void task_put_number(json_writer *w, const char *key, double v);
+void task_put_count(json_writer *w, const char *key, size_t v);
+void task_put_text(json_writer *w, const char *key, str s); /* "" as null */
+/* A fit's figures: as JSON members, and in words. */
+void task_put_report(json_writer *w, const route_fit_report *r);
+void task_print_report(const route_fit_report *r);
+void task_print_changes(const route_fit_report *r);
+
+#endif

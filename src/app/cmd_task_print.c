@@ -1,0 +1,85 @@
+/* cmd_task_print.c - what the task commands print alike; see cmd_task_int.h. */
+#include "app/cmd_task_int.h"
+
+#include <math.h>
+#include <stdio.h>
+
+err task_print_json(buf *b, fail *f) {
+    err e = out_json(b, f);
+    buf_deinit(b);
+    return e;
+}
+
+void task_put_number(json_writer *w, const char *key, double v) {
+    json_key(w, key);
+    json_put_double(w, v);
+}
+void task_put_count(json_writer *w, const char *key, size_t v) {
+    json_key(w, key);
+    json_put_int(w, (int64_t)v);
+}
+void task_put_text(json_writer *w, const char *key, str s) {
+    json_key(w, key);
+    json_put_str(w, s.n ? s : STR_NONE);
+}
+
+/* ---- figures of a head, in words ---- */
+
+void task_put_report(json_writer *w, const route_fit_report *r) {
+    task_put_count(w, "examples", r->n_examples);
+    task_put_count(w, "labels", r->n_labels);
+    task_put_number(w, "threshold", r->threshold);
+    task_put_number(w, "max_wrong", r->max_wrong);
+    json_key(w, "cross_validated");
+    json_begin_object(w);
+    task_put_count(w, "rows", r->cv_rows);
+    task_put_count(w, "answered", r->cv_answered);
+    task_put_count(w, "wrong", r->cv_wrong);
+    task_put_number(w, "accuracy", r->cv_accuracy);
+    json_end_object(w);
+    json_key(w, "changes");
+    json_begin_array(w);
+    for (size_t i = 0; i < r->n_changes; i++) {
+        const route_change *c = &r->changes[i];
+        json_begin_object(w);
+        task_put_text(w, "text", c->text);
+        task_put_text(w, "label_before", c->label_before);
+        task_put_text(w, "label_after", c->label_after);
+        json_key(w, "automatic_before");
+        json_put_bool(w, c->auto_before);
+        json_key(w, "automatic_after");
+        json_put_bool(w, c->auto_after);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+void task_print_report(const route_fit_report *r) {
+    printf("fitted on %zu examples of %zu labels", r->n_examples, r->n_labels);
+    if (r->embed_ms + r->fit_ms) /* unknown where the head was fitted before */
+        printf(" (%.1f s to embed, %.1f s to fit)", (double)r->embed_ms * 1e-3,
+               (double)r->fit_ms * 1e-3);
+    printf("\n");
+    if (isnan(r->threshold)) {
+        printf("nothing is automatic: no threshold holds the limit of %.1f %% wrong. Add examples, "
+               "above all of\n"
+               "`other`, and of what gets mixed up; until then every question goes up a tier.\n",
+               r->max_wrong * 100);
+        return;
+    }
+    printf("automatic from confidence %.3f on: cross-validated, %zu of %zu rows would be answered, "
+           "%zu of them wrong\n"
+           "(limit %.1f %%). This rests on questions to come being like these rows.\n",
+           r->threshold, r->cv_answered, r->cv_rows, r->cv_wrong, r->max_wrong * 100);
+}
+
+void task_print_changes(const route_fit_report *r) {
+    printf("%zu answer%s changed%s\n", r->n_changes, r->n_changes == 1 ? "" : "s",
+           r->n_changes ? ":" : "");
+    for (size_t i = 0; i < r->n_changes; i++) {
+        const route_change *c = &r->changes[i];
+        printf("  %.*s%s -> %.*s%s   %.*s\n", STR_ARG(c->label_before),
+               c->auto_before ? "" : " (goes up)", STR_ARG(c->label_after),
+               c->auto_after ? "" : " (goes up)", STR_ARG(c->text));
+    }
+}
