@@ -1,6 +1,7 @@
 /* api_record.c - what was asked lately, one request's trace, the customer's verdict on it, and what
  * it all is assumed to have cost. */
 #include "api/api_int.h"
+#include "audit/audit_cost.h"
 
 #include "base/clock.h"
 
@@ -123,78 +124,18 @@ err api_request_verdict(api_call *c, fail *f) {
 
 /* ---- cost ---- */
 
-typedef struct cost_sum {
-    int64_t requests, asked_large;
-    double total, people, large;
-} cost_sum;
-
-static cost_sum add_up(const audit_sum *sums, size_t n) {
-    cost_sum s = {0};
-    for (size_t i = 0; i < n; i++) {
-        s.requests += sums[i].requests;
-        s.total += sums[i].cost_usd;
-        if (sums[i].tier == GEN_TIER_HUMAN) s.people += sums[i].cost_usd;
-        if (sums[i].tier != GEN_TIER_LLM) continue;
-        s.large += sums[i].cost_usd;
-        s.asked_large += sums[i].asked;
-    }
-    return s;
-}
-
-static void put_tier(json_writer *w, const audit_sum *s) {
-    json_key(w, gen_tier_name(s->tier));
-    json_begin_object(w);
-    api_put_int(w, "requests", s->requests);
-    api_put_int(w, "asked", s->asked);
-    api_put_double(w, "cost_usd", s->cost_usd);
-    api_put_int(w, "tokens_in", s->tokens_in);
-    api_put_int(w, "tokens_out", s->tokens_out);
-    api_put_int(w, "wrong", s->wrong);
-    api_put_double(w, "latency_us_mean", s->latency_us_mean);
-    json_end_object(w);
-}
-
-/* The mix that is often quoted as $0.015 a question, worked out. */
-static void put_quoted_mix(json_writer *w) {
-    double small = 0.87 * 0.002, large = 0.11 * 0.08, people = 0.02 * 6;
-    json_key(w, "quoted_mix");
-    json_begin_object(w);
-    api_put_double(w, "said_usd", 0.015);
-    api_put_double(w, "usd", small + large + people);
-    api_put_double(w, "people_share", people / (small + large + people));
-    json_end_object(w);
-}
-
-static err large_price(api_call *c, const cost_sum *s, double *out, fail *f) {
-    str given = api_query(c, "large_price");
-    *out = s->asked_large ? s->large / (double)s->asked_large : (double)NAN;
-    if (given.n && (!str_to_double(given, out) || *out < 0))
-        return api_refuse(c, f, "large_price", "large_price must be dollars a question");
-    return E_OK;
-}
-
 err api_cost(api_call *c, fail *f) {
     audit_sum *sums;
     size_t n;
     int64_t days;
-    double price;
+    double price = (double)NAN;
+    str given = api_query(c, "large_price");
+    if (given.n && (!str_to_double(given, &price) || price < 0))
+        return api_refuse(c, f, "large_price", "large_price must be dollars a question");
     TRY(api_query_int(c, "days", 0, 0, 36500, &days, f));
     int64_t since_ms = days ? clock_now_ms() - days * DAY_MS : 0;
     TRY(audit_sums(c->api->o.audit, api_query(c, "task"), since_ms, 0, 0, c->a, &sums, &n, f));
-    cost_sum s = add_up(sums, n);
-    TRY(large_price(c, &s, &price, f));
-    json_writer *w = &c->w;
-    json_begin_object(w);
-    api_put_int(w, "requests", s.requests);
-    api_put_double(w, "cost_usd", s.total);
-    api_put_double(w, "people_usd", s.people);
-    api_put_double(w, "people_share", s.total > 0 ? s.people / s.total : (double)NAN);
-    api_put_double(w, "large_only_usd", price * (double)s.requests);
-    json_key(w, "by_tier");
-    json_begin_object(w);
-    for (size_t i = 0; i < n; i++) put_tier(w, &sums[i]);
-    json_end_object(w);
-    put_quoted_mix(w);
-    json_end_object(w);
+    audit_cost cost = audit_cost_of(sums, n, price);
+    audit_cost_put_json(&c->w, &cost, sums, n);
     return E_OK;
 }

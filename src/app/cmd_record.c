@@ -4,6 +4,7 @@
 #include "app/out.h"
 #include "app/stop.h"
 #include "app/world.h"
+#include "audit/audit_cost.h"
 #include "base/clock.h"
 
 #include <math.h>
@@ -98,52 +99,28 @@ static err trace(const cli *c, world *w, fail *f) {
 
 /* ---- cost ---- */
 
-typedef struct cost_sum {
-    int64_t requests;
-    double total, people, large;
-    double per_large; /* what one question would cost with the large tier alone; NAN unknown */
-} cost_sum;
-
-static cost_sum add_up(const audit_sum *sums, size_t n) {
-    cost_sum s = {.per_large = (double)NAN};
-    int64_t asked_large = 0;
-    for (size_t i = 0; i < n; i++) {
-        s.requests += sums[i].requests;
-        s.total += sums[i].cost_usd;
-        if (sums[i].tier == GEN_TIER_HUMAN) s.people += sums[i].cost_usd;
-        if (sums[i].tier == GEN_TIER_LLM) s.large += sums[i].cost_usd, asked_large += sums[i].asked;
-    }
-    if (asked_large) s.per_large = s.large / (double)asked_large;
-    return s;
-}
-
-static void print_quoted_mix(void) {
-    double small = 0.87 * 0.002, large = 0.11 * 0.08, people = 0.02 * 6;
-    printf("\nAn often-quoted mix, 87 %% at $0.002, 11 %% at $0.08 and 2 %% at $6, is said to make "
-           "$0.015 a question.\n"
-           "It makes $%.4f, and people are %.0f %% of it: what goes to people decides the bill.\n",
-           small + large + people, 100 * people / (small + large + people));
-}
-
-static void print_cost(const audit_sum *sums, size_t n, const cost_sum *s, double price) {
+static void print_cost(const audit_sum *sums, size_t n, const audit_cost *c) {
+    audit_mix mix = audit_quoted_mix();
     printf("%-6s %10s %10s %12s %8s\n", "tier", "decided", "asked", "assumed $", "share");
     for (size_t i = 0; i < n; i++)
         printf("%-6s %10lld %10lld %12.4f %7.1f%%\n", gen_tier_name(sums[i].tier),
                (long long)sums[i].requests, (long long)sums[i].asked, sums[i].cost_usd,
-               s->total > 0 ? 100 * sums[i].cost_usd / s->total : 0);
-    printf("\n%lld questions, assumed $%.4f in all", (long long)s->requests, s->total);
-    if (s->requests)
-        printf(", $%.4f each; people %.1f %% of it", s->total / (double)s->requests,
-               s->total > 0 ? 100 * s->people / s->total : 0);
+               c->total > 0 ? 100 * sums[i].cost_usd / c->total : 0);
+    printf("\n%lld questions, assumed $%.4f in all", (long long)c->requests, c->total);
+    if (c->requests) printf(", $%.4f each", c->total / (double)c->requests);
+    if (!isnan(c->people_share)) printf("; people are %.1f %% of it", 100 * c->people_share);
     printf("\nlarge model only, nobody checking: ");
-    if (isnan(price))
+    if (isnan(c->large_price))
         printf("unknown; give --large-price USD a question\n");
     else
-        printf("$%.4f ($%.4f a question%s)\n", price * (double)s->requests, price,
-               isnan(s->per_large) ? ", as given" : "");
-    printf("All of these are the assumptions of the task files times what was counted, not "
-           "invoices.\n");
-    print_quoted_mix();
+        printf("$%.4f ($%.4f a question, %s)\n", c->large_only, c->large_price,
+               c->large_price_seen ? "the mean of those asked" : "as given");
+    printf(
+        "All of these are the assumptions of the task files times what was counted, not invoices.\n"
+        "\nAn often-quoted mix, 87 %% at $0.002, 11 %% at $0.08 and 2 %% at $6, is said to make "
+        "$%.3f a question.\n"
+        "It makes $%.4f, and people are %.0f %% of it: what goes to people decides the bill.\n",
+        mix.said, mix.usd, 100 * mix.people_share);
 }
 
 static err cost(const cli *c, world *w, fail *f) {
@@ -155,40 +132,14 @@ static err cost(const cli *c, world *w, fail *f) {
     TRY(cli_double(c, "large-price", (double)NAN, 0, 1e6, &price, f));
     int64_t since_ms = days > 0 ? clock_now_ms() - (int64_t)(days * 86400000) : 0;
     TRY(audit_sums(w->audit, str_from(name), since_ms, 0, 0, c->arena, &sums, &n, f));
-    cost_sum s = add_up(sums, n);
-    if (isnan(price)) price = s.per_large;
+    audit_cost total = audit_cost_of(sums, n, price);
     if (!cli_flag(c, "json")) {
-        print_cost(sums, n, &s, price);
+        print_cost(sums, n, &total);
         return E_OK;
     }
     buf b = {0};
     json_writer j = {.out = &b};
-    json_begin_object(&j);
-    json_key(&j, "requests");
-    json_put_int(&j, s.requests);
-    json_key(&j, "cost_usd");
-    json_put_double(&j, s.total);
-    json_key(&j, "people_usd");
-    json_put_double(&j, s.people);
-    json_key(&j, "people_share");
-    json_put_double(&j, s.total > 0 ? s.people / s.total : (double)NAN);
-    json_key(&j, "large_only_usd");
-    json_put_double(&j, price * (double)s.requests);
-    json_key(&j, "by_tier");
-    json_begin_object(&j);
-    for (size_t i = 0; i < n; i++) {
-        json_key(&j, gen_tier_name(sums[i].tier));
-        json_begin_object(&j);
-        json_key(&j, "requests");
-        json_put_int(&j, sums[i].requests);
-        json_key(&j, "asked");
-        json_put_int(&j, sums[i].asked);
-        json_key(&j, "cost_usd");
-        json_put_double(&j, sums[i].cost_usd);
-        json_end_object(&j);
-    }
-    json_end_object(&j);
-    json_end_object(&j);
+    audit_cost_put_json(&j, &total, sums, n);
     err e = out_json(&b, f);
     buf_deinit(&b);
     return e;

@@ -1,0 +1,72 @@
+/* audit_cost.c - see audit_cost.h. */
+#include "audit/audit_cost.h"
+
+#include <math.h>
+
+audit_cost audit_cost_of(const audit_sum *sums, size_t n, double large_price) {
+    audit_cost c = {.people_share = (double)NAN, .large_price = large_price};
+    double large = 0;
+    int64_t asked = 0;
+    for (size_t i = 0; i < n; i++) {
+        c.requests += sums[i].requests;
+        c.total += sums[i].cost_usd;
+        if (sums[i].tier == GEN_TIER_HUMAN) c.people += sums[i].cost_usd;
+        if (sums[i].tier != GEN_TIER_LLM) continue;
+        large += sums[i].cost_usd;
+        asked += sums[i].asked;
+    }
+    if (c.total > 0) c.people_share = c.people / c.total;
+    c.large_price_seen = isnan(large_price) && asked > 0;
+    if (c.large_price_seen) c.large_price = large / (double)asked;
+    c.large_only = c.large_price * (double)c.requests;
+    return c;
+}
+
+audit_mix audit_quoted_mix(void) {
+    double small = 0.87 * 0.002, large = 0.11 * 0.08, people = 0.02 * 6,
+           all = small + large + people;
+    return (audit_mix){.said = 0.015, .usd = all, .people_share = people / all};
+}
+
+static void put_number(json_writer *w, const char *key, double v) {
+    json_key(w, key);
+    json_put_double(w, v);
+}
+static void put_count(json_writer *w, const char *key, int64_t v) {
+    json_key(w, key);
+    json_put_int(w, v);
+}
+
+static void put_tier(json_writer *w, const audit_sum *s) {
+    json_key(w, gen_tier_name(s->tier));
+    json_begin_object(w);
+    put_count(w, "requests", s->requests);
+    put_count(w, "asked", s->asked);
+    put_number(w, "cost_usd", s->cost_usd);
+    put_count(w, "tokens_in", s->tokens_in);
+    put_count(w, "tokens_out", s->tokens_out);
+    put_count(w, "wrong", s->wrong);
+    put_number(w, "latency_us_mean", s->latency_us_mean);
+    json_end_object(w);
+}
+
+void audit_cost_put_json(json_writer *w, const audit_cost *c, const audit_sum *sums, size_t n) {
+    audit_mix mix = audit_quoted_mix();
+    json_begin_object(w);
+    put_count(w, "requests", c->requests);
+    put_number(w, "cost_usd", c->total);
+    put_number(w, "people_usd", c->people);
+    put_number(w, "people_share", c->people_share);
+    put_number(w, "large_only_usd", c->large_only);
+    json_key(w, "by_tier");
+    json_begin_object(w);
+    for (size_t i = 0; i < n; i++) put_tier(w, &sums[i]);
+    json_end_object(w);
+    json_key(w, "quoted_mix");
+    json_begin_object(w);
+    put_number(w, "said_usd", mix.said);
+    put_number(w, "usd", mix.usd);
+    put_number(w, "people_share", mix.people_share);
+    json_end_object(w);
+    json_end_object(w);
+}
