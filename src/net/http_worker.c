@@ -44,7 +44,7 @@ err http_workers_start(http_server *s, fail *f) {
         mem_size((size_t)s->o.workers, sizeof *s->workers, &bytes) ? mem_zero(bytes) : NULL;
     if (!s->workers) return fail_memory(f, "the server's workers");
     for (int i = 0; i < s->o.workers; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "http-%d", i);
         TRY(thread_start(&s->workers[i], name, worker_run, s, f));
     }
