@@ -71,6 +71,7 @@ void route_close(route *r) {
     if (!r) return;
     route_fitter_stop(r);
     route_drop(r->brain);
+    route_file_drop(r->sentence_file);
     arena_deinit(&r->sentence_arena);
     arena_deinit(&r->arena);
     mutex *locks[] = {&r->lock, &r->refresh_lock, &r->sentence_lock, &r->fit_lock, &r->fitter_lock};
@@ -156,6 +157,7 @@ static err run_tier(route_case *c, const tier_row *row, fail *f) {
     c->trace->cost_usd += step->cost_usd;
     c->trace->n_steps++;
     if (step->outcome == GEN_PASSED_ON && row->run != route_draft) c->reason = step->reason;
+    if (step->outcome == GEN_FAILED && c->reason == GEN_WHY_NONE) c->reason = step->reason;
     if (step->draft.n) {
         c->draft = step->draft;
         c->draft_from = step->tier;
@@ -341,8 +343,6 @@ err route_describe(route *r, json_writer *w, fail *f) {
     json_key(w, "mode");
     json_put_z(w, task_mode_name(b->mode));
     json_key(w, "file_mode"); /* what it goes back to when the switch is off */
-    json_put_z(w, task_mode_name(t->mode));
-    json_key(w, "file_mode");
     json_put_z(w, task_mode_name(t->mode));
     json_key(w, "max_wrong");
     json_put_double(w, t->max_wrong);

@@ -32,6 +32,9 @@ typedef struct route_options {
     /* called from time to time while fitting takes longer than an instant; may be NULL */
     void (*progress)(void *self, const char *what, size_t done, size_t total);
     void *progress_self;
+    /* asked between steps of a fit; true: it ends with E_CANCELLED. May be NULL; any thread */
+    bool (*cancelled)(void *self);
+    void *cancelled_self;
 } route_options;
 
 /* Loads the task and its fitted head; fits it now when there is none or it is older than the
@@ -95,7 +98,7 @@ err route_explain(route *r, str text, json_writer *w, fail *f) MUST_CHECK;
  * ------------------------------------ */
 
 err route_set_mode(store *s, str task_id, task_mode mode, str by, fail *f) MUST_CHECK;
-task_mode route_mode(route *r); /* the stored one, else the file's */
+task_mode route_mode(route *r); /* the stored one, also by another process, else the file's */
 /* Approved text of a label that the file gives none for. */
 err route_set_reply(store *s, str task_id, str label, str text, str passage, str by,
                     fail *f) MUST_CHECK;

@@ -18,7 +18,7 @@
 
 /* ---- counted parts ---- */
 
-static void file_drop(route_file *x) {
+void route_file_drop(route_file *x) {
     if (!x || atomic_fetch_sub(&x->refs, 1) != 1) return;
     arena_deinit(&x->arena);
     mem_free(x);
@@ -34,12 +34,12 @@ void route_drop(route_brain *b) {
     if (!b || atomic_fetch_sub(&b->refs, 1) != 1) return;
     fit_taught_close(b->taught);
     route_head_drop(b->head);
-    file_drop(b->file);
+    route_file_drop(b->file);
     arena_deinit(&b->arena);
     mem_free(b);
 }
 
-static route_file *file_keep(route_file *x) {
+route_file *route_file_keep(route_file *x) {
     atomic_fetch_add(&x->refs, 1);
     return x;
 }
@@ -62,7 +62,7 @@ static err file_load(route *r, route_file **out, fail *f) {
     x->bytes = info.st_size;
     err e = task_load(&x->arena, r->o.task_path, &x->task, f);
     if (e != E_OK) {
-        file_drop(x);
+        route_file_drop(x);
         return e;
     }
     *out = x;
@@ -80,7 +80,7 @@ static bool file_changed(const route *r, const route_file *x) {
 static route_file *file_refresh(route *r, route_file *now) {
     route_file *fresh;
     fail f = {0};
-    if (!file_changed(r, now)) return file_keep(now);
+    if (!file_changed(r, now)) return route_file_keep(now);
     if (file_load(r, &fresh, &f) == E_OK) {
         r->file_error_shown = 0;
         log_info("route", "read %s again", r->o.task_path);
@@ -88,7 +88,7 @@ static route_file *file_refresh(route *r, route_file *now) {
     }
     if (!r->file_error_shown) log_error("route", "%s; going on with the task as it was", f.text);
     r->file_error_shown = 1;
-    return file_keep(now);
+    return route_file_keep(now);
 }
 
 /* ---- labels ---- */
@@ -249,7 +249,7 @@ static err brain_build(route *r, route_file *file, const route_brain *old, route
                        fail *f) {
     route_brain *b = mem_zero(sizeof *b);
     if (!b) {
-        file_drop(file);
+        route_file_drop(file);
         return fail_memory(f, "a task");
     }
     atomic_init(&b->refs, 1);
@@ -348,6 +348,9 @@ const route_label *route_brain_label(const route_brain *b, int32_t index) {
 }
 
 task_mode route_mode(route *r) {
+    fail f = {0};
+    if (route_refresh(r, &f) != E_OK)
+        log_error("route", "%s; the mode is the last one seen", f.text);
     route_brain *b = borrow(r);
     task_mode mode = b->mode;
     route_drop(b);

@@ -113,10 +113,17 @@ static err gather(route *r, const task *t, arena *a, fit_set *s, fail *f) {
     return route_vectors(r, s->texts, s->n, s->vectors, f);
 }
 
+bool route_fit_must_end(route *r) {
+    mutex_lock(&r->fitter_lock);
+    bool stop = r->fitter_stop;
+    mutex_unlock(&r->fitter_lock);
+    return stop || (r->o.cancelled && r->o.cancelled(r->o.cancelled_self));
+}
+
 static bool fit_progress(void *arg, const char *step, double done) {
     route *r = arg;
     if (r->o.progress) r->o.progress(r->o.progress_self, step, (size_t)(done * 1000), 1000);
-    return true;
+    return !route_fit_must_end(r);
 }
 
 static err fit(route *r, const task *t, const fit_set *s, fit_head **out, fail *f) {
@@ -328,7 +335,7 @@ static void fit_once(route *r) {
                  "fitted %s again: %zu examples, %zu learned, %zu answers changed, %lld ms",
                  r->o.task_path, report.n_examples, report.n_taught, report.n_changes,
                  (long long)(report.fit_ms + report.embed_ms));
-    else
+    else if (f.code != E_CANCELLED)
         log_error("route", "cannot fit %s again: %s; going on with the head as it was",
                   r->o.task_path, f.text);
     arena_deinit(&a);

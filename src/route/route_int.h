@@ -78,7 +78,7 @@ struct route {
     route_brain *brain;
     int64_t generation; /* of the store when the brain was built; -1 never */
     char file_error_shown;
-    /* sentences of the passages, embedded at first need; belong to one file */
+    /* sentences of the passages, embedded at first need; slices of one file, which they keep */
     mutex sentence_lock;
     route_file *sentence_file;
     arena sentence_arena;
@@ -128,8 +128,12 @@ void route_drop(route_brain *b);
 bool route_brain_is_stale(const route *r, const route_brain *b);
 const route_label *route_brain_label(const route_brain *b, int32_t index); /* NULL outside */
 void route_head_drop(route_head *h);
+route_file *route_file_keep(route_file *x);
+void route_file_drop(route_file *x);
 
 /* ---- route_fit.c ---- */
+/* Somebody wants the fit that runs now to end: a signal, or the route is being closed. */
+bool route_fit_must_end(route *r);
 void route_fit_in_background(route *r);
 err route_fitter_start(route *r, fail *f) MUST_CHECK;
 void route_fitter_stop(route *r);
@@ -162,6 +166,8 @@ err route_draft(route_case *c, gen_step *step, fail *f) MUST_CHECK;
 /* The decision: label's answer from `tier`. */
 void route_decide(route_case *c, gen_step *step, gen_reason reason, str answer);
 void route_pass(gen_step *step, gen_reason reason);
+/* Puts the passage that a label's reply rests on into the trace, unless there is one already. */
+err route_cite(route_case *c, const route_label *l, fail *f) MUST_CHECK;
 
 /* ---- route_quote.c ---- */
 /* Up to ROUTE_QUOTE_MAX best sentences for a question; only of `passage` when it is not NULL. */

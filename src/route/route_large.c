@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "route/route_int.h"
+#include "scan/scan_request.h"
 
 #include <math.h>
 
@@ -119,10 +120,7 @@ static err choose_label(route_case *c, gen_step *step, const route_label *l, fai
         return E_OK;
     }
     c->trace->n_passages = 0;
-    if (l->passage)
-        c->trace->passages[c->trace->n_passages++] =
-            (gen_passage){arena_str(c->a, l->passage->id), arena_str(c->a, l->passage->title),
-                          arena_str(c->a, str_trim(l->passage->text)), 1};
+    TRY(route_cite(c, l, f));
     route_decide(c, step, GEN_WHY_NONE, step->draft);
     return E_OK;
 }
@@ -196,7 +194,8 @@ err route_large(route_case *c, gen_step *step, fail *f) {
     const task *t = c->brain->file->task;
     if (c->how->no_large || !c->r->o.large) return skip(step, GEN_WHY_NOT_CONFIGURED);
     if (!t->llm.private_ok) return skip(step, GEN_WHY_PRIVACY);
-    if (c->how->to_people != GEN_WHY_NONE || c->reason == GEN_WHY_WANTS_PERSON)
+    /* the words say it also where no small tier looked at them */
+    if (c->how->to_people != GEN_WHY_NONE || scan_wants_person(c->text))
         return skip(step, GEN_WHY_WANTS_PERSON);
     if (c->brain->mode == TASK_ALL_TO_PEOPLE) return skip(step, GEN_WHY_ALL_TO_PEOPLE);
     if (c->guess && c->guess->always_human) return skip(step, GEN_WHY_ALWAYS_HUMAN);

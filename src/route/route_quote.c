@@ -51,7 +51,7 @@ static err load_sentences(route *r, route_file *file, fail *f) {
     if (!texts || !r->sentence_vectors) return fail_memory(f, "passages");
     for (size_t i = 0; i < r->n_sentences; i++) texts[i] = r->sentences[i].text;
     TRY(route_vectors(r, texts, r->n_sentences, r->sentence_vectors, f));
-    r->sentence_file = file;
+    r->sentence_file = route_file_keep(file);
     return E_OK;
 }
 
@@ -123,6 +123,7 @@ err route_quote(route_case *c, const task_passage *passage, str *draft, gen_pass
     if (!c->vector || c->brain->file->task->n_passages == 0) return E_OK;
     mutex_lock(&r->sentence_lock);
     if (r->sentence_file != c->brain->file) {
+        route_file_drop(r->sentence_file);
         r->sentence_file = NULL;
         e = load_sentences(r, c->brain->file, f);
     }

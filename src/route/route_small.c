@@ -140,7 +140,7 @@ static str answer_of(const route_case *c, const route_label *l) {
 }
 
 /* The passage on which an approved reply rests goes with it. */
-static err cite(route_case *c, const route_label *l, fail *f) {
+err route_cite(route_case *c, const route_label *l, fail *f) {
     gen_trace *t = c->trace;
     if (!l->passage || t->n_passages) return E_OK;
     gen_passage p = {arena_str(c->a, l->passage->id), arena_str(c->a, l->passage->title),
@@ -158,7 +158,7 @@ static err make_draft(route_case *c, const route_label *l, gen_reason why, gen_s
                    why == GEN_WHY_UNSURE || why == GEN_WHY_NOT_PROVEN;
     if (l && !l->is_other && trusted && answer_of(c, l).n) {
         step->draft = arena_str(c->a, answer_of(c, l));
-        TRY(cite(c, l, f));
+        TRY(route_cite(c, l, f));
     } else if (c->brain->file->task->kind == TASK_ANSWER) {
         size_t n = 0;
         TRY(route_quote(c, l ? l->passage : NULL, &step->draft, c->trace->passages, &n, f));
@@ -196,7 +196,7 @@ static err judge(route_case *c, gen_step *step, fail *f) {
     }
     str answer = arena_str(c->a, answer_of(c, l));
     if (!answer.p) return fail_memory(f, "an answer");
-    TRY(cite(c, l, f));
+    TRY(route_cite(c, l, f));
     route_decide(c, step, x.taught ? GEN_WHY_TAUGHT : GEN_WHY_SURE, answer);
     return E_OK;
 }

@@ -1,6 +1,7 @@
 /* route_vectors.c - embeddings of a task's own texts (examples, labels, sentences), remembered in
  * the store by the text's SHA-256 and the model's identity, so that a restart or a refit embeds
  * only what is new. Questions of customers are not remembered here. Any thread. */
+#include "base/log.h"
 #include "base/mem.h"
 #include "route/route_int.h"
 #include "text/hash.h"
@@ -49,6 +50,11 @@ static err embed_missing(vector_job *j, fail *f) {
     if (!vectors) return fail_memory(f, "embeddings");
     err e = E_OK;
     for (size_t at = 0; e == E_OK && at < j->n_missing; at += ROUTE_EMBED_BATCH) {
+        if (at && route_fit_must_end(j->r)) { /* one batch always: a label taught is one text */
+            e = fail_set(f, E_CANCELLED, "embedding was cancelled at %zu of %zu texts", at,
+                         j->n_missing);
+            break;
+        }
         size_t n = j->n_missing - at < ROUTE_EMBED_BATCH ? j->n_missing - at : ROUTE_EMBED_BATCH;
         for (size_t i = 0; i < n; i++) batch[i] = j->texts[j->missing[at + i]];
         e = m->embed(m->self, batch, n, true, vectors, NULL, f);
@@ -81,6 +87,21 @@ static err remember(vector_job *j, store_tx *tx, fail *f) {
     return E_OK;
 }
 
+/* A full or read-only store costs time at the next start, no answer. */
+static void keep_missing(vector_job *j) {
+    store_tx *tx;
+    fail f = {0};
+    err e = store_begin(j->r->o.store, STORE_WRITE, &tx, &f);
+    if (e == E_OK) {
+        e = remember(j, tx, &f);
+        if (e == E_OK)
+            e = store_commit(tx, &f);
+        else
+            store_rollback(tx);
+    }
+    if (e != E_OK) log_error("route", "embeddings are not kept for the next start: %s", f.text);
+}
+
 static err run_job(vector_job *j, fail *f) {
     store_tx *tx;
     TRY(store_begin(j->r->o.store, STORE_READ, &tx, f));
@@ -88,11 +109,8 @@ static err run_job(vector_job *j, fail *f) {
     store_rollback(tx);
     if (e != E_OK || j->n_missing == 0) return e;
     TRY(embed_missing(j, f));
-    TRY(store_begin(j->r->o.store, STORE_WRITE, &tx, f));
-    e = remember(j, tx, f);
-    if (e == E_OK) return store_commit(tx, f);
-    store_rollback(tx);
-    return e;
+    keep_missing(j);
+    return E_OK;
 }
 
 err route_vectors(route *r, const str *texts, size_t n, float *out, fail *f) {

@@ -2,6 +2,7 @@
  * the test wants, and a queue that only counts. What goes out, what goes up and why, what a label
  * changes. */
 #include "base/file.h"
+#include "base/mem.h"
 #include "route/route.h"
 #include "text/utf8.h"
 #include "test.h"
@@ -364,6 +365,159 @@ static void a_new_task_file_is_read(void **state) {
     teardown(&b);
 }
 
+/* Quoted sentences are slices of the file that they were read from: it lives as long as they do. */
+static void quotes_outlive_no_task_file(void **state) {
+    (void)state;
+    bench b;
+    setup(&b, "suggest", false);
+    const char *vague = "cancel any day fee";
+    for (int i = 0; i < 6; i++) {
+        write_task(&b, i % 2 ? "suggest" : "auto", false);
+        ask(&b, "please cancel end stop policy cancel"); /* reads the file again, quotes nothing */
+        if (i % 3 == 2) ask(&b, vague);
+    }
+    gen_trace t = ask(&b, vague);
+    assert_int_equal(t.tier, GEN_TIER_HUMAN);
+    teardown(&b);
+}
+
+static bool cancel_now(void *self) {
+    int *left = self;
+    return --*left < 0;
+}
+
+static void a_fit_ends_when_told_to(void **state) {
+    (void)state;
+    bench b;
+    fail f;
+    setup(&b, "auto", false);
+    route_close(b.route);
+    write_task(&b, "suggest", false);
+    int left = 0;
+    route *r = NULL;
+    buf text = {0};
+    arena a;
+    str old;
+    arena_init(&a, 0);
+    assert_ok(file_read(&a, b.path, 1 << 20, &old, &f), &f);
+    buf_put(&text, old);
+    buf_put_z(&text, "      - one example more\n"); /* the stored head does not fit the file */
+    assert_ok(file_write(b.path, buf_str(&text), 0600, &f), &f);
+    route_options o = {.task_path = b.path,
+                       .store = b.store,
+                       .embedder = &b.embedder,
+                       .team = b.team,
+                       .embedder_digest = "words",
+                       .url_base = "",
+                       .cancelled = cancel_now,
+                       .cancelled_self = &left};
+    assert_int_equal(route_open(&r, &o, &f), E_CANCELLED);
+    assert_null(r);
+    buf_deinit(&text);
+    arena_deinit(&a);
+    open_route(&b); /* and begins anew */
+    assert_int_equal(ask(&b, "please cancel end stop policy cancel").reason, GEN_WHY_SUGGEST);
+    teardown(&b);
+}
+
+/* ---- each allocation fails in turn ---- */
+
+static route_options torture_options(bench *b) {
+    return (route_options){.task_path = b->path,
+                           .store = b->store,
+                           .embedder = &b->embedder,
+                           .large = &b->large,
+                           .people = {.ask = ask_people},
+                           .team = b->team,
+                           .embedder_digest = "words",
+                           .url_base = "http://h"};
+}
+
+static void opening_survives_each_failed_allocation(void **state) {
+    (void)state;
+    bench b;
+    fail f;
+    setup(&b, "auto", false);
+    route_close(b.route);
+    b.route = NULL;
+    route_options o = torture_options(&b);
+    for (int64_t n = 1;; n += n < 300 ? 1 : 23) {
+        o.embedder_digest = n % 2 ? "one" : "two"; /* another model: it is fitted anew */
+        int64_t before = mem_count();
+        mem_fail_at(n, false);
+        err e = route_open(&b.route, &o, &f);
+        bool reached = mem_count() - before >= n;
+        mem_fail_at(0, false);
+        if (e == E_OK) route_close(b.route);
+        b.route = NULL;
+        if (e != E_OK && e != E_NO_MEMORY) fail_msg("allocation %lld: %s", (long long)n, f.text);
+        if (!reached) break;
+    }
+    open_route(&b);
+    assert_true(str_is(ask(&b, "please cancel end stop policy cancel").label, "cancel"));
+    teardown(&b);
+}
+
+static void a_question_survives_each_failed_allocation(void **state) {
+    (void)state;
+    static const char *const questions[] = {"please cancel end stop policy cancel",
+                                            "cancel any day fee", "zebra quagga okapi tapir",
+                                            "payment due amount owe my payment"};
+    bench b;
+    fail f;
+    setup(&b, "auto", true);
+    b.stub.says = "{\"sentences\":[2]}";
+    for (size_t q = 0; q < sizeof questions / sizeof *questions; q++) {
+        gen_tier tier = ask(&b, questions[q]).tier;
+        for (int64_t n = 1;; n++) {
+            char fresh[32];
+            snprintf(fresh, sizeof fresh, "okapi k%d", (int)(n % 3));
+            teach(&b, fresh,
+                  n % 2 ? "glass" : "hours"); /* so that a new brain is built each time */
+            arena a;
+            arena_init(&a, 0);
+            gen_trace t = {0};
+            gen_message m = {.role = GEN_USER, .content = str_from(questions[q])};
+            gen_request rq = {.id = STR("req_1"), .messages = &m, .n_messages = 1, .arena = &a};
+            int64_t before = mem_count();
+            mem_fail_at(n, false);
+            err e = route_run(b.route, &rq, NULL, &t, &f);
+            bool reached = mem_count() - before >= n;
+            mem_fail_at(0, false);
+            if (e != E_OK && e != E_NO_MEMORY)
+                fail_msg("%s, allocation %lld: %s", questions[q], (long long)n, f.text);
+            arena_deinit(&a);
+            if (!reached) break;
+        }
+        assert_int_equal(ask(&b, questions[q]).tier, tier);
+    }
+    teardown(&b);
+}
+
+static void a_refit_survives_each_failed_allocation(void **state) {
+    (void)state;
+    bench b;
+    fail f;
+    setup(&b, "auto", false);
+    teach(&b, "zebra quagga okapi tapir", "glass");
+    for (int64_t n = 1;; n += n < 200 ? 1 : 29) {
+        arena a;
+        route_fit_report r;
+        arena_init(&a, 0);
+        int64_t before = mem_count();
+        mem_fail_at(n, false);
+        err e = route_refit(b.route, NULL, 0, &a, &r, &f);
+        bool reached = mem_count() - before >= n;
+        mem_fail_at(0, false);
+        arena_deinit(&a);
+        if (e != E_OK && e != E_NO_MEMORY) fail_msg("allocation %lld: %s", (long long)n, f.text);
+        if (!reached) break;
+    }
+    assert_false(route_is_stale(b.route));
+    assert_true(str_is(ask(&b, "please cancel end stop policy cancel").label, "cancel"));
+    teardown(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_word_for_word),
@@ -374,6 +528,11 @@ int main(void) {
         cmocka_unit_test(the_large_tier_may_only_choose),
         cmocka_unit_test(a_generated_draft_reaches_only_people),
         cmocka_unit_test(a_new_task_file_is_read),
+        cmocka_unit_test(quotes_outlive_no_task_file),
+        cmocka_unit_test(a_fit_ends_when_told_to),
+        cmocka_unit_test(opening_survives_each_failed_allocation),
+        cmocka_unit_test(a_question_survives_each_failed_allocation),
+        cmocka_unit_test(a_refit_survives_each_failed_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
