@@ -129,9 +129,14 @@ static err learn(const cli *c, world *w, str task_id, bool *refitted, fail *f) {
             continue;
         world_task *open;
         route_fit_report r;
-        TRY(world_task_open(w, places[i].path, &open, f));
-        TRY(route_refit(open->route, NULL, 0, c->arena, &r, f));
-        *refitted = true;
+        fail why = {0};
+        err e = world_task_open(w, places[i].path, &open, &why);
+        if (e == E_OK) e = route_refit(open->route, NULL, 0, c->arena, &r, &why);
+        *refitted = e == E_OK;
+        if (e == E_CANCELLED) *f = why;
+        if (e == E_CANCELLED || e == E_OK) return e;
+        /* the decision stands and is stored: an error here would say that it does not */
+        fprintf(stderr, "bantam: stored, but the task could not be fitted again: %s\n", why.text);
         return E_OK;
     }
     return E_OK; /* a label of a task whose file lies elsewhere is learned when that is opened */

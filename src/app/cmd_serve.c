@@ -19,6 +19,8 @@ enum {
     SERVE_PORT = 8088,
     SERVE_DRAIN_MS = 5000,
     SERVE_TICK_MS = 100,
+    LOCK_TRIES = 20,
+    LOCK_WAIT_MS = 20,
     RETENTION_MS = 3600000,
     SERVE_BODY_BYTES_MAX = 4 << 20
 };
@@ -114,7 +116,12 @@ static err open_tasks(const cli *c, serve *s, fail *f) {
     for (size_t i = 0; i < n; i++) {
         world_task *t;
         fail bad = {0};
-        if (world_task_open(s->w, places[i].path, &t, &bad) != E_OK) {
+        err e = world_task_open(s->w, places[i].path, &t, &bad);
+        if (e == E_CANCELLED) {
+            *f = bad;
+            return e;
+        }
+        if (e != E_OK) {
             fprintf(stderr, "bantam: the task %.*s is left out: %s\n", STR_ARG(places[i].name),
                     bad.text);
             if (bad.hint[0]) fprintf(stderr, "  %s\n", bad.hint);
@@ -132,7 +139,12 @@ static err take_lock(serve *s, fail *f) {
             f, "use it at http://127.0.0.1:%lld/, stop it, or give this one its own BANTAM_HOME",
             (long long)port);
     }
-    return file_lock_take(&s->lock, s->w->home.lock, f);
+    err e = E_BUSY; /* a command that looks whether a server runs is in the way for an instant */
+    for (int i = 0; e == E_BUSY && i < LOCK_TRIES; i++) {
+        if (i) clock_sleep_ms(LOCK_WAIT_MS);
+        e = file_lock_take(&s->lock, s->w->home.lock, f);
+    }
+    return e;
 }
 
 /* Who runs, for the commands that look: "PORT PID". */
@@ -238,8 +250,17 @@ static void print_banner(const serve *s) {
     fflush(stdout);
 }
 
+/* Chats with a model belong to no task: they are kept as long as a task's are by default. */
+static void retain_chats(serve *s) {
+    int64_t n = 0, before_ms = clock_now_ms() - TASK_RETENTION_DAYS * (int64_t)86400000;
+    fail f = {0};
+    if (audit_forget_before(s->w->audit, STR(""), before_ms, &n, &f) != E_OK)
+        log_error("app", "cannot delete old records: %s", f.text);
+}
+
 /* What is older than its task keeps is deleted, from the record and from the queue. */
 static void retain(serve *s) {
+    retain_chats(s);
     for (size_t i = 0; i < s->w->n_tasks; i++) {
         const world_task *t = &s->w->tasks[i];
         int64_t n = 0, before_ms = clock_now_ms() - t->task->retention_days * 86400000;

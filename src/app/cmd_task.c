@@ -7,6 +7,8 @@
 #include <math.h>
 #include <stdio.h>
 
+enum { CHECK_EXAMPLES_MIN = 5 };
+
 /* ---- init ---- */
 
 static err init_rows(const cli *c, arena *a, const char *path, task_row **out, size_t *n, fail *f) {
@@ -122,27 +124,56 @@ static err run_list(const cli *c, fail *f) {
     return world_run(c, WORLD_MODELS, task_list_body, f);
 }
 
+typedef struct check_counts {
+    size_t examples, silent, thin; /* silent: no approved reply; thin: labels of few examples */
+} check_counts;
+
+static check_counts count_task(const task *t) {
+    check_counts n = {0};
+    for (size_t i = 0; i < t->n_labels; i++) {
+        const task_label *l = &t->labels[i];
+        n.examples += l->n_examples;
+        n.thin += l->n_examples < CHECK_EXAMPLES_MIN;
+        n.silent += t->kind == TASK_ANSWER && !l->is_other && !l->always_human &&
+                    !l->needs_record && !l->reply.n;
+    }
+    return n;
+}
+
+static err put_check_json(const task *t, const check_counts *n, fail *f) {
+    buf b = {0};
+    json_writer j = {.out = &b};
+    json_begin_object(&j);
+    task_put_text(&j, "task", t->name);
+    task_put_text(&j, "path", t->path);
+    task_put_count(&j, "labels", t->n_labels);
+    task_put_count(&j, "examples", n->examples);
+    task_put_count(&j, "passages", t->n_passages);
+    task_put_count(&j, "labels_with_few_examples", n->thin);
+    task_put_count(&j, "labels_without_reply", n->silent);
+    json_key(&j, "other");
+    json_put_bool(&j, t->other >= 0);
+    json_end_object(&j);
+    return task_print_json(&b, f);
+}
+
 static err task_check(const cli *c, world *w, fail *f) {
     str path;
     task *t;
-    size_t examples = 0, silent = 0;
     TRY(task_find(c->arena, w->home.task_dirs, 2, str_from(c->args[0]), &path, f));
     TRY(task_load(c->arena, path.p, &t, f));
-    for (size_t i = 0; i < t->n_labels; i++) {
-        const task_label *l = &t->labels[i];
-        examples += l->n_examples;
-        if (t->kind == TASK_ANSWER && !l->is_other && !l->always_human && !l->needs_record &&
-            !l->reply.n)
-            silent++;
-        if (l->n_examples < 5)
-            printf("note: label %.*s has only %zu examples\n", STR_ARG(l->name), l->n_examples);
-    }
+    check_counts n = count_task(t);
+    if (cli_flag(c, "json")) return put_check_json(t, &n, f);
+    for (size_t i = 0; i < t->n_labels; i++)
+        if (t->labels[i].n_examples < CHECK_EXAMPLES_MIN)
+            printf("note: label %.*s has only %zu examples\n", STR_ARG(t->labels[i].name),
+                   t->labels[i].n_examples);
     if (t->other < 0)
         printf("note: there is no label `other`: questions in nobody's scope are hard to recognise "
                "without it\n");
-    if (silent)
-        printf("note: %zu labels have no approved reply, so a person answers those\n", silent);
-    printf("%s is right: %zu labels, %zu examples, %zu passages\n", path.p, t->n_labels, examples,
+    if (n.silent)
+        printf("note: %zu labels have no approved reply, so a person answers those\n", n.silent);
+    printf("%s is right: %zu labels, %zu examples, %zu passages\n", path.p, t->n_labels, n.examples,
            t->n_passages);
     return E_OK;
 }
@@ -252,6 +283,16 @@ static err run_explain(const cli *c, fail *f) {
 
 /* ---- mode ---- */
 
+static err put_mode_json(str name, task_mode mode, fail *f) {
+    buf b = {0};
+    json_writer j = {.out = &b};
+    json_begin_object(&j);
+    task_put_text(&j, "task", name);
+    task_put_text(&j, "mode", str_from(task_mode_name(mode)));
+    json_end_object(&j);
+    return task_print_json(&b, f);
+}
+
 static err task_mode_body(const cli *c, world *w, fail *f) {
     str path, wanted = str_from(c->args[1]);
     task *t;
@@ -260,6 +301,7 @@ static err task_mode_body(const cli *c, world *w, fail *f) {
     for (int m = TASK_SUGGEST; m <= TASK_ALL_TO_PEOPLE; m++) {
         if (!str_is(wanted, task_mode_name((task_mode)m))) continue;
         TRY(route_set_mode(w->store, t->id, (task_mode)m, str_from(out_user()), f));
+        if (cli_flag(c, "json")) return put_mode_json(t->name, (task_mode)m, f);
         printf("%.*s is in mode %s from the next question on\n", STR_ARG(t->name),
                task_mode_name((task_mode)m));
         return E_OK;

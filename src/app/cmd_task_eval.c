@@ -1,5 +1,6 @@
 /* cmd_task_eval.c - bantam task eval: measures a task on rows whose answers are known. */
 #include "app/cmd_task_int.h"
+#include "app/stop.h"
 #include "eval/eval.h"
 
 #include <math.h>
@@ -16,6 +17,7 @@ typedef struct eval_self {
 
 static err eval_answer(void *self, str text, eval_result *out, fail *f) {
     eval_self *s = self;
+    if (stop_wanted()) return fail_set(f, E_CANCELLED, "stopped; nothing was measured");
     arena_reset(&s->scratch);
     gen_message message = {.role = GEN_USER, .content = text};
     gen_request rq = {

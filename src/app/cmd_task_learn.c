@@ -1,5 +1,6 @@
 /* cmd_task_learn.c - bantam task refit, import, export: what a task has learned. */
 #include "app/cmd_task_int.h"
+#include "base/map.h"
 #include "text/csv.h"
 
 #include <stdio.h>
@@ -81,6 +82,17 @@ static err import_rows(world *w, str task_id, const rows_table *t, size_t *label
     return e;
 }
 
+/* Where nothing is fitted here: a server runs, or the task has no small tier. */
+static err put_import_json(size_t labels, size_t replies, fail *f) {
+    buf b = {0};
+    json_writer j = {.out = &b};
+    json_begin_object(&j);
+    task_put_count(&j, "imported", labels);
+    task_put_count(&j, "replies", replies);
+    json_end_object(&j);
+    return task_print_json(&b, f);
+}
+
 static err task_import(const cli *c, world *w, fail *f) {
     const char *path = cli_value(c, "from");
     rows_table table;
@@ -95,14 +107,14 @@ static err task_import(const cli *c, world *w, fail *f) {
     TRY(rows_want(&table, path, "label", f));
     TRY(world_task_open(w, str_from(c->args[0]), &t, f));
     TRY(import_rows(w, t->id, &table, &labels, &replies, f));
+    bool runs = home_server_runs(&w->home, &port, &pid), fits = t->task->slm.present && !runs;
+    if (cli_flag(c, "json") && !fits) return put_import_json(labels, replies, f);
     if (!cli_flag(c, "json"))
         printf("imported %zu labelled texts and %zu replies\n", labels, replies);
-    if (home_server_runs(&w->home, &port, &pid)) {
-        if (!cli_flag(c, "json"))
-            printf("the running server takes them from its next request on and fits in the "
-                   "background\n");
-        return E_OK;
-    }
+    if (!cli_flag(c, "json") && runs)
+        printf("the running server takes them from its next request on and fits in the "
+               "background\n");
+    if (!fits) return E_OK;
     return refit_and_print(c, w, t, NULL, 0, f);
 }
 static err run_import(const cli *c, fail *f) {
@@ -118,6 +130,20 @@ static void export_row(buf *b, str text, str label, str source) {
     buf_put_z(b, "\r\n");
 }
 
+/* As a fit takes them: a person's label for the very words of an example stands in its place. */
+static err export_examples(buf *b, const task *t, const gen_label *labels, size_t n, fail *f) {
+    map said;
+    err e = E_OK;
+    map_init(&said, NULL);
+    for (size_t i = 0; e == E_OK && i < n; i++) e = map_put(&said, labels[i].text, 1, f);
+    for (size_t l = 0; e == E_OK && l < t->n_labels; l++)
+        for (size_t i = 0; i < t->labels[l].n_examples; i++)
+            if (!map_find(&said, t->labels[l].examples[i]))
+                export_row(b, t->labels[l].examples[i], t->labels[l].name, STR("task file"));
+    map_deinit(&said);
+    return e;
+}
+
 static err task_export(const cli *c, world *w, fail *f) {
     str path;
     task *t;
@@ -128,12 +154,10 @@ static err task_export(const cli *c, world *w, fail *f) {
     TRY(task_load(c->arena, path.p, &t, f));
     TRY(route_list_labels(w->store, c->arena, t->id, &labels, &n, f));
     buf_put_z(&b, "text,label,source\r\n");
-    for (size_t l = 0; l < t->n_labels; l++)
-        for (size_t i = 0; i < t->labels[l].n_examples; i++)
-            export_row(&b, t->labels[l].examples[i], t->labels[l].name, STR("task file"));
+    err e = export_examples(&b, t, labels, n, f);
     for (size_t i = 0; i < n; i++)
         export_row(&b, labels[i].text, labels[i].label, labels[i].source);
-    err e = buf_ok(&b, f);
+    if (e == E_OK) e = buf_ok(&b, f);
     if (e == E_OK) fwrite(b.p, 1, b.n, stdout);
     buf_deinit(&b);
     return e;
@@ -160,7 +184,10 @@ static const cli_verb verbs[] = {
      OPTIONS(refit_options), 1, 1, run_refit},
     {"task import", "NAME --from ROWS", "add labelled texts or replies to the store", NULL,
      OPTIONS(import_options), 1, 1, run_import},
-    {"task export", "NAME", "print all examples and learned labels as CSV", NULL,
+    {"task export", "NAME", "print all examples and learned labels as CSV",
+     "A text that a spreadsheet would take for a formula gets an apostrophe in front; commands "
+     "that "
+     "read\nrows take it off again.\n",
      OPTIONS(export_options), 1, 1, run_export},
 };
 

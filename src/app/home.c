@@ -51,12 +51,8 @@ err home_open(arena *a, home *h, fail *f) {
 }
 
 bool home_server_runs(const home *h, int64_t *port, int64_t *pid) {
-    file_lock l = {-1};
     fail f = {0};
-    if (!file_exists(h->lock)) return false;
-    err e = file_lock_take(&l, h->lock, &f);
-    file_lock_give(&l);
-    if (e != E_BUSY) return false;
+    if (!file_lock_is_held(h->lock)) return false;
     arena a;
     arena_init(&a, 256);
     str text;

@@ -47,4 +47,5 @@ void progress_put(progress *p, const char *what, uint64_t done, uint64_t total) 
 void progress_end(progress *p) {
     if (p->shown) fprintf(stderr, "\r\033[K");
     p->shown = false;
+    p->on = false; /* a server fits again in the background, and says so in its log */
 }

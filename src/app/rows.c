@@ -4,6 +4,8 @@
 #include "base/file.h"
 #include "text/csv.h"
 
+#include <string.h>
+
 err rows_load(arena *a, const char *path, rows_table *out, fail *f) {
     str text;
     rows *r = arena_new(a, rows);
@@ -20,6 +22,10 @@ err rows_want(const rows_table *t, const char *path, const char *column, fail *f
     return rows_need(t->rows, path, column, &index, f);
 }
 
+/* csv_put_safe's apostrophe comes off again, so that what was exported is imported as it was. */
 str rows_get(const rows_table *t, size_t row, const char *column) {
-    return str_trim(rows_cell(t->rows, row, column));
+    str cell = rows_cell(t->rows, row, column);
+    if (cell.n > 1 && cell.p[0] == '\'' && memchr("=+-@\t\r", cell.p[1], 6))
+        cell = str_slice(cell, 1, cell.n);
+    return str_trim(cell);
 }

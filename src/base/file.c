@@ -324,6 +324,14 @@ err file_lock_take(file_lock *l, const char *path, fail *f) {
     return E_OK;
 }
 
+bool file_lock_is_held(const char *path) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    bool held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    close(fd);
+    return held;
+}
+
 void file_lock_give(file_lock *l) {
     if (l->fd >= 0) close(l->fd);
     l->fd = -1;

@@ -66,5 +66,7 @@ typedef struct file_lock {
 } file_lock;
 err file_lock_take(file_lock *l, const char *path, fail *f) MUST_CHECK;
 void file_lock_give(file_lock *l);
+/* Does another process hold it? Looks without taking it, so two that look do not see each other. */
+bool file_lock_is_held(const char *path);
 
 #endif

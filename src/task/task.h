@@ -19,7 +19,8 @@ enum {
     TASK_EXAMPLES_MAX = 200000,
     TASK_TEXT_BYTES_MAX = 16384, /* one example, reply or passage */
     TASK_NAME_BYTES_MAX = 64,
-    TASK_LANGUAGES_MAX = 8
+    TASK_LANGUAGES_MAX = 8,
+    TASK_RETENTION_DAYS = 365 /* where a task file names none; of chats without a task */
 };
 
 typedef struct task_passage {
