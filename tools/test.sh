@@ -17,5 +17,11 @@ if [ -z "${BANTAM_TEST_MODELS:-}" ]; then
 fi
 if [ "$kind" = all ]; then
     export BANTAM_TEST_NETWORK=${BANTAM_TEST_NETWORK:-1}
+    # one Python for all that compare with Python programs; the client alone where torch cannot be had
+    . tools/venv.sh
+    python=$(venv_python "openai torch transformers tokenizers jinja2 gguf safetensors" \
+        "import openai, torch, transformers, tokenizers, jinja2, gguf, safetensors") ||
+        python=$(venv_python openai "import openai") || python=
+    [ -z "$python" ] || export BANTAM_TEST_PYTHON=$python
 fi
 exec tools/run_tests.sh "$kind" build

@@ -235,10 +235,9 @@ static err check_label(const gen_label *l, fail *f) {
     if (l->text.n > TASK_TEXT_BYTES_MAX)
         return fail_set(f, E_TOO_LARGE, "a text of %zu bytes is above the limit of %d", l->text.n,
                         TASK_TEXT_BYTES_MAX);
-    if (!task_name_ok(l->label)) {
+    if (!task_label_ok(l->label)) {
         fail_set(f, E_INPUT, "\"%.*s\" is not a label's name", STR_ARG(l->label));
-        return fail_hint(f, "names are lower-case letters, digits, _ and -, at most %d",
-                         TASK_NAME_BYTES_MAX);
+        return fail_hint(f, "labels are one line of 1 to %d bytes", TASK_NAME_BYTES_MAX);
     }
     return E_OK;
 }
@@ -366,7 +365,7 @@ err route_set_mode(store *s, str task_id, task_mode mode, str by, fail *f) {
 }
 
 err route_set_reply(store *s, str task_id, str label, str text, str passage, str by, fail *f) {
-    if (!task_name_ok(label))
+    if (!task_label_ok(label))
         return fail_set(f, E_INPUT, "\"%.*s\" is not a label's name", STR_ARG(label));
     if (!str_trim(text).n || text.n > TASK_TEXT_BYTES_MAX)
         return fail_set(f, E_INPUT, "a reply has 1 to %d bytes, not %zu", TASK_TEXT_BYTES_MAX,

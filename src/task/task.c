@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/map.h"
 #include "text/hash.h"
+#include "text/utf8.h"
 #include "text/yaml.h"
 
 #include <math.h>
@@ -39,6 +40,13 @@ bool task_name_ok(str name) {
         if (!plain && (i == 0 || (c != '_' && c != '-'))) return false;
     }
     return true;
+}
+
+bool task_label_ok(str name) {
+    if (name.n == 0 || name.n > TASK_NAME_BYTES_MAX || !utf8_ok(name)) return false;
+    for (size_t i = 0; i < name.n; i++)
+        if ((unsigned char)name.p[i] < ' ' || name.p[i] == 127) return false;
+    return str_trim(name).n == name.n;
 }
 
 int32_t task_find_label(const task *t, str name) {
@@ -173,9 +181,8 @@ static err read_label(loader *l, const yaml *v, task_label *out, map *seen, size
     TRY(ONLY(v, "name", "about", "always", "needs_record", "passage", "reply", "examples"));
     TRY(yaml_need(v, "name", &name, l->f));
     TRY(yaml_text(name, "a label's name", &out->name, l->f));
-    if (!task_name_ok(out->name))
-        return yaml_fail(name, l->f,
-                         "\"%.*s\" is not a label's name: use a-z, 0-9, _ and -, at most %d",
+    if (!task_label_ok(out->name))
+        return yaml_fail(name, l->f, "\"%.*s\" is not a label's name: one line, at most %d bytes",
                          STR_ARG(out->name), TASK_NAME_BYTES_MAX);
     if (task_find_label(l->t, out->name) >= 0)
         return yaml_fail(name, l->f, "label \"%.*s\" stands twice", STR_ARG(out->name));

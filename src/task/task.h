@@ -88,7 +88,9 @@ err task_load(arena *a, const char *path, task **out, fail *f) MUST_CHECK;
 err task_parse(arena *a, const char *path, str yaml, task **out, fail *f) MUST_CHECK;
 int32_t task_find_label(const task *t, str name); /* -1 absent */
 const char *task_mode_name(task_mode m);
-bool task_name_ok(str name); /* [a-z0-9][a-z0-9_-]*, at most 64 */
+bool task_name_ok(str name); /* of a task: [a-z0-9][a-z0-9_-]*, at most 64 */
+bool task_label_ok(
+    str name); /* of a label: one line of UTF-8, 1 to 64 bytes, no blanks around it */
 
 /* ---- where tasks lie: ./tasks, then home/tasks --------------------------------------------------
  */

@@ -161,11 +161,10 @@ static err sort_rows(arena *a, const task_row *rows, size_t n, row_order **out, 
     map_init(&texts, NULL);
     for (size_t i = 0; e == E_OK && i < n; i++) {
         int64_t label = 0, before = 0;
-        if (!task_name_ok(rows[i].label)) {
+        if (!task_label_ok(rows[i].label)) {
             e = fail_set(f, E_INPUT, "row %zu: \"%.*s\" is not a label's name", i + 1,
                          STR_ARG(str_slice(rows[i].label, 0, 80)));
-            fail_hint(f, "labels are lower-case letters, digits, _ and -, at most %d",
-                      TASK_NAME_BYTES_MAX);
+            fail_hint(f, "labels are one line of 1 to %d bytes", TASK_NAME_BYTES_MAX);
             break;
         }
         if (!map_get(&labels, rows[i].label, &label)) {

@@ -67,7 +67,7 @@ static void refuses_with_place(void **state) {
         {"kind: answer\n", "id"},
         {"id: t-1\nkind: guess\n", "line 2"},
         {"id: t-1\ncolour: red\n", "line 2"},
-        {HEAD "labels:\n  - name: One\n", "line 9"},
+        {HEAD "labels:\n  - name: \" One\"\n", "line 9"},
         {HEAD "labels:\n  - name: a\n  - name: a\n", "stands twice"},
         {HEAD "labels:\n  - name: a\n    examples: [x]\n  - name: b\n    examples: [x]\n",
          "already under"},
@@ -101,6 +101,7 @@ static void written_reads_back(void **state) {
         {{"no", 2}, {"greet", 5}, {"", 0}},
         {{"hello: world", 12}, {"greet", 5}, {"", 0}},
         {{"two\nlines", 9}, {"other", 5}, {"", 0}},
+        {{"x", 1}, {"Refund: \"not\" there?", 20}, {"", 0}}, /* labels come from others' data */
     };
     char dir[] = "/tmp/bantam-t-XXXXXX", path[64];
     arena a;
@@ -109,7 +110,7 @@ static void written_reads_back(void **state) {
     assert_non_null(mkdtemp(dir));
     snprintf(path, sizeof path, "%s/made.yaml", dir);
     arena_init(&a, 0);
-    assert_ok(task_write_new(path, STR("made"), STR("minilm"), rows, 5, &f), &f);
+    assert_ok(task_write_new(path, STR("made"), STR("minilm"), rows, 6, &f), &f);
     assert_ok(task_load(&a, path, &t, &f), &f);
     assert_int_equal(t->kind, TASK_CLASSIFY);
     int32_t greet = task_find_label(t, STR("greet"));
@@ -119,6 +120,9 @@ static void written_reads_back(void **state) {
     assert_true(
         str_is(t->labels[task_find_label(t, STR("odd"))].examples[0], "- # 'odd' \"text\""));
     assert_true(str_is(t->labels[t->other].examples[0], "two\nlines"));
+    assert_true(task_find_label(t, STR("Refund: \"not\" there?")) >= 0);
+    static const task_row bad[] = {{{"x", 1}, {"a\nb", 3}, {"", 0}}};
+    assert_int_equal(task_write_new(path, STR("made"), STR("minilm"), bad, 1, &f), E_INPUT);
     static const task_row clash[] = {{{"x", 1}, {"a", 1}, {"", 0}}, {{"x", 1}, {"b", 1}, {"", 0}}};
     assert_int_equal(task_write_new(path, STR("made"), STR("minilm"), clash, 2, &f), E_INPUT);
     str found;
