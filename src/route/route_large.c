@@ -153,6 +153,8 @@ static err choose_sentences(route_case *c, gen_step *step, const json *list,
         t->n_passages = 0;
         step->draft = STR("");
         route_pass(step, GEN_WHY_DRAFT_ONLY);
+    } else if (c->reason == GEN_WHY_NEEDS_RECORD) { /* no passage knows a customer's file */
+        route_pass(step, GEN_WHY_NEEDS_RECORD);
     } else if (c->brain->mode == TASK_SUGGEST) {
         route_pass(step, GEN_WHY_SUGGEST);
     } else {
