@@ -17,17 +17,18 @@ enum { FOLLOW_MS = 500 };
 
 /* ---- requests ---- */
 
-static void print_row(const audit_row *r, bool show_text) {
+static void print_row(arena *a, const audit_row *r, bool show_text) {
     char when[32], masked[64];
     out_time(r->at_ms, when);
     size_t words = 0;
     for (size_t i = 0; i < r->question.n; i++)
         words += r->question.p[i] != ' ' && (i == 0 || r->question.p[i - 1] == ' ');
     snprintf(masked, sizeof masked, "(%zu words)", words);
-    printf("%s  %-21.*s %-6s %-15.*s %-18.*s %7.1f ms $%.5f  %.*s\n", when, STR_ARG(r->request_id),
-           gen_tier_name(r->tier), STR_ARG(r->reason), STR_ARG(r->label),
-           (double)r->latency_us * 1e-3, r->cost_usd,
-           STR_ARG(show_text ? str_slice(r->question, 0, 80) : str_from(masked)));
+    printf(
+        "%s  %-21.*s %-6s %-15.*s %-18.*s %7.1f ms $%.5f  %.*s\n", when, STR_ARG(r->request_id),
+        gen_tier_name(r->tier), STR_ARG(r->reason), STR_ARG(r->label), (double)r->latency_us * 1e-3,
+        r->cost_usd,
+        STR_ARG(show_text ? out_safe(a, str_slice(r->question, 0, 80), true) : str_from(masked)));
 }
 
 static err follow(const cli *c, world *w, audit_filter filter, bool text, fail *f) {
@@ -40,7 +41,7 @@ static err follow(const cli *c, world *w, audit_filter filter, bool text, fail *
         arena_init(&a, 0);
         err e = audit_list(w->audit, &filter, &a, &rows, &n, f);
         for (size_t i = 0; e == E_OK && i < n; i++) {
-            print_row(&rows[i], text);
+            print_row(&a, &rows[i], text);
             filter.after = rows[i].id;
         }
         arena_deinit(&a);
@@ -62,7 +63,7 @@ static err requests(const cli *c, world *w, fail *f) {
     if (cli_flag(c, "follow")) return follow(c, w, filter, text, f);
     TRY(audit_list(w->audit, &filter, c->arena, &rows, &n, f));
     if (!cli_flag(c, "json")) {
-        for (size_t i = n; i-- > 0;) print_row(&rows[i], text);
+        for (size_t i = n; i-- > 0;) print_row(c->arena, &rows[i], text);
         if (n == 0)
             printf("nothing was asked yet\n");
         else if (!text)

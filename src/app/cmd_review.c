@@ -22,12 +22,13 @@ static err print_json(buf *b, fail *f) {
     return e;
 }
 
-static void print_row(const desk_review *r) {
+static void print_row(arena *a, const desk_review *r) {
     char when[32];
     out_time(r->created_ms, when);
     printf("%s%-9.*s%s %s  %-9s %-16.*s %.*s\n", out_bold(), STR_ARG(r->ref), out_plain(), when,
            r->overdue && r->status != DESK_ANSWERED ? "OVERDUE" : desk_status_name(r->status),
-           STR_ARG(r->label.n ? r->label : r->guess), STR_ARG(str_slice(r->text, 0, 100)));
+           STR_ARG(r->label.n ? r->label : r->guess),
+           STR_ARG(out_safe(a, str_slice(r->text, 0, 100), true)));
 }
 
 static err list(const cli *c, world *w, str search, fail *f) {
@@ -39,7 +40,7 @@ static err list(const cli *c, world *w, str search, fail *f) {
     TRY(cli_int(c, "limit", 50, 1, DESK_LIST_MAX, &filter.limit, f));
     TRY(desk_list(&w->desk, &filter, c->arena, &rows, &n, &total, f));
     if (!cli_flag(c, "json")) {
-        for (size_t i = 0; i < n; i++) print_row(&rows[i]);
+        for (size_t i = 0; i < n; i++) print_row(c->arena, &rows[i]);
         if (n == 0)
             printf(search.n ? "none found\n" : "nobody waits for an answer\n");
         else if ((int64_t)n < total)
@@ -68,28 +69,31 @@ static err review_search(const cli *c, world *w, fail *f) {
     return list(c, w, str_from(c->args[0]), f);
 }
 
-static void print_review(const desk_review *r) {
+static void print_review(arena *a, const desk_review *r) {
     char when[32];
     out_time(r->created_ms, when);
     printf("%s%.*s%s  task %.*s, asked %s, %s\n\n%.*s\n\n", out_bold(), STR_ARG(r->ref),
-           out_plain(), STR_ARG(r->task_name), when, desk_status_name(r->status), STR_ARG(r->text));
-    if (r->history.n) printf("said before:\n%.*s\n", STR_ARG(r->history));
+           out_plain(), STR_ARG(r->task_name), when, desk_status_name(r->status),
+           STR_ARG(out_safe(a, r->text, false)));
+    if (r->history.n) printf("said before:\n%.*s\n", STR_ARG(out_safe(a, r->history, false)));
     printf("why it came: %s\n", gen_reason_text(r->reason));
     if (r->guess.n) printf("best guess: %.*s", STR_ARG(r->guess));
     if (r->guess.n && !isnan(r->confidence)) printf(" (confidence %.2f)", r->confidence);
     if (r->guess.n) printf("\n");
     if (r->draft.n)
-        printf("\ndraft, from %s:\n%.*s\n", gen_tier_name(r->draft_from), STR_ARG(r->draft));
+        printf("\ndraft, from %s:\n%.*s\n", gen_tier_name(r->draft_from),
+               STR_ARG(out_safe(a, r->draft, false)));
     if (r->status == DESK_CLAIMED) printf("\nclaimed by %.*s\n", STR_ARG(r->claimed_by));
     if (r->answer.p)
-        printf("\nanswered by %.*s:\n%.*s\n", STR_ARG(r->answered_by), STR_ARG(r->answer));
+        printf("\nanswered by %.*s:\n%.*s\n", STR_ARG(r->answered_by),
+               STR_ARG(out_safe(a, r->answer, false)));
 }
 
 static err review_show(const cli *c, world *w, fail *f) {
     desk_review r;
     TRY(desk_get(&w->desk, str_from(c->args[0]), c->arena, &r, f));
     if (!cli_flag(c, "json")) {
-        print_review(&r);
+        print_review(c->arena, &r);
         return E_OK;
     }
     buf b = {0};
@@ -144,7 +148,7 @@ static err learn(const cli *c, world *w, str task_id, bool *refitted, fail *f) {
 
 static err report(const cli *c, const desk_outcome *o, bool refitted, fail *f) {
     if (!cli_flag(c, "json")) {
-        printf("sent:\n%.*s\n", STR_ARG(o->text));
+        printf("sent:\n%.*s\n", STR_ARG(out_safe(c->arena, o->text, false)));
         if (o->label_id) printf("learned%s\n", refitted ? ", and fitted again" : "");
         return E_OK;
     }

@@ -209,9 +209,9 @@ static err put_answer_json(buf *b, const gen_trace *t) {
     return E_OK;
 }
 
-static void print_answer(const gen_trace *t) {
+static void print_answer(arena *a, const gen_trace *t) {
     if (t->answer.p)
-        printf("%.*s\n\n", STR_ARG(str_trim(t->answer)));
+        printf("%.*s\n\n", STR_ARG(out_safe(a, str_trim(t->answer), false)));
     else if (t->review.n)
         printf("A person will answer. Reference %.*s.\n\n", STR_ARG(t->review));
     else
@@ -245,7 +245,7 @@ static err task_run(const cli *c, world *w, fail *f) {
     gen_exchange x = {.request = &rq, .reply = &reply, .trace = &trace};
     TRY(gen_next(&x, stages, f));
     if (!cli_flag(c, "json")) {
-        print_answer(&trace);
+        print_answer(c->arena, &trace);
         return E_OK;
     }
     buf b = {0};

@@ -42,6 +42,19 @@ const char *out_plain(void) {
     return code("\033[0m");
 }
 
+str out_safe(arena *a, str text, bool one_line) {
+    char *p = arena_alloc(a, text.n + 1);
+    if (!p) return STR("(out of memory)");
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+        bool c1 = c == 0xC2 && i + 1 < text.n && ((unsigned char)text.p[i + 1] & 0xE0) == 0x80;
+        bool space = c == '\n' || c == '\t';
+        p[i] = c1 || (c < 0x20 && !space) || c == 0x7F ? '?' : space && one_line ? ' ' : (char)c;
+        if (c1) p[++i] = '?';
+    }
+    return (str){p, text.n};
+}
+
 void out_time(int64_t ms, char text[32]) {
     time_t seconds = (time_t)(ms / 1000);
     struct tm t;

@@ -13,6 +13,9 @@ err out_flush(fail *f) MUST_CHECK; /* a closed or full stdout is an error, not s
 const char *out_bold(void);        /* "" where stdout is no terminal */
 const char *out_dim(void);
 const char *out_plain(void);
+/* A customer's or a model's words for a terminal: control bytes, with which a terminal can be told
+ * to do things, become '?'; one_line turns line breaks into blanks. Lives in a. */
+str out_safe(arena *a, str text, bool one_line);
 void out_time(int64_t ms, char text[32]); /* local time, "23 Nov 20:45" */
 const char *out_user(void);               /* name for "who": $USER, else "someone" */
 

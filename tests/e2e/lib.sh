@@ -85,7 +85,7 @@ link_models() {
 # A home in which the sample is fitted, and a folder $tmp/desk with tasks/ in which the script stands.
 sample_desk() {
     local key cache
-    key=$({ cat "$bin" tasks/support.yaml; ls -lL "$models"/*; } | sha256sum | cut -c1-16)
+    key=$({ cat "$bin" tasks/support.yaml; ls -lL "$models"/* 2>/dev/null; } | sha256sum | cut -c1-16)
     cache=$(dirname "$bin")/e2e/$key
     mkdir -p "$(dirname "$bin")/e2e" "$tmp/desk"
     cp -r tasks "$tmp/desk/"
