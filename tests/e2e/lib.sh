@@ -23,8 +23,10 @@ done_testing() { exit $bad; }
 
 cleanup() {
     local p
-    for p in ${pids[@]+"${pids[@]}"}; do kill -9 "$p" 2>/dev/null; done
-    wait 2>/dev/null
+    for p in ${pids[@]+"${pids[@]}"}; do
+        disown "$p" 2>/dev/null # the shell need not say that it was killed
+        kill -9 "$p" 2>/dev/null
+    done
     cd /
     rm -rf "$tmp"
 }

@@ -155,7 +155,7 @@ one_object "review show" "$bin" review show "$review" --json
 is "claim" $? 0
 fails "another person cannot claim it" 11 "$bin" review claim "$review" --by bob
 fails "nor answer it" 11 "$bin" review answer "$review" --label other --by bob
-fails "a label must be a name" 2 "$bin" review answer "$review" --label "no such label!" --by ann
+fails "a label is one line" 2 "$bin" review answer "$review" --label $'two\nlines' --by ann
 one_object "review answer" "$bin" review answer "$review" --label other --text "No." --by ann --json
 is "sends the person's words" "$(jq -r .answer <<<"$json")" "No."
 fails "a second answer is refused" 5 "$bin" review answer "$review" --label login --by ann
