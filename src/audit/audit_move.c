@@ -51,7 +51,7 @@ static err commit_chunk(store *s, str chunk, bool last, size_t *used, audit_move
 
 static err move_all(store *s, audit_source *source, char *space, audit_moved *m, fail *f) {
     for (;;) {
-        size_t want = CHUNK_BYTES, got, used;
+        size_t want = CHUNK_BYTES, got, used = 0;
         if (source->end >= 0 && source->end - source->offset < CHUNK_BYTES)
             want = (size_t)(source->end - source->offset);
         TRY(file_read_at(source->fd, source->offset, space, want, &got, source->name, f));
