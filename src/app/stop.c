@@ -2,17 +2,17 @@
 #include "app/stop.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t wanted;
+static atomic_bool wanted; /* lock-free: a handler may store it, and threads read it */
 
 bool stop_wanted(void) {
-    return wanted != 0;
+    return atomic_load(&wanted);
 }
 
 static void on_signal(int number) {
-    if (wanted) _exit(128 + number);
-    wanted = 1;
+    if (atomic_exchange(&wanted, true)) _exit(128 + number);
 }
 
 void stop_take_signals(void) {

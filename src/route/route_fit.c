@@ -238,7 +238,8 @@ static err compare(route *r, route_brain *before, route_brain *after, const str 
                                : fail_memory(f, "a comparison");
     for (size_t i = 0; e == E_OK && i < n; i++) {
         bool differs = true;
-        if (i < whole) e = head_differs(before, after, texts[i], vectors + i * width, &differs, f);
+        if (route_fit_must_end(r)) e = fail_set(f, E_CANCELLED, "stopped; the new head is stored");
+        if (e == E_OK && i < whole) e = head_differs(before, after, texts[i], vectors + i * width, &differs, f);
         if (e == E_OK && differs)
             e = compare_decisions(r, before, after, texts[i], a, &changes[count], &differs, f);
         count += e == E_OK && differs;
