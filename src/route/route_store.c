@@ -99,7 +99,8 @@ err route_store_labels(store_tx *tx, arena *a, str task_id, route_label_row **ou
     TRY(store_prepare(
         tx,
         "SELECT id, text, label, person, source, review, request_id, at_ms, added, forgotten"
-        " FROM route_labels WHERE task_id = ? AND forgotten = 0 ORDER BY added LIMIT ?",
+        " FROM (SELECT * FROM route_labels WHERE task_id = ? AND forgotten = 0"
+        " ORDER BY added DESC LIMIT ?) ORDER BY added", /* beyond the limit the oldest give way */
         &q, f));
     store_bind_str(q, 1, task_id);
     store_bind_int(q, 2, ROUTE_LABELS_MAX);
