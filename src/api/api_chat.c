@@ -86,10 +86,10 @@ static void put_passages(json_writer *w, const gen_trace *t) {
     json_begin_array(w);
     for (size_t i = 0; i < t->n_passages; i++) {
         json_begin_object(w);
-        api_put_str(w, "id", t->passages[i].id);
-        api_put_str(w, "title", t->passages[i].title);
-        api_put_str(w, "text", t->passages[i].text);
-        api_put_double(w, "score", t->passages[i].score);
+        json_field_text(w, "id", t->passages[i].id);
+        json_field_text(w, "title", t->passages[i].title);
+        json_field_text(w, "text", t->passages[i].text);
+        json_field_double(w, "score", t->passages[i].score);
         json_end_object(w);
     }
     json_end_array(w);
@@ -102,34 +102,34 @@ void api_chat_put_extension(api_chat *chat, json_writer *w, const gen_exchange *
     json_key(w, "bantam");
     json_begin_object(w);
     api_put_z(w, "tier", t->tier ? gen_tier_name(t->tier) : NULL);
-    api_put_str(w, "label", t->label);
-    api_put_double(w, "confidence", t->confidence);
-    api_put_str(w, "trace", chat->request.id);
-    api_put_str(w, "review", t->review);
-    api_put_str(w, "url",
-                t->review.n && !t->url.n
-                    ? api_answer_url(chat->call->api, chat->request.arena, t->review)
-                    : t->url);
+    json_field_text(w, "label", t->label);
+    json_field_double(w, "confidence", t->confidence);
+    json_field_text(w, "trace", chat->request.id);
+    json_field_text(w, "review", t->review);
+    json_field_text(w, "url",
+                    t->review.n && !t->url.n
+                        ? api_answer_url(chat->call->api, chat->request.arena, t->review)
+                        : t->url);
     api_put_z(w, "reason", t->reason ? gen_reason_code(t->reason) : NULL);
     api_put_z(w, "why", t->reason ? gen_reason_text(t->reason) : NULL);
-    if (t->expected_by_ms) api_put_int(w, "expected_by_ms", t->expected_by_ms);
+    if (t->expected_by_ms) json_field_int(w, "expected_by_ms", t->expected_by_ms);
     put_passages(w, t);
-    api_put_double(w, "cost_usd", chat->is_task ? t->cost_usd : (double)NAN);
+    json_field_double(w, "cost_usd", chat->is_task ? t->cost_usd : (double)NAN);
     json_end_object(w);
 }
 
 void api_put_usage(json_writer *w, const gen_reply *r) {
     json_key(w, "usage");
     json_begin_object(w);
-    api_put_int(w, "prompt_tokens", r->prompt_tokens);
-    api_put_int(w, "completion_tokens", r->completion_tokens);
-    api_put_int(w, "total_tokens", r->prompt_tokens + r->completion_tokens);
+    json_field_int(w, "prompt_tokens", r->prompt_tokens);
+    json_field_int(w, "completion_tokens", r->completion_tokens);
+    json_field_int(w, "total_tokens", r->prompt_tokens + r->completion_tokens);
     json_end_object(w);
 }
 
 static void put_logprob(json_writer *w, const gen_logprob *p) {
-    api_put_str(w, "token", p->bytes);
-    api_put_double(w, "logprob", p->logprob);
+    json_field_text(w, "token", p->bytes);
+    json_field_double(w, "logprob", p->logprob);
     json_key(w, "bytes");
     json_begin_array(w);
     for (size_t i = 0; i < p->bytes.n; i++) json_put_int(w, (unsigned char)p->bytes.p[i]);
@@ -159,7 +159,7 @@ void api_put_logprobs(json_writer *w, const gen_token *tokens, size_t n) {
         json_end_object(w);
     }
     json_end_array(w);
-    api_put_str(w, "refusal", STR_NONE);
+    json_field_text(w, "refusal", STR_NONE);
     json_end_object(w);
 }
 
@@ -170,12 +170,13 @@ static const char *finish_name(gen_finish x) {
 /* ---- whole ---- */
 
 static void put_head(api_chat *chat, json_writer *w, const char *object, const gen_exchange *x) {
-    api_put_str(w, "id", chat->id);
+    json_field_text(w, "id", chat->id);
     api_put_z(w, "object", object);
-    api_put_int(w, "created", chat->at_s);
-    api_put_str(w, "model",
-                x && x->reply->model.n && !chat->is_task ? x->reply->model : chat->request.model);
-    api_put_str(w, "system_fingerprint", STR_NONE);
+    json_field_int(w, "created", chat->at_s);
+    json_field_text(w, "model",
+                    x && x->reply->model.n && !chat->is_task ? x->reply->model
+                                                             : chat->request.model);
+    json_field_text(w, "system_fingerprint", STR_NONE);
 }
 
 static void put_whole(api_chat *chat, json_writer *w, const gen_exchange *x, str content) {
@@ -184,13 +185,13 @@ static void put_whole(api_chat *chat, json_writer *w, const gen_exchange *x, str
     json_key(w, "choices");
     json_begin_array(w);
     json_begin_object(w);
-    api_put_int(w, "index", 0);
+    json_field_int(w, "index", 0);
     json_key(w, "message");
     json_begin_object(w);
     api_put_z(w, "role", "assistant");
     json_key(w, "content");
     json_put_str(w, content.p ? content : STR(""));
-    api_put_str(w, "refusal", STR_NONE);
+    json_field_text(w, "refusal", STR_NONE);
     json_end_object(w);
     api_put_logprobs(w, chat->request.top_logprobs >= 0 ? x->reply->tokens : NULL,
                      x->reply->n_tokens);
@@ -244,13 +245,13 @@ static err send_delta(api_chat *chat, const char *role, const gen_event *event, 
     json_writer w;
     begin_chunk(chat, &w);
     json_begin_object(&w);
-    api_put_int(&w, "index", 0);
+    json_field_int(&w, "index", 0);
     put_choice(&w, role, event->text, NULL);
     api_put_logprobs(&w, chat->request.top_logprobs >= 0 && !role ? event->tokens : NULL,
                      event->n_tokens);
     json_end_object(&w);
     json_end_array(&w);
-    if (chat->include_usage) api_put_str(&w, "usage", STR_NONE);
+    if (chat->include_usage) json_field_text(&w, "usage", STR_NONE);
     return end_chunk(chat, &w, f);
 }
 
@@ -271,12 +272,12 @@ static err send_finish(api_chat *chat, const gen_exchange *x, fail *f) {
     json_writer w;
     begin_chunk(chat, &w);
     json_begin_object(&w);
-    api_put_int(&w, "index", 0);
+    json_field_int(&w, "index", 0);
     put_choice(&w, NULL, STR_NONE, finish_name(x->reply->finish));
     api_put_logprobs(&w, NULL, 0);
     json_end_object(&w);
     json_end_array(&w);
-    if (chat->include_usage) api_put_str(&w, "usage", STR_NONE);
+    if (chat->include_usage) json_field_text(&w, "usage", STR_NONE);
     api_chat_put_extension(chat, &w, x);
     return end_chunk(chat, &w, f);
 }

@@ -68,19 +68,19 @@ static void put_reply(api_call *c, const desk_reply *r) {
     static const char *const states[] = {"waiting", "overdue", "answered"};
     json_writer *w = &c->w;
     json_begin_object(w);
-    api_put_str(w, "reference", r->ref);
+    json_field_text(w, "reference", r->ref);
     api_put_z(w, "status", states[r->state]);
     json_key(w, "answer");
     json_put_str(w, r->state == DESK_DONE ? r->text : STR_NONE);
-    api_put_str(w, "message", answer_sentence(c, r));
-    api_put_str(w, "label", r->label);
-    api_put_str(w, "answered_by", r->answered_by);
-    api_put_int(w, "answered_ms", r->answered_ms);
-    api_put_int(w, "expected_by_ms", r->expected_by_ms);
-    api_put_bool(w, "claimed", r->claimed);
-    api_put_str(w, "task", r->task_name);
-    api_put_str(w, "request", r->request_id);
-    api_put_str(w, "before", r->before);
+    json_field_text(w, "message", answer_sentence(c, r));
+    json_field_text(w, "label", r->label);
+    json_field_text(w, "answered_by", r->answered_by);
+    json_field_int(w, "answered_ms", r->answered_ms);
+    json_field_int(w, "expected_by_ms", r->expected_by_ms);
+    json_field_bool(w, "claimed", r->claimed);
+    json_field_text(w, "task", r->task_name);
+    json_field_text(w, "request", r->request_id);
+    json_field_text(w, "before", r->before);
     json_end_object(w);
 }
 
@@ -107,11 +107,11 @@ static err put_counts(api_call *c, str task, fail *f) {
     TRY(desk_count(c->api->o.desk, task, &n, f));
     json_key(&c->w, "counts");
     json_begin_object(&c->w);
-    api_put_int(&c->w, "open", n.open);
-    api_put_int(&c->w, "claimed", n.claimed);
-    api_put_int(&c->w, "overdue", n.overdue);
-    api_put_int(&c->w, "answered", n.answered);
-    api_put_int(&c->w, "oldest_ms", n.oldest_ms);
+    json_field_int(&c->w, "open", n.open);
+    json_field_int(&c->w, "claimed", n.claimed);
+    json_field_int(&c->w, "overdue", n.overdue);
+    json_field_int(&c->w, "answered", n.answered);
+    json_field_int(&c->w, "oldest_ms", n.oldest_ms);
     json_end_object(&c->w);
     return E_OK;
 }
@@ -133,7 +133,7 @@ err api_review_list(api_call *c, fail *f) {
     json_begin_array(&c->w);
     for (size_t i = 0; i < n; i++) desk_review_put_json(&c->w, &all[i]);
     json_end_array(&c->w);
-    api_put_int(&c->w, "total", total);
+    json_field_int(&c->w, "total", total);
     TRY(put_counts(c, filter.task, f));
     json_end_object(&c->w);
     return E_OK;
@@ -147,11 +147,11 @@ static err put_events(api_call *c, fail *f) {
     json_begin_array(&c->w);
     for (size_t i = 0; i < n; i++) {
         json_begin_object(&c->w);
-        api_put_int(&c->w, "at_ms", all[i].at_ms);
-        api_put_str(&c->w, "what", all[i].what);
-        api_put_str(&c->w, "by", all[i].by);
-        api_put_str(&c->w, "text", all[i].text);
-        api_put_str(&c->w, "label", all[i].label);
+        json_field_int(&c->w, "at_ms", all[i].at_ms);
+        json_field_text(&c->w, "what", all[i].what);
+        json_field_text(&c->w, "by", all[i].by);
+        json_field_text(&c->w, "text", all[i].text);
+        json_field_text(&c->w, "label", all[i].label);
         json_end_object(&c->w);
     }
     json_end_array(&c->w);
@@ -225,8 +225,8 @@ static err review_decide(api_call *c, decide act, fail *f) {
     json_begin_object(&c->w);
     json_key(&c->w, "text");
     json_put_str(&c->w, outcome.text);
-    api_put_int(&c->w, "label_id", outcome.label_id);
-    api_put_bool(&c->w, "learned", outcome.label_id != 0);
+    json_field_int(&c->w, "label_id", outcome.label_id);
+    json_field_bool(&c->w, "learned", outcome.label_id != 0);
     TRY(put_review(c, f));
     json_end_object(&c->w);
     return E_OK;

@@ -102,16 +102,16 @@ static err put_answer(api_call *c, const embed_ask *ask, const float *v, size_t 
     for (size_t i = 0; i < ask->n; i++) {
         json_begin_object(w);
         api_put_z(w, "object", "embedding");
-        api_put_int(w, "index", (int64_t)i);
+        json_field_int(w, "index", (int64_t)i);
         TRY(put_vector(c, ask, v + i * width, width, f));
         json_end_object(w);
     }
     json_end_array(w);
-    api_put_str(w, "model", ask->model);
+    json_field_text(w, "model", ask->model);
     json_key(w, "usage");
     json_begin_object(w);
-    api_put_int(w, "prompt_tokens", tokens);
-    api_put_int(w, "total_tokens", tokens);
+    json_field_int(w, "prompt_tokens", tokens);
+    json_field_int(w, "total_tokens", tokens);
     json_end_object(w);
     json_end_object(w);
     return E_OK;

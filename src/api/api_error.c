@@ -144,23 +144,7 @@ err api_query_int(api_call *c, const char *key, int64_t fallback, int64_t min, i
 
 /* ---- writing ---- */
 
-void api_put_str(json_writer *w, const char *key, str s) {
-    json_key(w, key);
-    json_put_str(w, s.n ? s : STR_NONE);
-}
 void api_put_z(json_writer *w, const char *key, const char *z) {
     json_key(w, key);
     json_put_z(w, z);
-}
-void api_put_int(json_writer *w, const char *key, int64_t v) {
-    json_key(w, key);
-    json_put_int(w, v);
-}
-void api_put_double(json_writer *w, const char *key, double v) {
-    json_key(w, key);
-    json_put_double(w, v);
-}
-void api_put_bool(json_writer *w, const char *key, bool v) {
-    json_key(w, key);
-    json_put_bool(w, v);
 }

@@ -61,11 +61,7 @@ err api_query_int(api_call *c, const char *key, int64_t fallback, int64_t min, i
 str api_query(api_call *c, const char *key); /* "" when absent */
 
 /* ---- writing ---- */
-void api_put_str(json_writer *w, const char *key, str s); /* "" becomes null */
 void api_put_z(json_writer *w, const char *key, const char *z);
-void api_put_int(json_writer *w, const char *key, int64_t v);
-void api_put_double(json_writer *w, const char *key, double v);
-void api_put_bool(json_writer *w, const char *key, bool v);
 
 /* ---- chats (api_chat*.c) ---- */
 typedef struct api_chat api_chat;

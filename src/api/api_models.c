@@ -8,14 +8,14 @@ static const char *const kind_names[] = {"generator", "encoder", "task"};
 
 static void put_model(const api *api, json_writer *w, const api_model *m) {
     json_begin_object(w);
-    api_put_str(w, "id", m->id);
+    json_field_text(w, "id", m->id);
     api_put_z(w, "object", "model");
-    api_put_int(w, "created", (m->created_ms ? m->created_ms : api->started_ms) / 1000);
+    json_field_int(w, "created", (m->created_ms ? m->created_ms : api->started_ms) / 1000);
     api_put_z(w, "owned_by", "bantam");
     json_key(w, "bantam");
     json_begin_object(w);
     api_put_z(w, "kind", kind_names[m->kind]);
-    api_put_str(w, "title", m->title);
+    json_field_text(w, "title", m->title);
     json_end_object(w);
     json_end_object(w);
 }
@@ -55,16 +55,16 @@ err api_health(api_call *c, fail *f) {
     audit_get_health(c->api->o.audit, &record);
     json_begin_object(&c->w);
     api_put_z(&c->w, "status", record.syncing ? "ok" : "record_not_kept");
-    api_put_int(&c->w, "uptime_s", (clock_now_ms() - c->api->started_ms) / 1000);
-    api_put_int(&c->w, "requests_recorded", record.kept);
-    api_put_int(&c->w, "journal_bytes", record.journal_bytes);
+    json_field_int(&c->w, "uptime_s", (clock_now_ms() - c->api->started_ms) / 1000);
+    json_field_int(&c->w, "requests_recorded", record.kept);
+    json_field_int(&c->w, "journal_bytes", record.journal_bytes);
     http_server *server = atomic_load(&c->api->server);
     if (server) {
         http_counts n;
         http_server_counts(server, &n);
-        api_put_int(&c->w, "running", n.running);
-        api_put_int(&c->w, "queued", n.queued);
-        api_put_int(&c->w, "waiting", n.parked);
+        json_field_int(&c->w, "running", n.running);
+        json_field_int(&c->w, "queued", n.queued);
+        json_field_int(&c->w, "waiting", n.parked);
     }
     json_end_object(&c->w);
     TRY(buf_ok(&c->out, f));

@@ -83,12 +83,13 @@ static err store_verdict(api_call *c, str verdict, str note, const gen_review *r
 static void put_ticket(api_call *c, const gen_ticket *ticket) {
     json_writer *w = &c->w;
     str url = ticket->ref.n ? api_answer_url(c->api, c->a, ticket->ref) : STR("");
-    api_put_str(w, "review", ticket->ref);
-    api_put_int(w, "expected_by_ms", ticket->expected_by_ms);
-    api_put_str(w, "url", url);
-    api_put_str(w, "message",
-                ticket->ref.n ? api_person_sentence(c->a, ticket->ref, ticket->expected_by_ms, url)
-                              : STR(""));
+    json_field_text(w, "review", ticket->ref);
+    json_field_int(w, "expected_by_ms", ticket->expected_by_ms);
+    json_field_text(w, "url", url);
+    json_field_text(w, "message",
+                    ticket->ref.n
+                        ? api_person_sentence(c->a, ticket->ref, ticket->expected_by_ms, url)
+                        : STR(""));
 }
 
 err api_request_verdict(api_call *c, fail *f) {
@@ -115,8 +116,8 @@ err api_request_verdict(api_call *c, fail *f) {
                       f));
     c->param = NULL;
     json_begin_object(&c->w);
-    api_put_str(&c->w, "id", c->arg);
-    api_put_str(&c->w, "verdict", verdict);
+    json_field_text(&c->w, "id", c->arg);
+    json_field_text(&c->w, "verdict", verdict);
     put_ticket(c, &ticket);
     json_end_object(&c->w);
     return E_OK;

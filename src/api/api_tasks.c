@@ -30,9 +30,9 @@ err api_task_list(api_call *c, fail *f) {
         bool prefixed = str_starts(all[i].id, STR("task:"));
         str name = prefixed ? str_slice(all[i].id, 5, all[i].id.n) : all[i].id;
         json_begin_object(&c->w);
-        api_put_str(&c->w, "name", name);
-        api_put_str(&c->w, "model", all[i].id);
-        api_put_str(&c->w, "title", all[i].title);
+        json_field_text(&c->w, "name", name);
+        json_field_text(&c->w, "model", all[i].id);
+        json_field_text(&c->w, "title", all[i].title);
         api_put_z(&c->w, "mode", mode_of(c, name)); /* null: it cannot be opened */
         json_end_object(&c->w);
     }
@@ -69,7 +69,7 @@ err api_task_mode(api_call *c, fail *f) {
                           STR_ARG(str_slice(mode, 0, 64)));
     TRY(route_set_mode(c->api->o.store, id, wanted, by, f));
     json_begin_object(&c->w);
-    api_put_str(&c->w, "name", c->arg);
+    json_field_text(&c->w, "name", c->arg);
     api_put_z(&c->w, "mode", task_mode_name(wanted));
     json_end_object(&c->w);
     return E_OK;
@@ -91,8 +91,8 @@ err api_task_reply(api_call *c, fail *f) {
                           DESK_TEXT_BYTES_MAX);
     TRY(route_set_reply(c->api->o.store, id, label, text, passage, by, f));
     json_begin_object(&c->w);
-    api_put_str(&c->w, "label", label);
-    api_put_str(&c->w, "text", text);
+    json_field_text(&c->w, "label", label);
+    json_field_text(&c->w, "text", text);
     json_end_object(&c->w);
     return E_OK;
 }
@@ -117,7 +117,7 @@ static err put_trace(api_chat *chat, const gen_exchange *x, fail *f) {
         json_key_str(w, v->members[i].key);
         json_put_value(w, &v->members[i].value);
     }
-    api_put_str(w, "message", message);
+    json_field_text(w, "message", message);
     json_end_object(w);
     return E_OK;
 }

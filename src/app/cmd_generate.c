@@ -19,11 +19,6 @@ static err print_json(buf *b, fail *f) {
     return e;
 }
 
-static void put_number(json_writer *j, const char *key, double v) {
-    json_key(j, key);
-    json_put_double(j, v);
-}
-
 /* ---- run ---- */
 
 static err print_event(void *self, const gen_event *event, fail *f) {
@@ -85,9 +80,9 @@ static err print_reply(const gen_reply *r, fail *f) {
                                            : "cancelled");
     json_key(&j, "timings");
     json_begin_object(&j);
-    put_number(&j, "prefill_tok_s", r->timings.prefill_tok_s);
-    put_number(&j, "decode_tok_s", r->timings.decode_tok_s);
-    put_number(&j, "first_token_ms", r->timings.first_token_ms);
+    json_field_double(&j, "prefill_tok_s", r->timings.prefill_tok_s);
+    json_field_double(&j, "decode_tok_s", r->timings.decode_tok_s);
+    json_field_double(&j, "first_token_ms", r->timings.first_token_ms);
     json_end_object(&j);
     json_end_object(&j);
     return print_json(&b, f);
@@ -152,8 +147,8 @@ static err score(const cli *c, world *w, fail *f) {
         json_begin_object(&j);
         json_key(&j, "text");
         json_put_str(&j, choices[i]);
-        put_number(&j, "logprob", logprob[i]);
-        put_number(&j, "p", p[i]);
+        json_field_double(&j, "logprob", logprob[i]);
+        json_field_double(&j, "p", p[i]);
         json_end_object(&j);
     }
     json_end_array(&j);

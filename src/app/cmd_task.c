@@ -41,8 +41,8 @@ static err fit_new(const cli *c, world *w, const char *path, fail *f) {
     buf b = {0};
     json_writer j = {.out = &b};
     json_begin_object(&j);
-    task_put_text(&j, "task", t->name);
-    task_put_text(&j, "path", str_from(path));
+    json_field_text(&j, "task", t->name);
+    json_field_text(&j, "path", str_from(path));
     task_put_report(&j, &r);
     json_end_object(&j);
     return task_print_json(&b, f);
@@ -105,10 +105,10 @@ static err task_list_body(const cli *c, world *w, fail *f) {
             continue;
         }
         json_begin_object(&j);
-        task_put_text(&j, "name", places[i].name);
-        task_put_text(&j, "path", places[i].path);
-        task_put_text(&j, "error", ok ? STR("") : str_from(bad.text));
-        task_put_text(&j, "title", ok ? t->title : STR(""));
+        json_field_text(&j, "name", places[i].name);
+        json_field_text(&j, "path", places[i].path);
+        json_field_text(&j, "error", ok ? STR("") : str_from(bad.text));
+        json_field_text(&j, "title", ok ? t->title : STR(""));
         json_end_object(&j);
     }
     json_end_array(&j);
@@ -144,8 +144,8 @@ static err put_check_json(const task *t, const check_counts *n, fail *f) {
     buf b = {0};
     json_writer j = {.out = &b};
     json_begin_object(&j);
-    task_put_text(&j, "task", t->name);
-    task_put_text(&j, "path", t->path);
+    json_field_text(&j, "task", t->name);
+    json_field_text(&j, "path", t->path);
     task_put_count(&j, "labels", t->n_labels);
     task_put_count(&j, "examples", n->examples);
     task_put_count(&j, "passages", t->n_passages);
@@ -188,23 +188,23 @@ static err put_answer_json(buf *b, const gen_trace *t) {
     json_begin_object(&j);
     json_key(&j, "answer");
     json_put_str(&j, t->answer);
-    task_put_text(&j, "label", t->label);
-    task_put_text(&j, "tier", str_from(gen_tier_name(t->tier)));
-    task_put_number(&j, "confidence", t->confidence);
-    task_put_number(&j, "cost", t->cost_usd);
+    json_field_text(&j, "label", t->label);
+    json_field_text(&j, "tier", str_from(gen_tier_name(t->tier)));
+    json_field_double(&j, "confidence", t->confidence);
+    json_field_double(&j, "cost", t->cost_usd);
     json_key(&j, "passages");
     json_begin_array(&j);
     for (size_t i = 0; i < t->n_passages; i++) {
         json_begin_object(&j);
-        task_put_text(&j, "id", t->passages[i].id);
-        task_put_text(&j, "title", t->passages[i].title);
-        task_put_text(&j, "text", t->passages[i].text);
+        json_field_text(&j, "id", t->passages[i].id);
+        json_field_text(&j, "title", t->passages[i].title);
+        json_field_text(&j, "text", t->passages[i].text);
         json_end_object(&j);
     }
     json_end_array(&j);
-    task_put_text(&j, "reason", str_from(gen_reason_code(t->reason)));
-    task_put_text(&j, "trace", t->request_id);
-    task_put_text(&j, "review", t->review);
+    json_field_text(&j, "reason", str_from(gen_reason_code(t->reason)));
+    json_field_text(&j, "trace", t->request_id);
+    json_field_text(&j, "review", t->review);
     json_end_object(&j);
     return E_OK;
 }
@@ -287,8 +287,8 @@ static err put_mode_json(str name, task_mode mode, fail *f) {
     buf b = {0};
     json_writer j = {.out = &b};
     json_begin_object(&j);
-    task_put_text(&j, "task", name);
-    task_put_text(&j, "mode", str_from(task_mode_name(mode)));
+    json_field_text(&j, "task", name);
+    json_field_text(&j, "mode", str_from(task_mode_name(mode)));
     json_end_object(&j);
     return task_print_json(&b, f);
 }

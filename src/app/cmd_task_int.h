@@ -15,9 +15,7 @@
     { "threads", 't', "N", "compute threads (default: the cores there are)", false }
 
 err task_print_json(buf *b, fail *f) MUST_CHECK; /* prints and frees */
-void task_put_number(json_writer *w, const char *key, double v);
 void task_put_count(json_writer *w, const char *key, size_t v);
-void task_put_text(json_writer *w, const char *key, str s); /* "" as null */
 /* A fit's figures: as JSON members, and in words. */
 void task_put_report(json_writer *w, const route_fit_report *r);
 void task_print_report(const route_fit_report *r);

@@ -10,41 +10,31 @@ err task_print_json(buf *b, fail *f) {
     return e;
 }
 
-void task_put_number(json_writer *w, const char *key, double v) {
-    json_key(w, key);
-    json_put_double(w, v);
-}
 void task_put_count(json_writer *w, const char *key, size_t v) {
-    json_key(w, key);
-    json_put_int(w, (int64_t)v);
+    json_field_int(w, key, (int64_t)v);
 }
-void task_put_text(json_writer *w, const char *key, str s) {
-    json_key(w, key);
-    json_put_str(w, s.n ? s : STR_NONE);
-}
-
 /* ---- figures of a head, in words ---- */
 
 void task_put_report(json_writer *w, const route_fit_report *r) {
     task_put_count(w, "examples", r->n_examples);
     task_put_count(w, "labels", r->n_labels);
-    task_put_number(w, "threshold", r->threshold);
-    task_put_number(w, "max_wrong", r->max_wrong);
+    json_field_double(w, "threshold", r->threshold);
+    json_field_double(w, "max_wrong", r->max_wrong);
     json_key(w, "cross_validated");
     json_begin_object(w);
     task_put_count(w, "rows", r->cv_rows);
     task_put_count(w, "answered", r->cv_answered);
     task_put_count(w, "wrong", r->cv_wrong);
-    task_put_number(w, "accuracy", r->cv_accuracy);
+    json_field_double(w, "accuracy", r->cv_accuracy);
     json_end_object(w);
     json_key(w, "changes");
     json_begin_array(w);
     for (size_t i = 0; i < r->n_changes; i++) {
         const route_change *c = &r->changes[i];
         json_begin_object(w);
-        task_put_text(w, "text", c->text);
-        task_put_text(w, "label_before", c->label_before);
-        task_put_text(w, "label_after", c->label_after);
+        json_field_text(w, "text", c->text);
+        json_field_text(w, "label_before", c->label_before);
+        json_field_text(w, "label_after", c->label_after);
         json_key(w, "automatic_before");
         json_put_bool(w, c->auto_before);
         json_key(w, "automatic_after");

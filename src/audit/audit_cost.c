@@ -28,45 +28,36 @@ audit_mix audit_quoted_mix(void) {
     return (audit_mix){.said = 0.015, .usd = all, .people_share = people / all};
 }
 
-static void put_number(json_writer *w, const char *key, double v) {
-    json_key(w, key);
-    json_put_double(w, v);
-}
-static void put_count(json_writer *w, const char *key, int64_t v) {
-    json_key(w, key);
-    json_put_int(w, v);
-}
-
 static void put_tier(json_writer *w, const audit_sum *s) {
     json_key(w, gen_tier_name(s->tier));
     json_begin_object(w);
-    put_count(w, "requests", s->requests);
-    put_count(w, "asked", s->asked);
-    put_number(w, "cost_usd", s->cost_usd);
-    put_count(w, "tokens_in", s->tokens_in);
-    put_count(w, "tokens_out", s->tokens_out);
-    put_count(w, "wrong", s->wrong);
-    put_number(w, "latency_us_mean", s->latency_us_mean);
+    json_field_int(w, "requests", s->requests);
+    json_field_int(w, "asked", s->asked);
+    json_field_double(w, "cost_usd", s->cost_usd);
+    json_field_int(w, "tokens_in", s->tokens_in);
+    json_field_int(w, "tokens_out", s->tokens_out);
+    json_field_int(w, "wrong", s->wrong);
+    json_field_double(w, "latency_us_mean", s->latency_us_mean);
     json_end_object(w);
 }
 
 void audit_cost_put_json(json_writer *w, const audit_cost *c, const audit_sum *sums, size_t n) {
     audit_mix mix = audit_quoted_mix();
     json_begin_object(w);
-    put_count(w, "requests", c->requests);
-    put_number(w, "cost_usd", c->total);
-    put_number(w, "people_usd", c->people);
-    put_number(w, "people_share", c->people_share);
-    put_number(w, "large_only_usd", c->large_only);
+    json_field_int(w, "requests", c->requests);
+    json_field_double(w, "cost_usd", c->total);
+    json_field_double(w, "people_usd", c->people);
+    json_field_double(w, "people_share", c->people_share);
+    json_field_double(w, "large_only_usd", c->large_only);
     json_key(w, "by_tier");
     json_begin_object(w);
     for (size_t i = 0; i < n; i++) put_tier(w, &sums[i]);
     json_end_object(w);
     json_key(w, "quoted_mix");
     json_begin_object(w);
-    put_number(w, "said_usd", mix.said);
-    put_number(w, "usd", mix.usd);
-    put_number(w, "people_share", mix.people_share);
+    json_field_double(w, "said_usd", mix.said);
+    json_field_double(w, "usd", mix.usd);
+    json_field_double(w, "people_share", mix.people_share);
     json_end_object(w);
     json_end_object(w);
 }

@@ -118,36 +118,27 @@ err audit_sums(audit *a, str task, int64_t since_ms, int64_t until_ms, int64_t p
     return E_OK;
 }
 
-static void put_text(json_writer *w, const char *key, str s) {
-    json_key(w, key);
-    json_put_str(w, s.n ? s : STR_NONE);
-}
-static void put_int(json_writer *w, const char *key, int64_t v) {
-    json_key(w, key);
-    json_put_int(w, v);
-}
-
 void audit_row_put_json(json_writer *w, const audit_row *r) {
     json_begin_object(w);
-    put_text(w, "id", r->request_id);
-    put_int(w, "row", r->id);
-    put_int(w, "at_ms", r->at_ms);
-    put_text(w, "task", r->task_name);
-    put_text(w, "task_id", r->task_id);
-    put_text(w, "question", r->question);
+    json_field_text(w, "id", r->request_id);
+    json_field_int(w, "row", r->id);
+    json_field_int(w, "at_ms", r->at_ms);
+    json_field_text(w, "task", r->task_name);
+    json_field_text(w, "task_id", r->task_id);
+    json_field_text(w, "question", r->question);
     json_key(w, "answer");
     json_put_str(w, r->answer);
-    put_text(w, "tier", str_from(gen_tier_name(r->tier)));
-    put_text(w, "reason", r->reason);
-    put_text(w, "label", r->label);
-    put_text(w, "review", r->review);
+    json_field_text(w, "tier", str_from(gen_tier_name(r->tier)));
+    json_field_text(w, "reason", r->reason);
+    json_field_text(w, "label", r->label);
+    json_field_text(w, "review", r->review);
     json_key(w, "confidence");
     json_put_double(w, r->confidence);
     json_key(w, "cost_usd");
     json_put_double(w, r->cost_usd);
-    put_int(w, "latency_us", r->latency_us);
-    put_int(w, "tokens_in", r->tokens_in);
-    put_int(w, "tokens_out", r->tokens_out);
-    put_text(w, "verdict", r->verdict);
+    json_field_int(w, "latency_us", r->latency_us);
+    json_field_int(w, "tokens_in", r->tokens_in);
+    json_field_int(w, "tokens_out", r->tokens_out);
+    json_field_text(w, "verdict", r->verdict);
     json_end_object(w);
 }

@@ -124,40 +124,34 @@ out:
     return e;
 }
 
-static void put_number(json_writer *w, const char *key, double v) {
-    json_key(w, key);
-    json_put_double(w, v);
-}
-
 static void put_count(json_writer *w, const char *key, size_t v) {
-    json_key(w, key);
-    json_put_int(w, (int64_t)v);
+    json_field_int(w, key, (int64_t)v);
 }
 
 static void put_group(json_writer *w, const eval_group *g) {
     json_key_str(w, g->name);
     json_begin_object(w);
     put_count(w, "n", g->n);
-    put_number(w, "accuracy", share(g->right, g->in_scope));
+    json_field_double(w, "accuracy", share(g->right, g->in_scope));
     put_count(w, "answered", g->answered);
-    put_number(w, "auto_rate", share(g->answered, g->n));
-    put_number(w, "auto_rate_low", g->auto_low);
-    put_number(w, "auto_rate_high", g->auto_high);
-    put_number(w, "accuracy_answered", g->accuracy_answered);
+    json_field_double(w, "auto_rate", share(g->answered, g->n));
+    json_field_double(w, "auto_rate_low", g->auto_low);
+    json_field_double(w, "auto_rate_high", g->auto_high);
+    json_field_double(w, "accuracy_answered", g->accuracy_answered);
     json_end_object(w);
 }
 
 void eval_put_json(json_writer *w, const eval_report *r) {
     json_begin_object(w);
     put_count(w, "n", r->n);
-    put_number(w, "accuracy", r->accuracy);
-    put_number(w, "oos_auroc", r->oos_auroc);
-    put_number(w, "ece", r->ece);
+    json_field_double(w, "accuracy", r->accuracy);
+    json_field_double(w, "oos_auroc", r->oos_auroc);
+    json_field_double(w, "ece", r->ece);
     put_count(w, "answered", r->answered);
-    put_number(w, "accuracy_answered", r->accuracy_answered);
-    put_number(w, "wrong_low", r->wrong_low);
-    put_number(w, "wrong_high", r->wrong_high);
-    put_number(w, "auto_rate", r->auto_rate);
+    json_field_double(w, "accuracy_answered", r->accuracy_answered);
+    json_field_double(w, "wrong_low", r->wrong_low);
+    json_field_double(w, "wrong_high", r->wrong_high);
+    json_field_double(w, "auto_rate", r->auto_rate);
     json_key(w, "by_tier");
     json_begin_object(w);
     for (int t = 0; t <= GEN_TIER_HUMAN; t++)
@@ -167,11 +161,11 @@ void eval_put_json(json_writer *w, const eval_report *r) {
     json_begin_object(w);
     for (size_t i = 0; i < r->n_groups; i++) put_group(w, &r->groups[i]);
     json_end_object(w);
-    put_number(w, "cost", r->cost_usd);
+    json_field_double(w, "cost", r->cost_usd);
     json_key(w, "latency_us");
     json_begin_object(w);
-    put_number(w, "p50", r->latency_us_p50);
-    put_number(w, "p99", r->latency_us_p99);
+    json_field_double(w, "p50", r->latency_us_p50);
+    json_field_double(w, "p99", r->latency_us_p99);
     json_end_object(w);
     json_end_object(w);
 }

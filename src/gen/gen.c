@@ -43,85 +43,70 @@ bool gen_tier_of(str name, gen_tier *out) {
 
 /* "" is written as null: an absent text and an empty one are the same thing to who reads a trace.
  */
-static void put_text(json_writer *w, const char *key, str s) {
-    json_key(w, key);
-    json_put_str(w, s.n ? s : STR_NONE);
-}
-
-static void put_number(json_writer *w, const char *key, double v) {
-    json_key(w, key);
-    json_put_double(w, v); /* NAN becomes null */
-}
-
-static void put_count(json_writer *w, const char *key, int64_t v) {
-    json_key(w, key);
-    json_put_int(w, v);
-}
-
 static void put_step(json_writer *w, const gen_step *s) {
     json_begin_object(w);
-    put_text(w, "tier", str_from(gen_tier_name(s->tier)));
-    put_text(w, "outcome", str_from(gen_outcome_name(s->outcome)));
-    put_text(w, "reason", str_from(gen_reason_code(s->reason)));
-    put_text(w, "why", str_from(gen_reason_text(s->reason)));
-    put_text(w, "model", s->model);
-    put_text(w, "label", s->label);
-    put_number(w, "confidence", s->confidence);
-    put_number(w, "threshold", s->threshold);
+    json_field_text(w, "tier", str_from(gen_tier_name(s->tier)));
+    json_field_text(w, "outcome", str_from(gen_outcome_name(s->outcome)));
+    json_field_text(w, "reason", str_from(gen_reason_code(s->reason)));
+    json_field_text(w, "why", str_from(gen_reason_text(s->reason)));
+    json_field_text(w, "model", s->model);
+    json_field_text(w, "label", s->label);
+    json_field_double(w, "confidence", s->confidence);
+    json_field_double(w, "threshold", s->threshold);
     json_key(w, "signals");
     json_begin_object(w);
     for (size_t i = 0; i < s->n_signals; i++)
-        put_number(w, s->signals[i].name, s->signals[i].value);
+        json_field_double(w, s->signals[i].name, s->signals[i].value);
     json_end_object(w);
-    put_text(w, "draft", s->draft);
-    put_count(w, "tokens_in", s->tokens_in);
-    put_count(w, "tokens_out", s->tokens_out);
-    put_count(w, "latency_us", s->latency_us);
-    put_number(w, "cost_usd", s->cost_usd);
-    put_text(w, "note", s->note);
+    json_field_text(w, "draft", s->draft);
+    json_field_int(w, "tokens_in", s->tokens_in);
+    json_field_int(w, "tokens_out", s->tokens_out);
+    json_field_int(w, "latency_us", s->latency_us);
+    json_field_double(w, "cost_usd", s->cost_usd);
+    json_field_text(w, "note", s->note);
     json_end_object(w);
 }
 
 static void put_passage(json_writer *w, const gen_passage *p) {
     json_begin_object(w);
-    put_text(w, "id", p->id);
-    put_text(w, "title", p->title);
-    put_text(w, "text", p->text);
-    put_number(w, "score", p->score);
+    json_field_text(w, "id", p->id);
+    json_field_text(w, "title", p->title);
+    json_field_text(w, "text", p->text);
+    json_field_double(w, "score", p->score);
     json_end_object(w);
 }
 
 void gen_trace_put_json(json_writer *w, const gen_trace *t) {
     json_begin_object(w);
-    put_text(w, "id", t->request_id);
-    put_count(w, "at_ms", t->at_ms);
-    put_text(w, "task_id", t->task_id);
-    put_text(w, "task", t->task_name);
-    put_text(w, "tenant", t->tenant);
-    put_text(w, "subject", t->subject);
-    put_text(w, "purpose", t->purpose);
-    put_text(w, "task_digest", t->task_digest);
-    put_text(w, "model_digest", t->model_digest);
-    put_text(w, "question", t->question);
+    json_field_text(w, "id", t->request_id);
+    json_field_int(w, "at_ms", t->at_ms);
+    json_field_text(w, "task_id", t->task_id);
+    json_field_text(w, "task", t->task_name);
+    json_field_text(w, "tenant", t->tenant);
+    json_field_text(w, "subject", t->subject);
+    json_field_text(w, "purpose", t->purpose);
+    json_field_text(w, "task_digest", t->task_digest);
+    json_field_text(w, "model_digest", t->model_digest);
+    json_field_text(w, "question", t->question);
     json_key(w, "steps");
     json_begin_array(w);
     for (size_t i = 0; i < t->n_steps; i++) put_step(w, &t->steps[i]);
     json_end_array(w);
-    put_text(w, "tier", str_from(gen_tier_name(t->tier)));
-    put_text(w, "reason", str_from(gen_reason_code(t->reason)));
-    put_text(w, "why", str_from(gen_reason_text(t->reason)));
-    put_text(w, "label", t->label);
-    put_number(w, "confidence", t->confidence);
-    put_text(w, "answer", t->answer);
+    json_field_text(w, "tier", str_from(gen_tier_name(t->tier)));
+    json_field_text(w, "reason", str_from(gen_reason_code(t->reason)));
+    json_field_text(w, "why", str_from(gen_reason_text(t->reason)));
+    json_field_text(w, "label", t->label);
+    json_field_double(w, "confidence", t->confidence);
+    json_field_text(w, "answer", t->answer);
     json_key(w, "passages");
     json_begin_array(w);
     for (size_t i = 0; i < t->n_passages; i++) put_passage(w, &t->passages[i]);
     json_end_array(w);
-    put_text(w, "review", t->review);
-    put_text(w, "url", t->url);
-    put_count(w, "expected_by_ms", t->expected_by_ms);
-    put_number(w, "cost_usd", t->cost_usd);
-    put_count(w, "latency_us", t->latency_us);
+    json_field_text(w, "review", t->review);
+    json_field_text(w, "url", t->url);
+    json_field_int(w, "expected_by_ms", t->expected_by_ms);
+    json_field_double(w, "cost_usd", t->cost_usd);
+    json_field_int(w, "latency_us", t->latency_us);
     json_end_object(w);
 }
 

@@ -80,4 +80,11 @@ void json_put_null(json_writer *w);
 void json_put_raw(json_writer *w, str json_text); /* already JSON */
 void json_put_value(json_writer *w, const json *v);
 
+/* One member of an object: key and value. */
+void json_field_str(json_writer *w, const char *key, str s);  /* .p == NULL writes null */
+void json_field_text(json_writer *w, const char *key, str s); /* an empty one writes null, too */
+void json_field_int(json_writer *w, const char *key, int64_t v);
+void json_field_double(json_writer *w, const char *key, double v);
+void json_field_bool(json_writer *w, const char *key, bool v);
+
 #endif

@@ -180,3 +180,25 @@ void json_put_value(json_writer *w, const json *v) {
         return;
     }
 }
+
+/* ---- members ---- */
+
+void json_field_str(json_writer *w, const char *key, str s) {
+    json_key(w, key);
+    json_put_str(w, s);
+}
+void json_field_text(json_writer *w, const char *key, str s) {
+    json_field_str(w, key, s.n ? s : STR_NONE);
+}
+void json_field_int(json_writer *w, const char *key, int64_t v) {
+    json_key(w, key);
+    json_put_int(w, v);
+}
+void json_field_double(json_writer *w, const char *key, double v) {
+    json_key(w, key);
+    json_put_double(w, v);
+}
+void json_field_bool(json_writer *w, const char *key, bool v) {
+    json_key(w, key);
+    json_put_bool(w, v);
+}
