@@ -39,7 +39,8 @@ is() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "got:    $2" "wanted: 
 at_least() { if jq -en "$2 >= $3" >/dev/null; then ok "$1 ($2)"; else not_ok "$1" "$2 < $3"; fi; }
 at_most() { if jq -en "$2 <= $3" >/dev/null; then ok "$1 ($2)"; else not_ok "$1" "$2 > $3"; fi; }
 # holds WHAT JSON JQ-CONDITION
-holds() { if jq -e "$3" >/dev/null 2>&1 <<<"$2"; then ok "$1"; else not_ok "$1" "false: $3" "$2"; fi; }
+# (jq 1.6 -e says yes to no input at all)
+holds() { if [ -n "$2" ] && jq -e "$3" >/dev/null 2>&1 <<<"$2"; then ok "$1"; else not_ok "$1" "false: $3" "$2"; fi; }
 # has WHAT TEXT PART
 has() { case $2 in *"$3"*) ok "$1" ;; *) not_ok "$1" "wanted: $3" "in: $2" ;; esac; }
 # fails WHAT EXIT_CODE COMMAND...: exits so, says why on stderr, prints nothing on stdout

@@ -21,8 +21,9 @@ label_loop() { # every acknowledged decision
         IFS=$'\t' read -r ref text < <(curl -sf -m 20 "$url/v1/reviews?limit=1" 2>/dev/null |
             jq -r '.reviews[0] | [.id, .text] | @tsv')
         [ -n "$ref" ] || return
-        curl -sf -m 20 -H 'content-type: application/json' "$url/v1/reviews/$ref/answer" \
-            -d '{"label": "other", "text": "No.", "by": "ann"}' 2>/dev/null | jq -e .learned >/dev/null 2>&1 || return
+        # (jq 1.6 -e says yes to no input at all, as a killed server leaves it)
+        [ "$(curl -sf -m 20 -H 'content-type: application/json' "$url/v1/reviews/$ref/answer" \
+            -d '{"label": "other", "text": "No.", "by": "ann"}' 2>/dev/null | jq -r .learned 2>/dev/null)" = true ] || return
         printf '%s\t%s\n' "$ref" "$text" >>"$tmp/labelled"
     done
 }

@@ -88,7 +88,7 @@ while IFS='|' read -r label text; do
     review=$(jq -r '.review // empty' <<<"$reply")
     [ -n "$review" ] || continue
     "$bin" review answer "$review" --label "$label" --no-refit --by ann --json |
-        jq -e '.learned and (.refitted | not)' >/dev/null && taught=$((taught + 1))
+        jq -es 'length == 1 and (.[0] | .learned and (.refitted | not))' >/dev/null && taught=$((taught + 1))
 done < <(sed -nE '2,$s/^"?([^"]*[^",])"?,([a-z_]+)$/\2|\1/p' teach.csv)
 is "all ten go to a person and are taught" $taught 10
 result=$("$bin" task eval support --file paraphrase.csv --json)
