@@ -36,16 +36,15 @@ static err find_dir(arena *a, const char **out, fail *f) {
 err home_open(arena *a, home *h, fail *f) {
     TRY(find_dir(a, &h->dir, f));
     h->db = under(a, h->dir, "bantam.db");
-    h->blobs = under(a, h->dir, "blobs");
     h->journal = under(a, h->dir, "journal");
     h->models = under(a, h->dir, "models");
     h->tasks = under(a, h->dir, "tasks");
     h->lock = under(a, h->dir, "serve.lock");
-    if (!h->lock || !h->tasks || !h->models || !h->journal || !h->blobs || !h->db)
+    if (!h->lock || !h->tasks || !h->models || !h->journal || !h->db)
         return fail_memory(f, "paths");
     h->task_dirs[0] = "tasks";
     h->task_dirs[1] = h->tasks;
-    const char *make[] = {h->dir, h->blobs, h->journal, h->models, h->tasks};
+    const char *make[] = {h->dir, h->journal, h->models, h->tasks};
     for (size_t i = 0; i < sizeof make / sizeof *make; i++) TRY(file_make_dirs(make[i], f));
     return E_OK;
 }

@@ -1,7 +1,7 @@
 /* home.h - where Bantam keeps its things. The only reader of the environment, with main.
  *
  *   $BANTAM_HOME, else $XDG_DATA_HOME/bantam, else ~/.local/share/bantam
- *     bantam.db        store        blobs/    by hash        journal/   of the record
+ *     bantam.db        store        journal/   of the record
  *     models/          pulled       tasks/    task files     serve.lock held by a running server */
 #ifndef BANTAM_APP_HOME_H
 #define BANTAM_APP_HOME_H
@@ -10,7 +10,7 @@
 #include "base/err.h"
 
 typedef struct home {
-    const char *dir, *db, *blobs, *journal, *models, *tasks, *lock;
+    const char *dir, *db, *journal, *models, *tasks, *lock;
     const char *task_dirs[2]; /* ./tasks, then home's */
 } home;
 
