@@ -53,6 +53,9 @@ err kern_select(const char *name, const kern_table **out, fail *f) {
                         "for the fastest");
 }
 
+const int8_t kern_iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                    1,    13,   25,  38,  53,  69,  89,  113};
+
 float kern_f16_to_f32(uint16_t h) {
     uint32_t sign = (uint32_t)(h & 0x8000u) << 16, exponent = (h >> 10) & 0x1f,
              fraction = h & 0x3ffu, bits;

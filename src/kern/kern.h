@@ -13,24 +13,9 @@
 #define BANTAM_KERN_KERN_H
 
 #include "base/err.h"
+#include "kern/kern_block.h"
 
 #include <stdint.h>
-
-enum { KERN_BLOCK = 32 };
-
-/* Block layouts, as GGUF stores them (little endian, packed). */
-typedef struct kern_q8_0 {
-    uint16_t d; /* f16 scale */
-    int8_t q[KERN_BLOCK];
-} kern_q8_0; /* 34 bytes: value = d * q */
-typedef struct kern_q4_0 {
-    uint16_t d;
-    uint8_t q[KERN_BLOCK / 2]; /* low nibble: number i, high nibble: number i + 16 */
-} kern_q4_0;                   /* 18 bytes: value = d * (q - 8) */
-typedef struct kern_q4_1 {
-    uint16_t d, m;
-    uint8_t q[KERN_BLOCK / 2];
-} kern_q4_1; /* 20 bytes: value = d * q + m */
 
 /* Activations of T rows of k numbers (k a multiple of 32), quantised a block at a time:
  * value ~ d * q with d = max|value| / 127; sum = d * (sum of q). */
