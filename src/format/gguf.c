@@ -44,24 +44,24 @@ static const struct {
     [1] = {"F16", 1, 2, DTYPE_F16},
     [2] = {"Q4_0", 32, 18, DTYPE_Q4_0},
     [3] = {"Q4_1", 32, 20, DTYPE_Q4_1},
-    [6] = {"Q5_0", 32, 22, -1},
-    [7] = {"Q5_1", 32, 24, -1},
+    [6] = {"Q5_0", 32, 22, DTYPE_Q5_0},
+    [7] = {"Q5_1", 32, 24, DTYPE_Q5_1},
     [8] = {"Q8_0", 32, 34, DTYPE_Q8_0},
     [9] = {"Q8_1", 32, 36, -1},
-    [10] = {"Q2_K", 256, 84, -1},
-    [11] = {"Q3_K", 256, 110, -1},
-    [12] = {"Q4_K", 256, 144, -1},
-    [13] = {"Q5_K", 256, 176, -1},
-    [14] = {"Q6_K", 256, 210, -1},
+    [10] = {"Q2_K", 256, 84, DTYPE_Q2_K},
+    [11] = {"Q3_K", 256, 110, DTYPE_Q3_K},
+    [12] = {"Q4_K", 256, 144, DTYPE_Q4_K},
+    [13] = {"Q5_K", 256, 176, DTYPE_Q5_K},
+    [14] = {"Q6_K", 256, 210, DTYPE_Q6_K},
     [15] = {"Q8_K", 256, 292, -1},
     [16] = {"IQ2_XXS", 256, 66, -1},
     [17] = {"IQ2_XS", 256, 74, -1},
     [18] = {"IQ3_XXS", 256, 98, -1},
     [19] = {"IQ1_S", 256, 50, -1},
-    [20] = {"IQ4_NL", 32, 18, -1},
+    [20] = {"IQ4_NL", 32, 18, DTYPE_IQ4_NL},
     [21] = {"IQ3_S", 256, 110, -1},
     [22] = {"IQ2_S", 256, 82, -1},
-    [23] = {"IQ4_XS", 256, 136, -1},
+    [23] = {"IQ4_XS", 256, 136, DTYPE_IQ4_XS},
     [24] = {"I8", 1, 1, -1},
     [25] = {"I16", 1, 2, -1},
     [26] = {"I32", 1, 4, -1},
@@ -338,7 +338,7 @@ err gguf_tensor(const gguf *g, str name, const tensor **out, fail *f) {
     if (types[s->type].ours < 0) {
         fail_set(f, E_UNSUPPORTED, "\"%s\": tensor \"%.*s\" is %s, which we cannot compute with",
                  g->name, STR_ARG(name), types[s->type].name);
-        return fail_hint(f, "take the model in F32, F16, BF16, Q8_0, Q4_0 or Q4_1");
+        return fail_hint(f, "take the model in F16, Q8_0, Q4_K_M or another of the common types");
     }
     *out = &s->t;
     return E_OK;

@@ -1,70 +1,42 @@
 /* tensor.c - see tensor.h. */
 #include "tensor/tensor.h"
 
-#include "kern/kern.h"
+#include "kern/kern_block.h"
+#include "tensor/dequantise.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static void from_f32(const void *from, float *to, int64_t n) {
-    memcpy(to, from, (size_t)n * sizeof *to);
-}
-
-static void from_f16(const void *from, float *to, int64_t n) {
-    const unsigned char *p = from;
-    for (int64_t i = 0; i < n; i++)
-        to[i] = kern_f16_to_f32((uint16_t)(p[2 * i] | p[2 * i + 1] << 8));
-}
-
-static void from_bf16(const void *from, float *to, int64_t n) {
-    const unsigned char *p = from;
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t bits = (uint32_t)(p[2 * i] | p[2 * i + 1] << 8) << 16;
-        memcpy(&to[i], &bits, sizeof bits);
-    }
-}
-
-/* n numbers are n / KERN_BLOCK whole blocks */
-static void from_q8_0(const void *from, float *to, int64_t n) {
-    const kern_q8_0 *b = from;
-    for (const float *end = to + n; to < end; b++, to += KERN_BLOCK) {
-        float scale = kern_f16_to_f32(b->d);
-        for (int i = 0; i < KERN_BLOCK; i++) to[i] = scale * (float)b->q[i];
-    }
-}
-
-/* value = scale * (nibble - zero) + least, as the gguf package rounds it */
-static void from_nibbles(const uint8_t *q, float scale, int zero, float least, float *to) {
-    for (int i = 0; i < KERN_BLOCK / 2; i++) {
-        to[i] = scale * (float)((q[i] & 15) - zero) + least;
-        to[i + KERN_BLOCK / 2] = scale * (float)((q[i] >> 4) - zero) + least;
-    }
-}
-
-static void from_q4_0(const void *from, float *to, int64_t n) {
-    const kern_q4_0 *b = from;
-    for (const float *end = to + n; to < end; b++, to += KERN_BLOCK)
-        from_nibbles(b->q, kern_f16_to_f32(b->d), 8, 0, to);
-}
-
-static void from_q4_1(const void *from, float *to, int64_t n) {
-    const kern_q4_1 *b = from;
-    for (const float *end = to + n; to < end; b++, to += KERN_BLOCK)
-        from_nibbles(b->q, kern_f16_to_f32(b->d), 0, kern_f16_to_f32(b->m), to);
-}
-
 static const dtype_info infos[DTYPE_COUNT] = {
-    [DTYPE_F32] = {"F32", 1, 4, from_f32},
-    [DTYPE_F16] = {"F16", 1, 2, from_f16},
-    [DTYPE_BF16] = {"BF16", 1, 2, from_bf16},
-    [DTYPE_Q8_0] = {"Q8_0", KERN_BLOCK, sizeof(kern_q8_0), from_q8_0},
-    [DTYPE_Q4_0] = {"Q4_0", KERN_BLOCK, sizeof(kern_q4_0), from_q4_0},
-    [DTYPE_Q4_1] = {"Q4_1", KERN_BLOCK, sizeof(kern_q4_1), from_q4_1},
+    [DTYPE_F32] = {"F32", 1, 4, dequantise_f32},
+    [DTYPE_F16] = {"F16", 1, 2, dequantise_f16},
+    [DTYPE_BF16] = {"BF16", 1, 2, dequantise_bf16},
+    [DTYPE_Q8_0] = {"Q8_0", KERN_BLOCK, sizeof(kern_q8_0), dequantise_q8_0},
+    [DTYPE_Q4_0] = {"Q4_0", KERN_BLOCK, sizeof(kern_q4_0), dequantise_q4_0},
+    [DTYPE_Q4_1] = {"Q4_1", KERN_BLOCK, sizeof(kern_q4_1), dequantise_q4_1},
+    [DTYPE_Q5_0] = {"Q5_0", KERN_BLOCK, sizeof(kern_q5_0), dequantise_q5_0},
+    [DTYPE_Q5_1] = {"Q5_1", KERN_BLOCK, sizeof(kern_q5_1), dequantise_q5_1},
+    [DTYPE_IQ4_NL] = {"IQ4_NL", KERN_BLOCK, sizeof(kern_iq4_nl), dequantise_iq4_nl},
+    [DTYPE_Q2_K] = {"Q2_K", KERN_SUPER, sizeof(kern_q2_K), dequantise_q2_k},
+    [DTYPE_Q3_K] = {"Q3_K", KERN_SUPER, sizeof(kern_q3_K), dequantise_q3_k},
+    [DTYPE_Q4_K] = {"Q4_K", KERN_SUPER, sizeof(kern_q4_K), dequantise_q4_k},
+    [DTYPE_Q5_K] = {"Q5_K", KERN_SUPER, sizeof(kern_q5_K), dequantise_q5_k},
+    [DTYPE_Q6_K] = {"Q6_K", KERN_SUPER, sizeof(kern_q6_K), dequantise_q6_k},
+    [DTYPE_IQ4_XS] = {"IQ4_XS", KERN_SUPER, sizeof(kern_iq4_xs), dequantise_iq4_xs},
 };
 
 const dtype_info *dtype_get(dtype t) {
     CHECK(t < DTYPE_COUNT);
     return &infos[t];
+}
+
+bool dtype_find(str name, dtype *out) {
+    for (dtype t = 0; t < DTYPE_COUNT; t++)
+        if (str_eq_nocase(name, str_from(infos[t].name))) {
+            *out = t;
+            return true;
+        }
+    return false;
 }
 
 err tensor_bytes(dtype t, int32_t n_dims, const int64_t *dims, str name, size_t *out, fail *f) {

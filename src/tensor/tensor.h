@@ -16,6 +16,15 @@ typedef enum dtype {
     DTYPE_Q8_0,
     DTYPE_Q4_0,
     DTYPE_Q4_1,
+    DTYPE_Q5_0,
+    DTYPE_Q5_1,
+    DTYPE_IQ4_NL,
+    DTYPE_Q2_K,
+    DTYPE_Q3_K,
+    DTYPE_Q4_K,
+    DTYPE_Q5_K,
+    DTYPE_Q6_K,
+    DTYPE_IQ4_XS,
     DTYPE_COUNT
 } dtype;
 
@@ -28,6 +37,7 @@ typedef struct dtype_info {
 } dtype_info;
 
 const dtype_info *dtype_get(dtype t);
+bool dtype_find(str name, dtype *out); /* by its name, in either case */
 
 enum {
     TENSOR_DIMS_MAX = 4,

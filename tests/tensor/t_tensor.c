@@ -3,20 +3,19 @@
 #include "tensor/tensor.h"
 #include "test.h"
 
-enum { LINE_BYTES = 4096, BLOCK_BYTES = 64 };
+enum { LINE_BYTES = 4096, BLOCK_BYTES_MAX = 256, NUMBERS_MAX = 256, GOLDEN_LINES = 94 };
 
 static dtype type_of(const char *name) {
-    for (dtype t = 0; t < DTYPE_COUNT; t++)
-        if (!strcmp(dtype_get(t)->name, name)) return t;
-    fail_msg("no type %s", name);
-    return DTYPE_COUNT;
+    dtype t;
+    if (!dtype_find(str_from(name), &t)) fail_msg("no type %s", name);
+    return t;
 }
 
-static size_t read_hex(const char *hex, unsigned char *out) {
+static size_t read_hex(const char *hex, void *out, size_t most) {
     size_t n = 0;
     unsigned byte;
-    while (n < BLOCK_BYTES && sscanf(hex + 2 * n, "%2x", &byte) == 1)
-        out[n++] = (unsigned char)byte;
+    while (n < most && sscanf(hex + 2 * n, "%2x", &byte) == 1)
+        ((unsigned char *)out)[n++] = (unsigned char)byte;
     return n;
 }
 
@@ -24,26 +23,30 @@ static void blocks_equal_the_package(void **state) {
     (void)state;
     static char line[LINE_BYTES];
     FILE *file = fopen("tests/tensor/golden/dequantise.txt", "re");
-    int lines = 0;
+    int lines = 0, seen[DTYPE_COUNT] = {0};
     assert_non_null(file);
     while (fgets(line, sizeof line, file)) {
         if (line[0] == '#') continue;
         char *at = NULL;
         const char *name = strtok_r(line, " \n", &at), *hex = strtok_r(NULL, " \n", &at);
-        _Alignas(8) unsigned char block[BLOCK_BYTES];
-        float got[32];
-        read_hex(hex, block);
-        dtype_get(type_of(name))->dequantise(block, got, 32);
-        for (int i = 0; i < 32; i++) {
-            float want = strtof(strtok_r(NULL, " \n", &at), NULL);
-            if (got[i] != want)
+        _Alignas(8) unsigned char block[BLOCK_BYTES_MAX];
+        float got[NUMBERS_MAX], want[NUMBERS_MAX];
+        const dtype_info *type = dtype_get(type_of(name));
+        int n = type->block > 1 ? type->block : 32;
+        assert_int_equal(read_hex(hex, block, sizeof block), n / type->block * type->block_bytes);
+        assert_int_equal(read_hex(strtok_r(NULL, " \n", &at), want, sizeof want), 4 * n);
+        type->dequantise(block, got, n);
+        for (int i = 0; i < n; i++) {
+            if (got[i] != want[i])
                 fail_msg("%s, line %d, number %d: %a, not %a", name, lines, i, (double)got[i],
-                         (double)want);
+                         (double)want[i]);
         }
+        seen[type_of(name)]++;
         lines++;
     }
     fclose(file);
-    assert_int_equal(lines, 40);
+    assert_int_equal(lines, GOLDEN_LINES);
+    for (dtype t = DTYPE_F16; t < DTYPE_COUNT; t++) assert_true(seen[t] >= 5);
 }
 
 static void shapes_are_checked(void **state) {
@@ -59,6 +62,8 @@ static void shapes_are_checked(void **state) {
         {DTYPE_Q4_1, 2, {2, 64}, E_OK, 80},
         {DTYPE_Q8_0, 3, {2, 2, 32}, E_OK, 136},
         {DTYPE_Q4_0, 1, {33}, E_CORRUPT, 0},
+        {DTYPE_Q6_K, 2, {2, 512}, E_OK, 840},
+        {DTYPE_Q6_K, 2, {2, 576}, E_CORRUPT, 0},
         {DTYPE_F32, 0, {1}, E_CORRUPT, 0},
         {DTYPE_F32, 5, {1, 1, 1, 1, 1}, E_CORRUPT, 0},
         {DTYPE_F32, 2, {0, 4}, E_CORRUPT, 0},
