@@ -41,7 +41,7 @@ static err open_rig(rig *r, int argc, char **argv, fail *f) {
                        f));
     TRY(kv_pool_open(
         &r->pool,
-        &(kv_pool_options){.shape = {info->layers, info->kv_heads, info->head_width, KV_F16},
+        &(kv_pool_options){.shape = {info->layers, info->kv_heads, info->head_width, OP_KV_F16},
                            .tokens_max = 1024,
                            .sequences_max = STREAMS_MAX,
                            .bytes_max = 1u << 30},

@@ -2,7 +2,7 @@
  *
  * A page holds KV_PAGE_TOKENS positions of one sequence for all layers:
  *
- *     page: [layers][2: keys, values][KV_PAGE_TOKENS][heads][head_width] of F16 or F32
+ *     page: [layers][2: keys, values][op_page_bytes]
  *
  * so what one layer of one page keeps lies together. A sequence has a list of pages and grows by
  * taking free ones; several positions of one page never belong to two sequences. All memory is
@@ -13,12 +13,11 @@
 #ifndef BANTAM_KV_KV_H
 #define BANTAM_KV_KV_H
 
-#include "base/err.h"
-#include <stdint.h>
+#include "tensor/op_attend.h"
 
-enum { KV_PAGE_TOKENS = 32 };
+enum { KV_PAGE_TOKENS = OP_PAGE };
 
-typedef enum kv_type { KV_F16, KV_F32 } kv_type;
+typedef op_kv_type kv_type;
 
 /* "f16" or "f32"; NULL = f16. E_UNSUPPORTED names both. */
 err kv_type_of(const char *name, kv_type *out, fail *f) MUST_CHECK;
@@ -59,7 +58,7 @@ void kv_sequence_give(kv_pool *p, kv_sequence *s); /* its pages too; NULL is fin
 err kv_sequence_grow(kv_pool *p, kv_sequence *s, int64_t tokens, fail *f) MUST_CHECK;
 int64_t kv_sequence_room(const kv_sequence *s); /* positions that its pages hold */
 
-/* Keys or values of one page and layer: [KV_PAGE_TOKENS, heads, head_width]; page = position /
+/* Keys or values of one page and layer, as op_keep lays them out; page = position /
  * KV_PAGE_TOKENS, below kv_sequence_room / KV_PAGE_TOKENS. */
 void *kv_keys(const kv_pool *p, const kv_sequence *s, int64_t page, int64_t layer);
 void *kv_values(const kv_pool *p, const kv_sequence *s, int64_t page, int64_t layer);

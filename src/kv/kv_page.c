@@ -31,9 +31,9 @@ struct kv_pool {
 
 err kv_type_of(const char *name, kv_type *out, fail *f) {
     if (!name || !strcmp(name, "f16"))
-        *out = KV_F16;
+        *out = OP_KV_F16;
     else if (!strcmp(name, "f32"))
-        *out = KV_F32;
+        *out = OP_KV_F32;
     else {
         fail_set(f, E_UNSUPPORTED, "keys and values cannot be kept as \"%s\"", name);
         return fail_hint(f, "choose f16 or f32");
@@ -42,8 +42,7 @@ err kv_type_of(const char *name, kv_type *out, fail *f) {
 }
 
 static size_t part_bytes(const kv_shape *s) {
-    return (size_t)KV_PAGE_TOKENS * (size_t)(s->heads * s->head_width) *
-           (s->type == KV_F16 ? 2 : 4);
+    return op_page_bytes(s->type, s->heads, s->head_width);
 }
 
 size_t kv_page_bytes(const kv_shape *s) {

@@ -53,6 +53,16 @@ err model_vector(const model *m, const char *hf, const char *gguf_name, int64_t 
     return E_OK;
 }
 
+err model_pack(model *m, weight *w, fail *f) {
+    size_t bytes = op_packed_bytes(m->o.kern, w->w);
+    if (bytes == 0) return E_OK;
+    void *packed = arena_alloc_aligned(&m->arena, bytes);
+    if (!packed) return fail_memory(f, "packed weights");
+    op_pack(m->o.kern, w->w, packed);
+    w->packed = packed;
+    return E_OK;
+}
+
 err model_number(const model *m, const char *hf, const char *suffix, int64_t fallback, int64_t *out,
                  fail *f) {
     char key[128];

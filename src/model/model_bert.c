@@ -29,8 +29,7 @@ typedef struct bert {
     op_context op;
     float *x, *q, *k, *v, *a, *h; /* [ROWS, D]; h: [ROWS, F] */
     float *memory;
-    op_kv_span *spans; /* [ROWS], one a sequence */
-    op_attend_row *rows;
+    op_sequence *sequences; /* [ROWS] of the batch */
 } bert;
 
 /* ---- binding ---- */
@@ -123,11 +122,10 @@ static err take_scratch(model *m, bert *b, fail *f) {
     int64_t widest = b->ff > b->width ? b->ff : b->width,
             most = b->positions > BERT_ROWS ? b->positions : BERT_ROWS;
     size_t row = (size_t)BERT_ROWS * (size_t)b->width;
-    TRY(op_open(&b->op, m->o.kern, m->o.team, BERT_ROWS, widest, most, f));
+    TRY(op_open(&b->op, m->o.kern, m->o.team, &(op_options){BERT_ROWS, widest, most}, f));
     b->memory = mem_alloc_aligned((5 * row + (size_t)BERT_ROWS * (size_t)b->ff) * sizeof(float));
-    b->spans = arena_new_n(&m->arena, op_kv_span, BERT_ROWS);
-    b->rows = arena_new_n(&m->arena, op_attend_row, BERT_ROWS);
-    if (!b->memory || !b->spans || !b->rows) return fail_memory(f, "a model's activations");
+    b->sequences = arena_new_n(&m->arena, op_sequence, BERT_ROWS);
+    if (!b->memory || !b->sequences) return fail_memory(f, "a model's activations");
     float **parts[] = {&b->x, &b->q, &b->k, &b->v, &b->a, &b->h};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) *parts[i] = b->memory + i * row;
     return E_OK;
@@ -171,21 +169,17 @@ static void embed_rows(bert *b, const int32_t *ids, const size_t *first, size_t 
 
 static void attention(bert *b, const bert_layer *l, const size_t *first, size_t n, int64_t T) {
     int64_t D = b->width, dim = D / b->heads;
-    op_linear(&b->op, &l->q, b->x, T, b->q, D);
-    op_linear(&b->op, &l->k, b->x, T, b->k, D);
-    op_linear(&b->op, &l->v, b->x, T, b->v, D);
-    for (size_t s = 0; s < n; s++) {
-        int32_t length = (int32_t)(first[s + 1] - first[s]);
-        b->spans[s] =
-            (op_kv_span){b->k + (int64_t)first[s] * D, b->v + (int64_t)first[s] * D, length};
-        for (size_t t = first[s]; t < first[s + 1]; t++)
-            b->rows[t] = (op_attend_row){&b->spans[s], length};
-    }
+    op_linears(&b->op, b->x, T, (op_output[]){{&l->q, b->q, D}, {&l->k, b->k, D}, {&l->v, b->v, D}},
+               3);
+    for (size_t s = 0; s < n; s++)
+        b->sequences[s] = (op_sequence){.first_row = (int64_t)first[s],
+                                        .rows = (int64_t)(first[s + 1] - first[s])};
     op_attention o = {.heads = b->heads,
                       .kv_heads = b->heads,
                       .dim = dim,
-                      .scale = 1 / __builtin_sqrtf((float)dim)};
-    op_attend(&b->op, &o, b->q, b->rows, T, b->a);
+                      .scale = 1 / __builtin_sqrtf((float)dim),
+                      .both_ways = true};
+    op_attend_batch(&b->op, &o, b->sequences, (int64_t)n, b->q, b->k, b->v, b->a);
     op_linear(&b->op, &l->o, b->a, T, b->q, D);
 }
 
@@ -196,7 +190,7 @@ static void layer(bert *b, const bert_layer *l, const size_t *first, size_t n, i
     op_add(&b->op, b->q, b->x, T, D);
     op_layernorm(&b->op, b->x, l->attention_norm.weight, l->attention_norm.bias, eps, T, D, b->x);
     op_linear(&b->op, &l->up, b->x, T, b->h, b->ff);
-    op_gelu(&b->op, b->h, T, b->ff);
+    op_activate(&b->op, OP_GELU, b->h, T, b->ff);
     op_linear(&b->op, &l->down, b->h, T, b->q, D);
     op_add(&b->op, b->q, b->x, T, D);
     op_layernorm(&b->op, b->x, l->output_norm.weight, l->output_norm.bias, eps, T, D, b->x);

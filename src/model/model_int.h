@@ -9,7 +9,6 @@
 #include "format/gguf.h"
 #include "format/safetensors.h"
 #include "model/model_run.h"
-#include "tensor/op.h"
 #include "text/json.h"
 
 /* One architecture. `names`: general.architecture of GGUF, model_type of config.json. */
@@ -51,6 +50,8 @@ err model_weight(const model *m, const char *hf, const char *gguf_name, int64_t 
 /* The same, which must be F32 (norms, biases), as numbers. */
 err model_vector(const model *m, const char *hf, const char *gguf_name, int64_t cols,
                  const float **out, fail *f) MUST_CHECK;
+/* Lays a weight out for the model's kernels, where they have a layout for it. */
+err model_pack(model *m, weight *w, fail *f) MUST_CHECK;
 /* A number of the model's description: config.json's key or GGUF's "ARCH.suffix". Required when
  * fallback < 0. */
 err model_number(const model *m, const char *hf, const char *suffix, int64_t fallback, int64_t *out,

@@ -153,7 +153,7 @@ static err bind_layer(model *m, const llama *l, int64_t i, llama_layer *out, fai
         snprintf(name, sizeof name, "blk.%lld.%s.weight", (long long)i, parts[p].gguf);
         TRY(model_weight(m, hf, name, extent_of(l, parts[p].rows), extent_of(l, parts[p].cols),
                          &w->w, f));
-        TRY(op_pack(m->o.kern, &m->arena, w, f));
+        TRY(model_pack(m, w, f));
     }
     return E_OK;
 }
@@ -205,7 +205,8 @@ static void shape(const model *m, model_run_shape *out) {
     *out = (model_run_shape){.width = l->width,
                              .q_width = l->heads * l->head_width,
                              .kv_width = l->kv_heads * l->head_width,
-                             .ff = l->ff};
+                             .ff = l->ff,
+                             .turned = l->head_width / 2};
 }
 
 /* ---- forward ---- */
@@ -214,17 +215,19 @@ static void attention(const llama *l, model_run *r, const model_batch *b, int64_
     const llama_layer *at = &l->layer[i];
     int64_t T = b->n_rows;
     op_rmsnorm(&r->op, r->x, at->attention_norm, l->eps, T, l->width, r->h);
-    model_run_linear(r, b, i, MODEL_QUERY, &at->q, r->h, T, r->q);
-    model_run_linear(r, b, i, MODEL_KEY, &at->k, r->h, T, r->k);
-    model_run_linear(r, b, i, MODEL_VALUE, &at->v, r->h, T, r->v);
-    op_rope(&r->op, r->q, T, l->heads, l->head_width, b->positions, l->freq, l->pairs);
-    op_rope(&r->op, r->k, T, l->kv_heads, l->head_width, b->positions, l->freq, l->pairs);
+    model_run_linears(r, b, i, r->h, T,
+                      (model_product[]){{MODEL_QUERY, &at->q, r->q},
+                                        {MODEL_KEY, &at->k, r->k},
+                                        {MODEL_VALUE, &at->v, r->v}},
+                      3);
+    op_rope(&r->op, r->q, T, l->heads, l->head_width, &r->angles, l->pairs);
+    op_rope(&r->op, r->k, T, l->kv_heads, l->head_width, &r->angles, l->pairs);
     op_attention how = {.heads = l->heads,
                         .kv_heads = l->kv_heads,
                         .dim = l->head_width,
                         .scale = 1 / sqrtf((float)l->head_width)};
-    model_run_attend(r, b, i, &how, true);
-    model_run_linear(r, b, i, MODEL_OUTPUT, &at->o, r->a, T, r->h);
+    model_run_attend(r, b, i, &how);
+    model_run_linears(r, b, i, r->a, T, &(model_product){MODEL_OUTPUT, &at->o, r->h}, 1);
     op_add(&r->op, r->h, r->x, T, l->width);
 }
 
@@ -232,10 +235,11 @@ static void feed_forward(const llama *l, model_run *r, const model_batch *b, int
     const llama_layer *at = &l->layer[i];
     int64_t T = b->n_rows;
     op_rmsnorm(&r->op, r->x, at->ffn_norm, l->eps, T, l->width, r->h);
-    model_run_linear(r, b, i, MODEL_GATE, &at->gate, r->h, T, r->gate);
-    model_run_linear(r, b, i, MODEL_UP, &at->up, r->h, T, r->up);
-    op_silu_mul(&r->op, r->gate, r->up, r->up, T, l->ff);
-    model_run_linear(r, b, i, MODEL_DOWN, &at->down, r->up, T, r->h);
+    model_run_linears(
+        r, b, i, r->h, T,
+        (model_product[]){{MODEL_GATE, &at->gate, r->gate}, {MODEL_UP, &at->up, r->up}}, 2);
+    op_glu(&r->op, OP_SILU, r->gate, r->up, r->up, T, l->ff);
+    model_run_linears(r, b, i, r->up, T, &(model_product){MODEL_DOWN, &at->down, r->h}, 1);
     op_add(&r->op, r->h, r->x, T, l->width);
 }
 
@@ -244,13 +248,13 @@ static void gather(const llama *l, model_run *r, const model_batch *b) {
     for (int64_t i = 0; i < b->n_wanted; i++)
         r->op.kern->rmsnorm(r->x + b->wanted[i] * l->width, l->norm, l->eps, l->width,
                             r->h + i * l->width);
-    op_new_input(&r->op);
 }
 
 static err forward(model_run *r, const model_batch *b, fail *f) {
     const llama *l = r->m->state;
     if (b->pooled) return fail_set(f, E_UNSUPPORTED, "a decoder gives no pooled vectors");
     for (int64_t i = 0; i < b->n_rows; i++) op_row(l->embedding, b->tokens[i], r->x + i * l->width);
+    op_angles_fill(&r->angles, b->positions, b->n_rows, l->freq, 1);
     for (int64_t i = 0; i < l->layers; i++) {
         attention(l, r, b, i);
         feed_forward(l, r, b, i);
@@ -259,7 +263,8 @@ static err forward(model_run *r, const model_batch *b, fail *f) {
     gather(l, r, b);
     if (b->hidden) memcpy(b->hidden, r->h, (size_t)(b->n_wanted * l->width) * sizeof *b->hidden);
     if (b->logits)
-        model_run_linear(r, b, l->layers, MODEL_HEAD, &l->head, r->h, b->n_wanted, b->logits);
+        model_run_linears(r, b, l->layers, r->h, b->n_wanted,
+                          &(model_product){MODEL_HEAD, &l->head, b->logits}, 1);
     return E_OK;
 }
 

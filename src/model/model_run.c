@@ -36,13 +36,13 @@ static err take_buffers(model_run *r, fail *f) {
 }
 
 static err take_lists(model_run *r, fail *f) {
-    size_t spans;
-    r->spans_max = kv_pages_for(r->o.positions_max);
-    if (!mem_size((size_t)r->o.sequences_max, (size_t)r->spans_max * sizeof(op_kv_span), &spans))
+    size_t pages;
+    r->pages_max = kv_pages_for(r->o.positions_max);
+    if (!mem_size((size_t)r->o.sequences_max, (size_t)r->pages_max * sizeof(op_page), &pages))
         return fail_memory(f, "the lists of pages");
-    r->spans = mem_alloc(spans);
-    r->rows = mem_alloc((size_t)r->o.rows_max * sizeof *r->rows);
-    if (!r->spans || !r->rows) return fail_memory(f, "the lists of pages");
+    r->pages = mem_alloc(pages);
+    r->sequences = mem_alloc((size_t)r->o.sequences_max * sizeof *r->sequences);
+    if (!r->pages || !r->sequences) return fail_memory(f, "the lists of pages");
     return E_OK;
 }
 
@@ -63,7 +63,9 @@ err model_run_open(model_run **out, const model *m, const model_run_options *o, 
     m->arch->shape(m, &r->shape);
     int64_t widest = r->shape.ff > r->shape.width ? r->shape.ff : r->shape.width;
     if (r->shape.q_width > widest) widest = r->shape.q_width;
-    err e = op_open(&r->op, m->o.kern, m->o.team, r->o.rows_max, widest, r->o.positions_max, f);
+    err e = op_open(&r->op, m->o.kern, m->o.team,
+                    &(op_options){r->o.rows_max, widest, r->o.positions_max}, f);
+    if (e == E_OK) e = op_angles_open(&r->angles, r->o.rows_max, r->shape.turned, f);
     if (e == E_OK) e = take_buffers(r, f);
     if (e == E_OK) e = take_lists(r, f);
     if (e != E_OK) {
@@ -77,9 +79,10 @@ err model_run_open(model_run **out, const model *m, const model_run_options *o, 
 void model_run_close(model_run *r) {
     if (!r) return;
     op_close(&r->op);
+    op_angles_close(&r->angles);
     mem_free(r->memory);
-    mem_free(r->spans);
-    mem_free(r->rows);
+    mem_free(r->pages);
+    mem_free(r->sequences);
     mem_free(r);
 }
 
@@ -119,69 +122,55 @@ static err check_batch(const model_run *r, const model_batch *b, fail *f) {
     return E_OK;
 }
 
+/* The batch's sequences, found once for all layers. */
+static void list_sequences(model_run *r, const model_batch *b) {
+    for (int64_t i = 0, from = 0, to; i < b->n_sequences; i++, from = to) {
+        for (to = from; to < b->n_rows && b->sequences[to] == i;) to++;
+        r->sequences[i] = (op_sequence){.first_row = from,
+                                        .rows = to - from,
+                                        .position = to > from ? b->positions[from] : 0,
+                                        .pages = b->pool ? r->pages + i * r->pages_max : NULL};
+    }
+}
+
 err model_forward(model_run *r, const model_batch *b, fail *f) {
     TRY(check_batch(r, b, f));
+    list_sequences(r, b);
     return r->m->arch->forward(r, b, f);
 }
 
 /* ---- shared steps ---- */
 
-void model_run_linear(model_run *r, const model_batch *b, int64_t layer, model_linear which,
-                      const weight *w, const float *x, int64_t rows, float *y) {
-    int64_t outs = tensor_rows(w->w);
-    op_linear(&r->op, w, x, rows, y, outs);
-    if (b->hook)
-        b->hook->linear(b->hook->self, (int32_t)layer, which, x, rows, tensor_cols(w->w), y, outs);
+void model_run_linears(model_run *r, const model_batch *b, int64_t layer, const float *x,
+                       int64_t rows, const model_product *p, int32_t n) {
+    op_output out[OP_OUTPUTS_MAX] = {0};
+    CHECK(n <= OP_OUTPUTS_MAX);
+    for (int32_t i = 0; i < n; i++)
+        out[i] = (op_output){.w = p[i].w, .y = p[i].y, .ldy = tensor_rows(p[i].w->w)};
+    op_linears(&r->op, x, rows, out, n);
+    for (int32_t i = 0; b->hook && i < n; i++)
+        b->hook->linear(b->hook->self, (int32_t)layer, p[i].which, x, rows, tensor_cols(p[i].w->w),
+                        p[i].y, out[i].ldy);
 }
 
-static void keep_row(model_run *r, const model_batch *b, int64_t layer, int64_t i) {
-    const kv_sequence *s = b->kv[b->sequences[i]];
-    int64_t page = b->positions[i] / KV_PAGE_TOKENS, width = r->shape.kv_width,
-            at = b->positions[i] % KV_PAGE_TOKENS * width;
-    void *to[2] = {kv_keys(b->pool, s, page, layer), kv_values(b->pool, s, page, layer)};
-    const float *from[2] = {r->k + i * width, r->v + i * width};
-    for (int part = 0; part < 2; part++) {
-        if (kv_pool_shape(b->pool)->type == KV_F16)
-            r->op.kern->f32_to_f16(from[part], (uint16_t *)to[part] + at, width);
-        else
-            memcpy((float *)to[part] + at, from[part], (size_t)width * sizeof(float));
+static void list_pages(model_run *r, const model_batch *b, int64_t layer) {
+    for (int64_t i = 0; i < b->n_sequences; i++) {
+        const op_sequence *s = &r->sequences[i];
+        op_page *pages = r->pages + i * r->pages_max;
+        for (int64_t page = 0; page < kv_pages_for(s->position + s->rows); page++)
+            pages[page] = (op_page){.k = kv_keys(b->pool, b->kv[i], page, layer),
+                                    .v = kv_values(b->pool, b->kv[i], page, layer)};
     }
 }
 
-/* The pages of a sequence up to `length` positions. */
-static void list_pages(model_run *r, const model_batch *b, int64_t layer, int32_t sequence,
-                       int64_t length) {
-    op_kv_span *spans = r->spans + sequence * r->spans_max;
-    for (int64_t page = 0; page < kv_pages_for(length); page++)
-        spans[page] = (op_kv_span){.k = kv_keys(b->pool, b->kv[sequence], page, layer),
-                                   .v = kv_values(b->pool, b->kv[sequence], page, layer),
-                                   .count = KV_PAGE_TOKENS};
-}
-
-/* What the rows [from, to) of one sequence see. */
-static void list_rows(model_run *r, const model_batch *b, int64_t layer, int64_t from, int64_t to,
-                      bool causal) {
-    int32_t s = b->sequences[from];
-    op_kv_span *spans = r->spans + s * r->spans_max;
-    if (b->pool)
-        list_pages(r, b, layer, s, b->positions[to - 1] + 1);
-    else
-        spans[0] = (op_kv_span){.k = r->k + from * r->shape.kv_width,
-                                .v = r->v + from * r->shape.kv_width,
-                                .count = (int32_t)(to - from)};
-    for (int64_t i = from; i < to; i++)
-        r->rows[i] = (op_attend_row){.spans = spans,
-                                     .length = causal ? b->positions[i] + 1 : (int32_t)(to - from)};
-}
-
-void model_run_attend(model_run *r, const model_batch *b, int64_t layer, const op_attention *o,
-                      bool causal) {
+void model_run_attend(model_run *r, const model_batch *b, int64_t layer, const op_attention *o) {
     op_attention how = *o;
-    how.half = b->pool && kv_pool_shape(b->pool)->type == KV_F16;
-    for (int64_t i = 0; b->pool && i < b->n_rows; i++) keep_row(r, b, layer, i);
-    for (int64_t from = 0, to; from < b->n_rows; from = to) {
-        for (to = from + 1; to < b->n_rows && b->sequences[to] == b->sequences[from];) to++;
-        list_rows(r, b, layer, from, to, causal);
+    if (!b->pool) {
+        op_attend_batch(&r->op, &how, r->sequences, b->n_sequences, r->q, r->k, r->v, r->a);
+        return;
     }
-    op_attend(&r->op, &how, r->q, r->rows, b->n_rows, r->a);
+    how.type = kv_pool_shape(b->pool)->type;
+    list_pages(r, b, layer);
+    op_keep(&r->op, &how, r->sequences, b->n_sequences, r->k, r->v);
+    op_attend(&r->op, &how, r->sequences, b->n_sequences, r->q, r->a);
 }

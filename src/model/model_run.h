@@ -3,7 +3,9 @@
 #define BANTAM_MODEL_MODEL_RUN_H
 
 #include "model/model_forward.h"
-#include "tensor/op.h"
+#include "tensor/op_attend.h"
+#include "tensor/op_linear.h"
+#include "tensor/op_rows.h"
 
 /* Sizes that an architecture asks for. */
 typedef struct model_run_shape {
@@ -11,6 +13,7 @@ typedef struct model_run_shape {
     int64_t q_width; /* of q, a: heads * head width */
     int64_t kv_width;
     int64_t ff;
+    int64_t turned; /* pairs of a head that rotate */
 } model_run_shape;
 
 struct model_run {
@@ -18,22 +21,28 @@ struct model_run {
     model_run_options o;
     model_run_shape shape;
     op_context op;
+    op_angles angles; /* of the batch's rows */
     float *memory;
-    float *x, *h;      /* [rows_max, width]: residual stream, normed */
-    float *q, *a;      /* [rows_max, q_width] */
-    float *k, *v;      /* [rows_max, kv_width] */
-    float *gate, *up;  /* [rows_max, ff] */
-    int64_t spans_max; /* of one sequence */
-    op_kv_span *spans; /* [sequences_max, spans_max] */
-    op_attend_row *rows;
+    float *x, *h;           /* [rows_max, width]: residual stream, normed */
+    float *q, *a;           /* [rows_max, q_width] */
+    float *k, *v;           /* [rows_max, kv_width] */
+    float *gate, *up;       /* [rows_max, ff] */
+    int64_t pages_max;      /* of one sequence */
+    op_page *pages;         /* [sequences_max, pages_max] of the layer at work */
+    op_sequence *sequences; /* [sequences_max] the batch's */
 };
 
-/* y = x W^T, then the hook of the batch, if it has one. */
-void model_run_linear(model_run *r, const model_batch *b, int64_t layer, model_linear which,
-                      const weight *w, const float *x, int64_t rows, float *y);
+/* One linear layer of a block: what it is for, and y [rows, outs]. */
+typedef struct model_product {
+    model_linear which;
+    const weight *w;
+    float *y;
+} model_product;
+/* y = x W^T of each (one input for all), then the hook of the batch, if it has one. */
+void model_run_linears(model_run *r, const model_batch *b, int64_t layer, const float *x,
+                       int64_t rows, const model_product *p, int32_t n);
 /* Keys and values r->k, r->v of all rows into the batch's pages (if it has any), then attention of
  * r->q over what each row sees, into r->a. */
-void model_run_attend(model_run *r, const model_batch *b, int64_t layer, const op_attention *o,
-                      bool causal);
+void model_run_attend(model_run *r, const model_batch *b, int64_t layer, const op_attention *o);
 
 #endif

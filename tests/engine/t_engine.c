@@ -82,7 +82,7 @@ static void greedy_is_pytorchs(void **state) {
     static said out;
     rig r;
     golden_read(g);
-    rig_open(&r, "f32", (engine_options){.kv = KV_F32, .sequences_max = 2, .context_max = 256});
+    rig_open(&r, "f32", (engine_options){.kv = OP_KV_F32, .sequences_max = 2, .context_max = 256});
     engine_ask a = {.prompt = g[1].ids,
                     .n_prompt = (size_t)g[1].n,
                     .max_tokens = GOLDEN_GREEDY,

@@ -5,7 +5,7 @@
 #include "test.h"
 
 static const kv_pool_options small = {
-    .shape = {.layers = 2, .heads = 3, .head_width = 8, .type = KV_F16},
+    .shape = {.layers = 2, .heads = 3, .head_width = 8, .type = OP_KV_F16},
     .tokens_max = 100,
     .sequences_max = 2,
     .bytes_max = 3 * 2 * 2 * 32 * 24 * 2, /* three pages */
@@ -103,11 +103,11 @@ static void impossible_shapes_and_no_memory(void **state) {
         mem_fail_at(0, false);
         assert_null(p);
     }
-    kv_type t = KV_F32;
+    kv_type t = OP_KV_F32;
     assert_ok(kv_type_of(NULL, &t, &f), &f);
-    assert_int_equal(t, KV_F16);
+    assert_int_equal(t, OP_KV_F16);
     assert_ok(kv_type_of("f32", &t, &f), &f);
-    assert_int_equal(t, KV_F32);
+    assert_int_equal(t, OP_KV_F32);
     assert_int_equal(kv_type_of("q8", &t, &f), E_UNSUPPORTED);
 }
 

@@ -103,7 +103,7 @@ static void float_kernels_agree_with_pytorch(void **state) {
     static golden g[GOLDEN_PROMPTS];
     fail f = {0};
     golden_read(g);
-    rig r = rig_open("f32", KV_F32, 2);
+    rig r = rig_open("f32", OP_KV_F32, 2);
     float *logits = new_logits(GOLDEN_ROWS);
     double worst = 0;
     for (int p = 0; p < 2; p++) { /* the third is long: measure below uses it */
@@ -128,7 +128,7 @@ static void greedy_equals_pytorch(void **state) {
     static golden g[GOLDEN_PROMPTS];
     fail f = {0};
     golden_read(g);
-    rig r = rig_open("f32", KV_F32, 2);
+    rig r = rig_open("f32", OP_KV_F32, 2);
     float *logits = new_logits(1);
     for (int p = 0; p < 1; p++) {
         int32_t ids[GOLDEN_IDS + GOLDEN_GREEDY];
@@ -172,7 +172,7 @@ static void serving_kernels_stay_close(void **state) {
     for (int i = 0; i < text->n; i++) wanted[i] = i;
     float *logits[2] = {new_logits(text->n), new_logits(text->n)};
     for (int i = 0; i < 2; i++) {
-        rig r = rig_open(i ? NULL : "f32", i ? KV_F16 : KV_F32, 2);
+        rig r = rig_open(i ? NULL : "f32", i ? OP_KV_F16 : OP_KV_F32, 2);
         kv_sequence *s = NULL;
         assert_ok(kv_sequence_take(r.pool, &s, &f), &f);
         forward_rows(&r, s, text->ids, 0, text->n, wanted, text->n, logits[i]);
@@ -195,7 +195,7 @@ static void company_changes_nothing(void **state) {
     static golden g[GOLDEN_PROMPTS];
     fail f = {0};
     golden_read(g);
-    rig r = rig_open(NULL, KV_F32, 2);
+    rig r = rig_open(NULL, OP_KV_F32, 2);
     float *logits[4];
     kv_sequence *s[4] = {NULL};
     for (int i = 0; i < 4; i++) {
@@ -250,7 +250,7 @@ static void company_changes_nothing(void **state) {
 static void bad_batches_are_refused(void **state) {
     (void)state;
     fail f = {0};
-    rig r = rig_open(NULL, KV_F16, 1);
+    rig r = rig_open(NULL, OP_KV_F16, 1);
     kv_sequence *s = NULL;
     assert_ok(kv_sequence_take(r.pool, &s, &f), &f);
     assert_ok(kv_sequence_grow(r.pool, s, 3, &f), &f);
@@ -296,7 +296,7 @@ static void see(void *self, int32_t layer, model_linear which, const float *x, i
 static void a_hook_sees_each_linear_layer(void **state) {
     (void)state;
     fail f = {0};
-    rig r = rig_open(NULL, KV_F32, 1);
+    rig r = rig_open(NULL, OP_KV_F32, 1);
     float *plain = new_logits(1), *hooked = new_logits(1);
     int32_t token = 504, zero = 0;
     int64_t wanted = 0;

@@ -1,8 +1,11 @@
-/* t_op.c - tests tensor/op.c: each operator against a plain loop in double, with every kernel table
- * and with one and two threads; packed weights give what unpacked ones give; rows do not depend on
- * their company. */
-#include "tensor/op.h"
+/* t_op.c - tests tensor/op.c, op_linear.c, op_rows.c and op_attend.c: each operator against a plain
+ * loop in double, with every kernel table and with one and two threads; packed weights give what
+ * unpacked ones give; rows do not depend on their company. */
+#include "tensor/op_attend.h"
+#include "tensor/op_linear.h"
+#include "tensor/op_rows.h"
 
+#include "base/arena.h"
 #include "base/mem.h"
 #include "base/rand.h"
 #include "test.h"
@@ -24,7 +27,7 @@ static op_context open_context(const char *kernels, int threads) {
     team *team;
     assert_ok(kern_select(kernels, &kern, &f), &f);
     assert_ok(team_open(&team, threads, &f), &f);
-    assert_ok(op_open(&c, kern, team, T_MAX, K, POSITIONS, &f), &f);
+    assert_ok(op_open(&c, kern, team, &(op_options){T_MAX, K, POSITIONS}, &f), &f);
     return c;
 }
 
@@ -71,16 +74,18 @@ static void check_linear(op_context *c, dtype type) {
     tensor t = random_tensor(type);
     float row[K];
     arena a;
-    fail f;
     bool int8 = c->kern->int8 && dtype_get(type)->block == KERN_BLOCK;
     weight w = {.w = &t, .bias = bias}, packed = w;
     arena_init(&a, 0);
     random_floats(x, T_MAX * K);
     random_floats(bias, ROWS);
-    assert_ok(op_pack(c->kern, &a, &packed, &f), &f);
-    op_new_input(c);
-    op_linear(c, &w, x, T_MAX, y, ROWS);
-    op_linear(c, &packed, x, T_MAX, packed_y, ROWS); /* shares the quantised input */
+    size_t bytes = op_packed_bytes(c->kern, &t);
+    if (bytes) {
+        void *to = arena_alloc_aligned(&a, bytes);
+        op_pack(c->kern, &t, to);
+        packed.packed = to;
+    }
+    op_linears(c, x, T_MAX, (op_output[]){{&w, y, ROWS}, {&packed, packed_y, ROWS}}, 2);
     for (int64_t r = 0; r < ROWS; r++) {
         op_row(&t, r, row);
         for (int64_t i = 0; i < T_MAX; i++) {
@@ -96,7 +101,6 @@ static void check_linear(op_context *c, dtype type) {
         }
     }
     for (int64_t i = 0; i < T_MAX; i += 23) {
-        op_new_input(c);
         op_linear(c, &packed, x + i * K, 1, alone, ROWS);
         assert_memory_equal(alone, packed_y + i * ROWS, sizeof alone);
     }
@@ -116,11 +120,15 @@ static void check_rope(op_context *c) {
     enum { N = 3 };
     float x[N * HEADS * DIM], was[N * HEADS * DIM], freq[DIM / 2];
     const int32_t position[N] = {0, 7, 8191};
+    op_angles angles;
+    fail f;
+    assert_ok(op_angles_open(&angles, N, DIM / 2, &f), &f);
     for (int i = 0; i < DIM / 2; i++) freq[i] = (float)pow(10000, -2.0 * i / DIM);
     for (size_t kind = 0; kind < 2; kind++) {
         random_floats(x, N * HEADS * DIM);
         memcpy(was, x, sizeof x);
-        op_rope(c, x, N, HEADS, DIM, position, freq, kinds[kind]);
+        op_angles_fill(&angles, position, N, freq, 1);
+        op_rope(c, x, N, HEADS, DIM, &angles, kinds[kind]);
         for (int64_t t = 0; t < N; t++)
             for (int64_t h = 0; h < HEADS; h++)
                 for (int64_t i = 0; i < DIM / 2; i++) {
@@ -133,57 +141,95 @@ static void check_rope(op_context *c) {
                     assert_true(fabs((double)x[b] - (x0 * sin(angle) + x1 * cos(angle))) < 2e-6);
                 }
     }
+    op_angles_close(&angles);
 }
 static void rope_turns(void **state) {
     (void)state;
     each_context(check_rope);
 }
 
-/* Keys and values in three spans of which the last is not read to its end; a causal row each. */
-static void attend_with(op_context *c, bool half) {
-    enum { N = POSITIONS, STRIDE = KV_HEADS * DIM, SPAN = 16 };
-    static float q[N * HEADS * DIM], k[(N + SPAN) * STRIDE], v[(N + SPAN) * STRIDE],
-        out[N * HEADS * DIM];
-    static uint16_t hk[(N + SPAN) * STRIDE], hv[(N + SPAN) * STRIDE];
-    op_kv_span spans[3];
-    op_attend_row rows[N];
+/* What row t sees of N positions: [*from, *to). */
+static void sees(const op_attention *o, int64_t t, int64_t N, int64_t *from, int64_t *to) {
+    *from = 0;
+    *to = o->both_ways ? N : t + 1;
+    for (int64_t i = 0; i < N && o->window; i++) {
+        bool inside = o->both_ways ? llabs(t - i) <= o->window / 2 : t - i < o->window;
+        if (!inside && i < t) *from = i + 1;
+        if (!inside && i > t && *to > i) *to = i;
+    }
+}
+
+static void check_attended(const op_attention *o, int64_t N, const float *q, const float *k,
+                           const float *v, const float *out) {
+    int64_t stride = o->kv_heads * o->dim;
+    for (int64_t index = 0; index < N * o->heads; index++) {
+        double p[POSITIONS], total = 0;
+        int64_t t = index / o->heads, kv = index % o->heads / (o->heads / o->kv_heads), from, to;
+        sees(o, t, N, &from, &to);
+        for (int64_t i = from; i < to; i++) {
+            double dot = 0;
+            for (int64_t d = 0; d < o->dim; d++)
+                dot += (double)q[index * o->dim + d] * (double)k[i * stride + kv * o->dim + d];
+            total += p[i] = exp((double)o->scale * dot);
+        }
+        for (int64_t d = 0; d < o->dim; d++) {
+            double sum = 0;
+            for (int64_t i = from; i < to; i++)
+                sum += p[i] / total * (double)v[i * stride + kv * o->dim + d];
+            assert_true(fabs((double)out[index * o->dim + d] - sum) < 4e-6);
+        }
+    }
+}
+
+/* A sequence of POSITIONS rows: at once, in chunks, and without pages. */
+static void attend_with(op_context *c, op_attention o) {
+    enum { N = POSITIONS, STRIDE = KV_HEADS * DIM, PAGES = (N + OP_PAGE - 1) / OP_PAGE, CHUNK = 7 };
+    static float q[N * HEADS * DIM], k[N * STRIDE], v[N * STRIDE], out[N * HEADS * DIM],
+        chunked[N * HEADS * DIM];
+    size_t bytes = op_page_bytes(o.type, KV_HEADS, DIM);
+    op_page pages[PAGES];
+    arena a;
+    arena_init(&a, 0);
     random_floats(q, N * HEADS * DIM);
     random_floats(k, N * STRIDE);
     random_floats(v, N * STRIDE);
-    c->kern->f32_to_f16(k, hk, N * STRIDE);
-    c->kern->f32_to_f16(v, hv, N * STRIDE);
-    if (half) {
-        c->kern->f16_to_f32(hk, k, N * STRIDE);
-        c->kern->f16_to_f32(hv, v, N * STRIDE);
+    for (int i = 0; i < N * STRIDE && o.type == OP_KV_F16; i++) {
+        k[i] = kern_f16_to_f32(kern_f32_to_f16(k[i]));
+        v[i] = kern_f16_to_f32(kern_f32_to_f16(v[i]));
     }
-    for (int s = 0; s < 3; s++)
-        spans[s] = half ? (op_kv_span){hk + s * SPAN * STRIDE, hv + s * SPAN * STRIDE, SPAN}
-                        : (op_kv_span){k + s * SPAN * STRIDE, v + s * SPAN * STRIDE, SPAN};
-    for (int32_t t = 0; t < N; t++) rows[t] = (op_attend_row){spans, t + 1};
-    op_attention o = {HEADS, KV_HEADS, DIM, 0.25f, half};
-    op_attend(c, &o, q, rows, N, out);
-    for (int64_t t = 0; t < N; t++)
-        for (int64_t h = 0; h < HEADS; h++) {
-            double p[N], total = 0;
-            int64_t kv = h / (HEADS / KV_HEADS);
-            for (int64_t i = 0; i <= t; i++) {
-                double dot = 0;
-                for (int64_t d = 0; d < DIM; d++)
-                    dot +=
-                        (double)q[(t * HEADS + h) * DIM + d] * (double)k[i * STRIDE + kv * DIM + d];
-                total += p[i] = exp(0.25 * dot);
-            }
-            for (int64_t d = 0; d < DIM; d++) {
-                double sum = 0;
-                for (int64_t i = 0; i <= t; i++)
-                    sum += p[i] / total * (double)v[i * STRIDE + kv * DIM + d];
-                assert_true(fabs((double)out[(t * HEADS + h) * DIM + d] - sum) < 4e-6);
-            }
+    for (int i = 0; i < PAGES; i++)
+        pages[i] = (op_page){memset(arena_alloc_aligned(&a, bytes), 0, bytes),
+                             memset(arena_alloc_aligned(&a, bytes), 0, bytes)};
+    op_sequence whole = {.rows = N, .pages = pages};
+    if (!o.both_ways) {
+        op_keep(c, &o, &whole, 1, k, v);
+        op_attend(c, &o, &whole, 1, q, out);
+        check_attended(&o, N, q, k, v, out);
+        for (int32_t at = 0; at < N; at += CHUNK) {
+            op_sequence part = {at, N - at < CHUNK ? N - at : CHUNK, at, pages};
+            op_attend(c, &o, &part, 1, q, chunked);
         }
+        assert_memory_equal(chunked, out, sizeof out);
+    }
+    whole.pages = NULL;
+    op_attend_batch(c, &o, &whole, 1, q, k, v, out);
+    check_attended(&o, N, q, k, v, out);
+    arena_deinit(&a);
 }
 static void check_attend(op_context *c) {
-    attend_with(c, false);
-    attend_with(c, true);
+    static const op_attention kinds[] = {{.type = OP_KV_F32},
+                                         {.type = OP_KV_F16},
+                                         {.type = OP_KV_F16, .window = 9},
+                                         {.both_ways = true, .type = OP_KV_F32},
+                                         {.both_ways = true, .window = 8, .type = OP_KV_F32}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        op_attention o = kinds[i];
+        o.heads = HEADS;
+        o.kv_heads = KV_HEADS;
+        o.dim = DIM;
+        o.scale = 0.25f;
+        attend_with(c, o);
+    }
 }
 static void attention_attends(void **state) {
     (void)state;
@@ -200,11 +246,11 @@ static void check_rows(op_context *c) {
     op_layernorm(c, x, w, w, 1e-5f, T_MAX, K, y);
     c->kern->layernorm(x + 33 * K, w, w, 1e-5f, K, one);
     assert_memory_equal(one, y + 33 * K, sizeof one);
-    op_silu_mul(c, x, y, z, T_MAX, K);
+    op_glu(c, OP_SILU, x, y, z, T_MAX, K);
     c->kern->silu_mul(x + 33 * K, y + 33 * K, one, K);
     assert_memory_equal(one, z + 33 * K, sizeof one);
     memcpy(z, x, sizeof z);
-    op_gelu(c, z, T_MAX, K);
+    op_activate(c, OP_GELU, z, T_MAX, K);
     memcpy(one, x + 33 * K, sizeof one);
     c->kern->gelu(one, K);
     assert_memory_equal(one, z + 33 * K, sizeof one);
@@ -227,7 +273,7 @@ static void scratch_may_be_refused(void **state) {
     for (int64_t n = 1; n <= 4; n++) {
         op_context c;
         mem_fail_at(n, false);
-        err e = op_open(&c, kern, team, T_MAX, K, POSITIONS, &f);
+        err e = op_open(&c, kern, team, &(op_options){T_MAX, K, POSITIONS}, &f);
         mem_fail_at(0, false);
         assert_int_equal(e, E_NO_MEMORY);
     }
