@@ -12,7 +12,7 @@
 
 #include <math.h>
 
-enum { K = 96, ROWS = 104, T_MAX = 70, HEADS = 6, KV_HEADS = 2, DIM = 16, POSITIONS = 40 };
+enum { K = 256, ROWS = 104, T_MAX = 70, HEADS = 6, KV_HEADS = 2, DIM = 16, POSITIONS = 40 };
 
 static rand_stream rs = {.seed = 5};
 
@@ -47,6 +47,15 @@ static void each_context(void (*test)(op_context *c)) {
         }
 }
 
+/* Where a block's scale stands, and whether its least value follows. */
+static size_t scale_at(dtype type) {
+    return type == DTYPE_Q2_K ? 80 : type == DTYPE_Q3_K ? 108 : type == DTYPE_Q6_K ? 208 : 0;
+}
+static bool has_least(dtype type) {
+    return type == DTYPE_Q4_1 || type == DTYPE_Q5_1 || type == DTYPE_Q2_K || type == DTYPE_Q4_K ||
+           type == DTYPE_Q5_K;
+}
+
 /* A tensor of random numbers of any type, in static memory. */
 static tensor random_tensor(dtype type) {
     static _Alignas(64) unsigned char data[ROWS * K * 4];
@@ -60,10 +69,12 @@ static tensor random_tensor(dtype type) {
         uint32_t bits;
         memcpy(&bits, &v, sizeof bits);
         uint16_t top = (uint16_t)(bits >> 16);
-        if (type == DTYPE_F32) memcpy(data + i, &v, 4);
-        if (type == DTYPE_F16 || type == DTYPE_Q8_0 || type == DTYPE_Q4_0) memcpy(data + i, h, 2);
-        if (type == DTYPE_BF16) memcpy(data + i, &top, 2);
-        if (type == DTYPE_Q4_1) memcpy(data + i, h, 4);
+        if (type == DTYPE_F32)
+            memcpy(data + i, &v, 4);
+        else if (type == DTYPE_BF16)
+            memcpy(data + i, &top, 2);
+        else
+            memcpy(data + i + scale_at(type), h, has_least(type) ? 4 : 2);
     }
     return t;
 }
@@ -74,7 +85,7 @@ static void check_linear(op_context *c, dtype type) {
     tensor t = random_tensor(type);
     float row[K];
     arena a;
-    bool int8 = c->kern->int8 && dtype_get(type)->block == KERN_BLOCK;
+    bool int8 = c->kern->int8 && dtype_get(type)->block > 1;
     weight w = {.w = &t, .bias = bias}, packed = w;
     arena_init(&a, 0);
     random_floats(x, T_MAX * K);
