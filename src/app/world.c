@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MIGRATIONS_MAX = 64 };
 
@@ -132,8 +133,23 @@ static bool pull_cancelled(void *ctx) {
     return stop_wanted();
 }
 
+/* Shows a model's own terms and waits for a "yes". Where nobody sits, nobody has accepted. */
+static bool ask_terms(void *ctx, const registry_terms *terms) {
+    char line[16];
+    (void)ctx;
+    if (isatty(STDIN_FILENO) != 1 || isatty(STDERR_FILENO) != 1) return false;
+    fprintf(stderr, "%.*s has terms of its own (%.*s):\n", STR_ARG(terms->name),
+            STR_ARG(terms->licence));
+    if (terms->notice.n) fprintf(stderr, "  %.*s\n", STR_ARG(terms->notice));
+    fprintf(stderr, "  %.*s\nDo you accept them? Type yes: ", STR_ARG(terms->url));
+    fflush(stderr);
+    if (!fgets(line, sizeof line, stdin)) return false;
+    return str_eq_nocase(str_trim(str_from(line)), STR("yes"));
+}
+
 err world_pull(world *w, str name, bool accept_license, registry_model *out, fail *f) {
     registry_pull_options o = {.progress = pull_progress,
+                               .accept = ask_terms,
                                .cancelled = pull_cancelled,
                                .ctx = w,
                                .accept_license = accept_license};

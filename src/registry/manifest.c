@@ -72,6 +72,8 @@ err manifest_save(const manifest *m, const char *dir, fail *f) {
     put_text(&w, "entry", m->entry);
     json_key(&w, "link");
     json_put_bool(&w, m->is_link);
+    if (m->terms.n) put_text(&w, "terms", m->terms);
+    if (m->accepted.n) put_text(&w, "terms_accepted", m->accepted);
     put_files(&w, m);
     json_end_object(&w);
     buf_put_char(&text, '\n');
@@ -105,6 +107,8 @@ static err read_manifest(manifest *m, arena *a, str text, fail *f) {
     TRY(json_get_str(v, "purpose", STR(""), &m->purpose, f));
     TRY(json_get_str(v, "entry", STR(""), &m->entry, f));
     TRY(json_get_bool(v, "link", false, &m->is_link, f));
+    TRY(json_get_str(v, "terms", STR(""), &m->terms, f));
+    TRY(json_get_str(v, "terms_accepted", STR(""), &m->accepted, f));
     TRY(read_files(m, json_get(v, "files"), f));
     m->kind = REGISTRY_OTHER;
     for (int k = 0; k < REGISTRY_OTHER; k++)

@@ -13,8 +13,9 @@ typedef struct manifest {
     bool is_link;
     catalog_file files[CATALOG_FILES_MAX];
     size_t files_n;
-    int64_t bytes; /* sum of files */
-    str sha256;    /* see registry.h */
+    str terms, accepted; /* URL of the terms, and when a person accepted them; empty = none */
+    int64_t bytes;       /* sum of files */
+    str sha256;          /* see registry.h */
 } manifest;
 
 /* Sums files into bytes and sha256 (texts in the arena). */

