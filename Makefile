@@ -17,8 +17,8 @@ PKGS    := sqlite3 yaml-0.1 libcurl libcrypto libarchive libutf8proc
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
-CPPFLAGS := -Isrc -I$(B)/gen -D_GNU_SOURCE $(if $(VERSION),-DBANTAM_VERSION='"$(VERSION)"')
-CFLAGS   := -std=c11 $(OPT) -g -fno-omit-frame-pointer $(WARN) -fvisibility=hidden -pthread \
+CPPFLAGS := -Iinclude -Isrc -I$(B)/gen -D_GNU_SOURCE $(if $(VERSION),-DBANTAM_VERSION='"$(VERSION)"')
+CFLAGS   := -std=c11 $(OPT) -g -fPIC -fno-omit-frame-pointer $(WARN) -fvisibility=hidden -pthread \
             $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
 LDLIBS   := $(PKG_LIBS) -lm -pthread
 LDFLAGS  := -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN)) -pthread
@@ -45,7 +45,7 @@ help:
 # -O3 unrolls their tiles.
 $(B)/obj/kern/kern_avx2.o: CFLAGS += -O3 -mavx2 -mfma -mf16c
 
-$(B)/obj/%.o: src/%.c
+$(B)/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	@echo "  CC  $@"; $(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) $(ROOM_CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -76,6 +76,39 @@ run:
 	@FROM="$(FROM)" PORT="$(PORT)" MAKE="$(MAKE)" tools/run.sh
 bundle: all
 	@tools/bundle.sh "$(DIR)"
+
+# ---- the library: include/bantam.h and what it needs of the archive, nothing else visible ----
+LIB_A    := $(B)/libbantam.a
+LIB_SO   := $(B)/libbantam.so
+LIB_VERSION := $(or $(VERSION),$(shell sed -n 's/^\#define BANTAM_VERSION "\(.*\)"/\1/p' src/lib/lib_model.c))
+LIB_ROOT := $(B)/obj/lib/lib_model.o $(B)/obj/lib/lib_session.o
+# what the numeric half and its text formats need of Debian's packages
+LIB_PKGS := libutf8proc
+PREFIX   ?= /usr/local
+LIBDIR   ?= $(PREFIX)/lib
+
+$(B)/libbantam.o: $(LIB_ROOT) $(LIB)
+	@ld -r -o $@ $(LIB_ROOT) $(LIB) && objcopy --localize-hidden $@
+$(LIB_A): $(B)/libbantam.o
+	@rm -f $@ && ar rcs $@ $<
+$(LIB_SO): $(B)/libbantam.o
+	@echo "  LD  $@"; $(CC) $(LDFLAGS) -shared -Wl,-soname,libbantam.so.0 -o $@ $< $(shell pkg-config --libs $(LIB_PKGS)) -lm -pthread
+$(B)/bantam.pc: force
+	@printf 'prefix=%s\nlibdir=%s\nincludedir=$${prefix}/include\n\nName: bantam\nDescription: small language models on ordinary CPUs\nVersion: %s\nRequires.private: %s\nLibs: -L$${libdir} -lbantam\nLibs.private: -lm -pthread\nCflags: -I$${includedir}\n' \
+	    '$(PREFIX)' '$(LIBDIR)' '$(LIB_VERSION)' '$(LIB_PKGS)' >$@
+
+## make library       libbantam.a, libbantam.so and bantam.pc in build/
+## make install       program, library, header, pkg-config file under PREFIX (/usr/local); DESTDIR for packages
+.PHONY: library install force
+force:
+library: $(LIB_A) $(LIB_SO) $(B)/bantam.pc
+install: all library
+	install -D -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/bantam
+	install -D -m 644 include/bantam.h $(DESTDIR)$(PREFIX)/include/bantam.h
+	install -D -m 644 $(LIB_A) $(DESTDIR)$(LIBDIR)/libbantam.a
+	install -D -m 755 $(LIB_SO) $(DESTDIR)$(LIBDIR)/libbantam.so.0
+	ln -sf libbantam.so.0 $(DESTDIR)$(LIBDIR)/libbantam.so
+	install -D -m 644 $(B)/bantam.pc $(DESTDIR)$(LIBDIR)/pkgconfig/bantam.pc
 
 .PHONY: build-tests test-unit test test-all test-slow fuzzers fuzz sanitize format clean
 ## make               build the program in build/bantam

@@ -3,14 +3,11 @@
 #include "app/home.h"
 #include "app/out.h"
 #include "app/stop.h"
+#include "bantam.h"
 #include "base/log.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#ifndef BANTAM_VERSION
-#define BANTAM_VERSION "0.1.0"
-#endif
 
 enum { GROUPS_MAX = 16 };
 
@@ -29,7 +26,7 @@ static void print_overview(void) {
     printf("Bantam %s: small language models answer first, a larger one when in doubt, a person "
            "when it matters.\n\n"
            "usage: bantam COMMAND [ARGUMENTS]\n\n",
-           BANTAM_VERSION);
+           bantam_version());
     for (size_t g = 0; g < n; g++) {
         for (size_t i = 0; i < groups[g].n; i++)
             printf("  %-16s %s\n", groups[g].verbs[i].name, groups[g].verbs[i].summary);
@@ -101,7 +98,7 @@ int main(int argc, char **argv) {
         return argc < 2 ? err_exit_code(E_USAGE) : 0;
     }
     if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "version")) {
-        printf("bantam %s\n", BANTAM_VERSION);
+        printf("bantam %s\n", bantam_version());
         return 0;
     }
     const cli_verb *verb = find_verb(argc - 1, argv + 1, &used);
