@@ -43,7 +43,8 @@ help:
 
 # The instruction-set files get their own flags: the rest of the program runs on any x86-64.
 # -O3 unrolls their tiles.
-$(B)/obj/kern/kern_avx2.o: CFLAGS += -O3 -mavx2 -mfma -mf16c
+$(B)/obj/kern/%_avx2.o: CFLAGS += -O3 -mavx2 -mfma -mf16c
+$(B)/obj/kern/%_avx512.o: CFLAGS += -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c
 
 $(B)/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)

@@ -13,6 +13,7 @@
 #define BANTAM_KERN_KERN_H
 
 #include "base/err.h"
+#include "kern/kern_attend.h"
 #include "kern/kern_block.h"
 
 #include <stdint.h>
@@ -43,24 +44,14 @@ typedef struct kern_packed {
     kern_gemm_q gemm;
 } kern_packed;
 
-/* Attention over n positions whose keys or values lie `stride` numbers apart, one head of dim
- * numbers. scores[i] = scale * (q . k[i]); out[dim] += sum over i, in order, of p[i] v[i]. */
-typedef struct kern_span {
-    const void *at; /* float or f16 */
-    int64_t n, stride, dim;
-} kern_span;
-
 typedef struct kern_table {
     const char *name;
     bool int8; /* quantised weights are multiplied in int8 */
+    const kern_attend_table *attend;
     kern_gemm_f32 gemm_f32;
     kern_gemm_f16 gemm_f16;
     kern_gemm_q gemm_q8_0, gemm_q4_0, gemm_q4_1;
     kern_packed packed_q4_0, packed_q4_1;
-    void (*scores_f32)(const float *q, kern_span k, float scale, float *scores);
-    void (*scores_f16)(const float *q, kern_span k, float scale, float *scores);
-    void (*mix_f32)(const float *p, kern_span v, float *out);
-    void (*mix_f16)(const float *p, kern_span v, float *out);
     void (*quantise)(const float *x, int64_t k, int8_t *q, float *d, float *sum); /* one row */
     float (*dot_f32)(const float *a, const float *b, int64_t n);
     float (*dot_f16)(const float *a, const uint16_t *b, int64_t n);

@@ -345,99 +345,6 @@ static inline __attribute__((always_inline)) void strip_q4(const int8_t *q, cons
 GEMM_STRIP(q4_0, false)
 GEMM_STRIP(q4_1, true)
 
-/* ---- attention ---- */
-
-/* the sums of four vectors' lanes */
-static inline __m128 add_lanes_of_four(const __m256 v[4]) {
-    __m256 h = _mm256_hadd_ps(_mm256_hadd_ps(v[0], v[1]), _mm256_hadd_ps(v[2], v[3])); /* halves */
-    return _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
-}
-
-/* Always four positions at a time, the last one repeated, so that each is added up alike. */
-static inline __attribute__((always_inline)) void scores(const float *q, kern_span k, float scale,
-                                                         bool half, float *out) {
-    for (int64_t i = 0; i < k.n; i += 4) {
-        __m256 s[4];
-        int64_t at[4];
-        float four[4];
-        for (int p = 0; p < 4; p++) {
-            at[p] = (i + p < k.n ? i + p : k.n - 1) * k.stride;
-            s[p] = _mm256_setzero_ps();
-        }
-        for (int64_t d = 0; d < k.dim; d += LANES) {
-            __m256 x = _mm256_loadu_ps(q + d);
-            for (int p = 0; p < 4; p++)
-                s[p] = _mm256_fmadd_ps(x,
-                                       half ? load_f16((const uint16_t *)k.at + at[p] + d)
-                                            : _mm256_loadu_ps((const float *)k.at + at[p] + d),
-                                       s[p]);
-        }
-        _mm_storeu_ps(four, _mm_mul_ps(add_lanes_of_four(s), _mm_set1_ps(scale)));
-        for (int p = 0; p < 4 && i + p < k.n; p++) out[i + p] = four[p];
-    }
-}
-
-static void scores_f32(const float *q, kern_span k, float scale, float *out) {
-    if (k.dim % LANES == 0) {
-        scores(q, k, scale, false, out);
-        return;
-    }
-    for (int64_t i = 0; i < k.n; i++)
-        out[i] = scale * dot_f32(q, (const float *)k.at + i * k.stride, k.dim);
-}
-
-static void scores_f16(const float *q, kern_span k, float scale, float *out) {
-    if (k.dim % LANES == 0) {
-        scores(q, k, scale, true, out);
-        return;
-    }
-    for (int64_t i = 0; i < k.n; i++)
-        out[i] = scale * dot_f16(q, (const uint16_t *)k.at + i * k.stride, k.dim);
-}
-
-enum { MIX_VECTORS = 8 }; /* 64 numbers of a head stay in registers over all positions */
-
-static inline __attribute__((always_inline)) void mix(const float *p, kern_span v, bool half,
-                                                      float *out) {
-    int64_t d = 0, step = MIX_VECTORS * LANES;
-    for (; d + step <= v.dim; d += step) {
-        __m256 s[MIX_VECTORS];
-        for (int l = 0; l < MIX_VECTORS; l++) s[l] = _mm256_loadu_ps(out + d + l * LANES);
-        for (int64_t i = 0; i < v.n; i++) {
-            __m256 a = _mm256_set1_ps(p[i]);
-            int64_t at = i * v.stride + d;
-            for (int l = 0; l < MIX_VECTORS; l++)
-                s[l] = _mm256_fmadd_ps(a,
-                                       half ? load_f16((const uint16_t *)v.at + at + l * LANES)
-                                            : _mm256_loadu_ps((const float *)v.at + at + l * LANES),
-                                       s[l]);
-        }
-        for (int l = 0; l < MIX_VECTORS; l++) _mm256_storeu_ps(out + d + l * LANES, s[l]);
-    }
-    for (; d + LANES <= v.dim; d += LANES) {
-        __m256 s = _mm256_loadu_ps(out + d);
-        for (int64_t i = 0; i < v.n; i++)
-            s = _mm256_fmadd_ps(_mm256_set1_ps(p[i]),
-                                half ? load_f16((const uint16_t *)v.at + i * v.stride + d)
-                                     : _mm256_loadu_ps((const float *)v.at + i * v.stride + d),
-                                s);
-        _mm256_storeu_ps(out + d, s);
-    }
-    for (; d < v.dim; d++)
-        for (int64_t i = 0; i < v.n; i++)
-            out[d] = fmaf(p[i],
-                          half ? kern_f16_to_f32(((const uint16_t *)v.at)[i * v.stride + d])
-                               : ((const float *)v.at)[i * v.stride + d],
-                          out[d]);
-}
-
-static void mix_f32(const float *p, kern_span v, float *out) {
-    mix(p, v, false, out);
-}
-static void mix_f16(const float *p, kern_span v, float *out) {
-    mix(p, v, true, out);
-}
-
 /* ---- vectors ---- */
 
 static void axpy_f32(float a, const float *x, float *y, int64_t n) {
@@ -570,13 +477,12 @@ static void gelu(float *x, int64_t n) {
     for (; i < n; i++) x[i] = _mm256_cvtss_f32(gelu_lanes(_mm256_set1_ps(x[i])));
 }
 
-#define AVX2_ROWS                                                                               \
-    .gemm_f32 = gemm_f32, .gemm_f16 = gemm_f16, .gemm_q8_0 = gemm_q8_0, .gemm_q4_0 = gemm_q4_0, \
-    .gemm_q4_1 = gemm_q4_1, .quantise = quantise, .dot_f32 = dot_f32, .dot_f16 = dot_f16,       \
-    .axpy_f32 = axpy_f32, .axpy_f16 = axpy_f16, .f32_to_f16 = f32_to_f16,                       \
-    .f16_to_f32 = f16_to_f32, .softmax = softmax, .rmsnorm = rmsnorm, .layernorm = layernorm,   \
-    .silu_mul = silu_mul, .gelu = gelu, .scores_f32 = scores_f32, .scores_f16 = scores_f16,     \
-    .mix_f32 = mix_f32, .mix_f16 = mix_f16
+#define AVX2_ROWS                                                                                 \
+    .attend = &kern_attend_avx2, .gemm_f32 = gemm_f32, .gemm_f16 = gemm_f16,                      \
+    .gemm_q8_0 = gemm_q8_0, .gemm_q4_0 = gemm_q4_0, .gemm_q4_1 = gemm_q4_1, .quantise = quantise, \
+    .dot_f32 = dot_f32, .dot_f16 = dot_f16, .axpy_f32 = axpy_f32, .axpy_f16 = axpy_f16,           \
+    .f32_to_f16 = f32_to_f16, .f16_to_f32 = f16_to_f32, .softmax = softmax, .rmsnorm = rmsnorm,   \
+    .layernorm = layernorm, .silu_mul = silu_mul, .gelu = gelu
 
 const kern_table kern_avx2_table = {.name = "avx2",
                                     .int8 = true,

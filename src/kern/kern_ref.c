@@ -129,23 +129,6 @@ static void f16_to_f32(const uint16_t *x, float *y, int64_t n) {
     for (int64_t i = 0; i < n; i++) y[i] = kern_f16_to_f32(x[i]);
 }
 
-static void scores_f32(const float *q, kern_span k, float scale, float *scores) {
-    for (int64_t i = 0; i < k.n; i++)
-        scores[i] = scale * dot_f32(q, (const float *)k.at + i * k.stride, k.dim);
-}
-static void scores_f16(const float *q, kern_span k, float scale, float *scores) {
-    for (int64_t i = 0; i < k.n; i++)
-        scores[i] = scale * dot_f16(q, (const uint16_t *)k.at + i * k.stride, k.dim);
-}
-static void mix_f32(const float *p, kern_span v, float *out) {
-    for (int64_t i = 0; i < v.n; i++)
-        axpy_f32(p[i], (const float *)v.at + i * v.stride, out, v.dim);
-}
-static void mix_f16(const float *p, kern_span v, float *out) {
-    for (int64_t i = 0; i < v.n; i++)
-        axpy_f16(p[i], (const uint16_t *)v.at + i * v.stride, out, v.dim);
-}
-
 static void softmax(float *x, int64_t n) {
     float most = x[0];
     double sum = 0;
@@ -183,13 +166,12 @@ static void gelu(float *x, int64_t n) {
     for (int64_t i = 0; i < n; i++) x[i] = 0.5f * x[i] * (1 + erff(x[i] * 0.70710678f));
 }
 
-#define REF_ROWS                                                                                \
-    .gemm_f32 = gemm_f32, .gemm_f16 = gemm_f16, .gemm_q8_0 = gemm_q8_0, .gemm_q4_0 = gemm_q4_0, \
-    .gemm_q4_1 = gemm_q4_1, .quantise = quantise, .dot_f32 = dot_f32, .dot_f16 = dot_f16,       \
-    .axpy_f32 = axpy_f32, .axpy_f16 = axpy_f16, .f32_to_f16 = f32_to_f16,                       \
-    .f16_to_f32 = f16_to_f32, .softmax = softmax, .rmsnorm = rmsnorm, .layernorm = layernorm,   \
-    .silu_mul = silu_mul, .gelu = gelu, .scores_f32 = scores_f32, .scores_f16 = scores_f16,     \
-    .mix_f32 = mix_f32, .mix_f16 = mix_f16
+#define REF_ROWS                                                                                  \
+    .attend = &kern_attend_ref, .gemm_f32 = gemm_f32, .gemm_f16 = gemm_f16,                       \
+    .gemm_q8_0 = gemm_q8_0, .gemm_q4_0 = gemm_q4_0, .gemm_q4_1 = gemm_q4_1, .quantise = quantise, \
+    .dot_f32 = dot_f32, .dot_f16 = dot_f16, .axpy_f32 = axpy_f32, .axpy_f16 = axpy_f16,           \
+    .f32_to_f16 = f32_to_f16, .f16_to_f32 = f16_to_f32, .softmax = softmax, .rmsnorm = rmsnorm,   \
+    .layernorm = layernorm, .silu_mul = silu_mul, .gelu = gelu
 
 const kern_table kern_f32_table = {.name = "f32", .int8 = false, REF_ROWS};
 const kern_table kern_ref_table = {.name = "ref", .int8 = true, REF_ROWS};

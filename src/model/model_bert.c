@@ -109,7 +109,7 @@ static err read_spec(const model *m, bert *b, fail *f) {
     TRY(model_real(m, "layer_norm_eps", "attention.layer_norm_epsilon", 1e-12, &b->eps, f));
     bool ok = b->layers <= BERT_LAYERS_MAX && b->width <= 8192 && b->ff <= 65536 &&
               b->positions <= 65536 && b->heads <= b->width && b->width % b->heads == 0 &&
-              b->width % 8 == 0;
+              b->width % 8 == 0 && b->width / b->heads <= KERN_HEAD_MAX;
     if (!ok)
         return fail_set(f, E_CORRUPT, "%.*s describes a BERT of impossible size",
                         STR_ARG(m->info.path));
@@ -122,7 +122,12 @@ static err take_scratch(model *m, bert *b, fail *f) {
     int64_t widest = b->ff > b->width ? b->ff : b->width,
             most = b->positions > BERT_ROWS ? b->positions : BERT_ROWS;
     size_t row = (size_t)BERT_ROWS * (size_t)b->width;
-    TRY(op_open(&b->op, m->o.kern, m->o.team, &(op_options){BERT_ROWS, widest, most}, f));
+    TRY(op_open(&b->op, m->o.kern, m->o.team,
+                &(op_options){.rows_max = BERT_ROWS,
+                              .cols_max = widest,
+                              .positions_max = most,
+                              .head_max = b->width / b->heads},
+                f));
     b->memory = mem_alloc_aligned((5 * row + (size_t)BERT_ROWS * (size_t)b->ff) * sizeof(float));
     b->sequences = arena_new_n(&m->arena, op_sequence, BERT_ROWS);
     if (!b->memory || !b->sequences) return fail_memory(f, "a model's activations");

@@ -64,7 +64,11 @@ err model_run_open(model_run **out, const model *m, const model_run_options *o, 
     int64_t widest = r->shape.ff > r->shape.width ? r->shape.ff : r->shape.width;
     if (r->shape.q_width > widest) widest = r->shape.q_width;
     err e = op_open(&r->op, m->o.kern, m->o.team,
-                    &(op_options){r->o.rows_max, widest, r->o.positions_max}, f);
+                    &(op_options){.rows_max = r->o.rows_max,
+                                  .cols_max = widest,
+                                  .positions_max = r->o.positions_max,
+                                  .head_max = m->info.head_width},
+                    f);
     if (e == E_OK) e = op_angles_open(&r->angles, r->o.rows_max, r->shape.turned, f);
     if (e == E_OK) e = take_buffers(r, f);
     if (e == E_OK) e = take_lists(r, f);

@@ -4,23 +4,43 @@
 
 enum { WHOLE_WORK = 16384 };
 
+enum { HEAD_MAX = 256, PARTIALS = 4096 /* segments x queries */ };
+
+/* Sizes of the attention's scratch. */
+static void attend_sizes(op_context *c) {
+    int64_t head = c->o.head_max ? c->o.head_max : HEAD_MAX;
+    int64_t rows = c->o.rows_max < c->o.positions_max ? c->o.rows_max : c->o.positions_max;
+    c->attend_scratch_floats = kern_attend_scratch(head);
+    c->attend_pages_max = (rows + KERN_PAGE - 1) / KERN_PAGE;
+    c->attend_page_floats =
+        c->attend_pages_max *
+        (int64_t)((kern_keys_bytes(KERN_KV_F32, head) + kern_values_bytes(KERN_KV_F32, head)) /
+                  sizeof(float));
+    c->attend_partial_floats = PARTIALS * kern_partial_row(head);
+}
+
+static void *take(int64_t count, int64_t times, size_t size) {
+    size_t all, bytes;
+    bool fits = mem_size((size_t)count, (size_t)times, &all) && mem_size(all, size, &bytes);
+    return fits ? mem_alloc_aligned(bytes) : NULL;
+}
+
 err op_open(op_context *c, const kern_table *kern, team *team, const op_options *o, fail *f) {
     *c = (op_context){.kern = kern, .team = team, .o = *o};
-    int64_t blocks = (o->cols_max + KERN_BLOCK - 1) / KERN_BLOCK;
-    int64_t dequant = OP_DEQUANT_ROWS * o->cols_max;
-    c->workspace_floats = dequant > o->positions_max ? dequant : o->positions_max;
-    size_t numbers, scales, floats;
-    bool fits =
-        mem_size((size_t)o->rows_max, (size_t)(blocks * KERN_BLOCK), &numbers) &&
-        mem_size((size_t)o->rows_max, (size_t)blocks * sizeof(float), &scales) &&
-        mem_size((size_t)team_threads(team), (size_t)c->workspace_floats * sizeof(float), &floats);
-    if (fits) {
-        c->act.q = mem_alloc_aligned(numbers);
-        c->act.d = mem_alloc_aligned(scales);
-        c->act.sum = mem_alloc_aligned(scales);
-        c->workspace = mem_alloc_aligned(floats);
-    }
-    if (c->act.q && c->act.d && c->act.sum && c->workspace) return E_OK;
+    int64_t blocks = (o->cols_max + KERN_BLOCK - 1) / KERN_BLOCK, threads = team_threads(team);
+    c->workspace_floats = OP_DEQUANT_ROWS * o->cols_max;
+    attend_sizes(c);
+    c->act.q = take(o->rows_max, blocks * KERN_BLOCK, 1);
+    c->act.d = take(o->rows_max, blocks, sizeof(float));
+    c->act.sum = take(o->rows_max, blocks, sizeof(float));
+    c->workspace = take(threads, c->workspace_floats, sizeof(float));
+    c->attend_scratch = take(threads, c->attend_scratch_floats, sizeof(float));
+    c->attend_pages = take(threads, c->attend_page_floats, sizeof(float));
+    c->attend_page_list = take(threads, c->attend_pages_max, sizeof(kern_page));
+    c->attend_partials = take(1, c->attend_partial_floats, sizeof(float));
+    if (c->act.q && c->act.d && c->act.sum && c->workspace && c->attend_scratch &&
+        c->attend_pages && c->attend_page_list && c->attend_partials)
+        return E_OK;
     op_close(c);
     return fail_memory(f, "activations");
 }
@@ -30,6 +50,10 @@ void op_close(op_context *c) {
     mem_free(c->act.d);
     mem_free(c->act.sum);
     mem_free(c->workspace);
+    mem_free(c->attend_scratch);
+    mem_free(c->attend_pages);
+    mem_free(c->attend_page_list);
+    mem_free(c->attend_partials);
     *c = (op_context){0};
 }
 

@@ -15,6 +15,7 @@ typedef struct op_options {
     int64_t rows_max;      /* tokens of one step */
     int64_t cols_max;      /* widest input of a linear layer */
     int64_t positions_max; /* longest attention span */
+    int64_t head_max;      /* largest head dimension; 0: 256 */
 } op_options;
 
 typedef struct op_context {
@@ -22,8 +23,14 @@ typedef struct op_context {
     team *team;
     op_options o;
     kern_act act;     /* [rows_max, cols_max] */
-    float *workspace; /* dequantised rows ("f32"), attention scores: [threads, workspace_floats] */
+    float *workspace; /* dequantised rows ("f32"): [threads, workspace_floats] */
     int64_t workspace_floats;
+    /* attention, [threads, ...]: a kernel's scratch, and pages for keys and values without pool */
+    float *attend_scratch, *attend_pages;
+    kern_page *attend_page_list;
+    int64_t attend_scratch_floats, attend_page_floats, attend_pages_max;
+    float *attend_partials; /* of tiles that are cut at segments */
+    int64_t attend_partial_floats;
 } op_context;
 
 /* Allocates all scratch memory; nothing is allocated afterwards. */

@@ -9,16 +9,19 @@
 
 #include "tensor/op.h"
 
-enum { OP_PAGE = 32 };
+enum { OP_PAGE = KERN_PAGE };
 
-typedef enum op_kv_type { OP_KV_F16, OP_KV_F32 } op_kv_type;
+typedef enum op_kv_type {
+    OP_KV_F16 = KERN_KV_F16,
+    OP_KV_F32 = KERN_KV_F32,
+    OP_KV_Q8 = KERN_KV_Q8 /* int8, one scale for a head's keys and one for its values a position */
+} op_kv_type;
 
-/* Bytes of the keys (or of the values) of one page of one layer. */
+/* Bytes of the keys (or of the values) of one page of one layer: a multiple of 64, as where they
+ * begin must be. */
 size_t op_page_bytes(op_kv_type type, int64_t kv_heads, int64_t dim);
 
-typedef struct op_page {
-    void *k, *v;
-} op_page;
+typedef kern_page op_page; /* { k, v } */
 
 typedef struct op_attention {
     int64_t heads, kv_heads, dim; /* heads a multiple of kv_heads */

@@ -285,56 +285,6 @@ static void whole_numbers_are_exact(void **state) {
 
 /* ---- attention and vectors ---- */
 
-static void attention_spans(void **state) {
-    (void)state;
-    enum { N = 11, STRIDE = 3 * 72 };
-    static const int64_t dims[] = {4, 8, 20, 64, 72};
-    float k[N * STRIDE], q[72], got[N], half_got[N], out[72], half_out[72];
-    uint16_t h[N * STRIDE];
-    random_floats(k, N * STRIDE);
-    table->f32_to_f16(k, h, N * STRIDE);
-    for (size_t s = 0; s < sizeof dims / sizeof *dims; s++)
-        for (int64_t n = 1; n <= N; n++) {
-            int64_t dim = dims[s];
-            random_floats(q, dim);
-            kern_span span = {k, n, STRIDE, dim}, half = {h, n, STRIDE, dim};
-            table->scores_f32(q, span, 0.25f, got);
-            table->scores_f16(q, half, 0.25f, half_got);
-            memset(out, 0, sizeof out);
-            memset(half_out, 0, sizeof half_out);
-            table->mix_f32(got, span, out);
-            table->mix_f16(got, half, half_out);
-            for (int64_t i = 0; i < n; i++) {
-                double sum = 0, hsum = 0;
-                for (int64_t d = 0; d < dim; d++) {
-                    sum += 0.25 * (double)q[d] * (double)k[i * STRIDE + d];
-                    hsum += 0.25 * (double)q[d] * (double)kern_f16_to_f32(h[i * STRIDE + d]);
-                }
-                near(got[i], sum, 8, 2e-6, "scores_f32");
-                near(half_got[i], hsum, 8, 2e-6, "scores_f16");
-            }
-            for (int64_t d = 0; d < dim; d++) {
-                double sum = 0, hsum = 0;
-                for (int64_t i = 0; i < n; i++) {
-                    sum += (double)got[i] * (double)k[i * STRIDE + d];
-                    hsum += (double)got[i] * (double)kern_f16_to_f32(h[i * STRIDE + d]);
-                }
-                near(out[d], sum, 8, 2e-6, "mix_f32");
-                near(half_out[d], hsum, 8, 2e-6, "mix_f16");
-            }
-            /* in two spans: the same bits */
-            if (n < 3) continue;
-            float parts[N], mixed[72] = {0};
-            kern_span first = {k, 2, STRIDE, dim}, rest = {k + 2 * STRIDE, n - 2, STRIDE, dim};
-            table->scores_f32(q, first, 0.25f, parts);
-            table->scores_f32(q, rest, 0.25f, parts + 2);
-            assert_memory_equal(parts, got, (size_t)n * sizeof *got);
-            table->mix_f32(got, first, mixed);
-            table->mix_f32(got + 2, rest, mixed);
-            assert_memory_equal(mixed, out, (size_t)dim * sizeof *out);
-        }
-}
-
 static void norms_and_softmax(void **state) {
     (void)state;
     static const int64_t sizes[] = {1, 5, 8, 63, 576};
@@ -415,8 +365,7 @@ static int choose(void **state) {
     WITH(halves_convert, name), WITH(dots_add_up, name), WITH(float_products, name), \
         WITH(activations_are_rounded, name), WITH(int8_products, name),              \
         WITH(packed_products, name), WITH(whole_numbers_are_exact, name),            \
-        WITH(attention_spans, name), WITH(norms_and_softmax, name),                  \
-        WITH(activations_are_curved_right, name)
+        WITH(norms_and_softmax, name), WITH(activations_are_curved_right, name)
 
 int main(void) {
     static char f32[] = "f32", ref[] = "ref", avx2[] = "avx2";

@@ -5,17 +5,17 @@
 #include "test.h"
 
 static const kv_pool_options small = {
-    .shape = {.layers = 2, .heads = 3, .head_width = 8, .type = OP_KV_F16},
+    .shape = {.layers = 2, .heads = 3, .head_width = 16, .type = OP_KV_F16},
     .tokens_max = 100,
     .sequences_max = 2,
-    .bytes_max = 3 * 2 * 2 * 32 * 24 * 2, /* three pages */
+    .bytes_max = 3 * 2 * 2 * 32 * 48 * 2, /* three pages */
 };
 
 static void budget_is_whole_pages(void **state) {
     (void)state;
     fail f = {0};
     kv_pool *p = NULL;
-    assert_int_equal(kv_page_bytes(&small.shape), 2 * 2 * 32 * 24 * 2);
+    assert_int_equal(kv_page_bytes(&small.shape), 2 * 2 * 32 * 48 * 2);
     assert_ok(kv_pool_open(&p, &small, &f), &f);
     assert_int_equal(kv_pool_pages(p), 3);
     kv_pool_close(p);
@@ -77,7 +77,7 @@ static void parts_do_not_overlap(void **state) {
                     for (int v = 0; v < 2; v++) {
                         uint16_t *x =
                             v ? kv_values(p, s[i], page, layer) : kv_keys(p, s[i], page, layer);
-                        for (int n = 0; n < 32 * 24; n++) {
+                        for (int n = 0; n < 32 * 48; n++) {
                             uint16_t mark = (uint16_t)(1 + i * 8 + page * 4 + layer * 2 + v);
                             if (round == 0)
                                 x[n] = mark;
