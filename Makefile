@@ -143,6 +143,11 @@ fuzz: fuzzers
 .PHONY: benches
 benches: $(BENCHES)
 
+## make bench-peers   race llama.cpp and ik_llama.cpp by turns: LLAMA_CPP=DIR IK_LLAMA=DIR MODELS="a.gguf b.gguf"
+.PHONY: bench-peers
+bench-peers: all
+	@bench/peers.sh $(MODELS)
+
 ## make format        lay out the sources with clang-format
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
