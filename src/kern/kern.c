@@ -17,6 +17,13 @@ static bool has_avx2(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
            __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
 }
+/* the names stand for what kern_avx512.c is compiled with; the run-time check covers the system's
+ * saving of the registers too */
+static bool has_avx512(void) {
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vnni");
+}
 #endif
 
 /* best first; "f32" is the same sums with or without AVX2 */
@@ -27,7 +34,7 @@ static const struct {
     bool another_follows; /* of the same name, that runs anywhere */
 } kernels[] = {
 #if defined(__x86_64__)
-    {&kern_avx2_table, has_avx2, true, false},
+    {&kern_avx512_table, has_avx512, true, false}, {&kern_avx2_table, has_avx2, true, false},
 #endif
     {&kern_ref_table, always, true, false},
 #if defined(__x86_64__)
@@ -49,8 +56,9 @@ err kern_select(const char *name, const kern_table **out, fail *f) {
             return fail_set(f, E_UNSUPPORTED, "this processor cannot run the \"%s\" kernels", name);
     }
     fail_set(f, E_UNSUPPORTED, "there are no \"%s\" kernels", name ? name : "");
-    return fail_hint(f, "choose f32 (float reference), ref (portable) or avx2, or leave --kern out "
-                        "for the fastest");
+    return fail_hint(
+        f, "choose f32 (float reference), ref (portable), avx2 or avx512, or leave --kern out "
+           "for the fastest");
 }
 
 const int8_t kern_iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,

@@ -14,7 +14,7 @@
 
 #include "base/err.h"
 #include "kern/kern_attend.h"
-#include "kern/kern_block.h"
+#include "kern/kern_product.h"
 
 #include <stdint.h>
 
@@ -48,6 +48,7 @@ typedef struct kern_table {
     const char *name;
     bool int8; /* quantised weights are multiplied in int8 */
     const kern_attend_table *attend;
+    const kern_products *products; /* on strips; NULL: none */
     kern_gemm_f32 gemm_f32;
     kern_gemm_f16 gemm_f16;
     kern_gemm_q gemm_q8_0, gemm_q4_0, gemm_q4_1;
@@ -75,6 +76,7 @@ err kern_select(const char *name, const kern_table **out, fail *f) MUST_CHECK;
 float kern_f16_to_f32(uint16_t h);
 uint16_t kern_f32_to_f16(float x);
 
-extern const kern_table kern_f32_table, kern_ref_table, kern_avx2_table, kern_avx2_f32_table;
+extern const kern_table kern_f32_table, kern_ref_table, kern_avx2_table, kern_avx2_f32_table,
+    kern_avx512_table;
 
 #endif

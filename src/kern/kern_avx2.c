@@ -477,18 +477,26 @@ static void gelu(float *x, int64_t n) {
     for (; i < n; i++) x[i] = _mm256_cvtss_f32(gelu_lanes(_mm256_set1_ps(x[i])));
 }
 
-#define AVX2_ROWS                                                                                 \
-    .attend = &kern_attend_avx2, .gemm_f32 = gemm_f32, .gemm_f16 = gemm_f16,                      \
-    .gemm_q8_0 = gemm_q8_0, .gemm_q4_0 = gemm_q4_0, .gemm_q4_1 = gemm_q4_1, .quantise = quantise, \
-    .dot_f32 = dot_f32, .dot_f16 = dot_f16, .axpy_f32 = axpy_f32, .axpy_f16 = axpy_f16,           \
-    .f32_to_f16 = f32_to_f16, .f16_to_f32 = f16_to_f32, .softmax = softmax, .rmsnorm = rmsnorm,   \
-    .layernorm = layernorm, .silu_mul = silu_mul, .gelu = gelu
+#define AVX2_ROWS                                                                               \
+    .gemm_f32 = gemm_f32, .gemm_f16 = gemm_f16, .gemm_q8_0 = gemm_q8_0, .gemm_q4_0 = gemm_q4_0, \
+    .gemm_q4_1 = gemm_q4_1, .quantise = quantise, .dot_f32 = dot_f32, .dot_f16 = dot_f16,       \
+    .axpy_f32 = axpy_f32, .axpy_f16 = axpy_f16, .f32_to_f16 = f32_to_f16,                       \
+    .f16_to_f32 = f16_to_f32, .softmax = softmax, .rmsnorm = rmsnorm, .layernorm = layernorm,   \
+    .silu_mul = silu_mul, .gelu = gelu
 
 const kern_table kern_avx2_table = {.name = "avx2",
                                     .int8 = true,
+                                    .attend = &kern_attend_avx2,
                                     .packed_q4_0 = {pack_q4_0, gemm_packed_q4_0},
                                     .packed_q4_1 = {pack_q4_1, gemm_packed_q4_1},
                                     AVX2_ROWS};
+/* operators on rows are those of AVX2 */
+const kern_table kern_avx512_table = {.name = "avx512",
+                                      .int8 = true,
+                                      .attend = &kern_attend_avx512,
+                                      .products = &kern_avx512_products,
+                                      AVX2_ROWS};
 /* the float reference at a bearable speed: the same products, in the same order, as kern_ref.c's */
-const kern_table kern_avx2_f32_table = {.name = "f32", .int8 = false, AVX2_ROWS};
+const kern_table kern_avx2_f32_table = {
+    .name = "f32", .int8 = false, .attend = &kern_attend_avx2, AVX2_ROWS};
 #endif

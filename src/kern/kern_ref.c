@@ -174,4 +174,5 @@ static void gelu(float *x, int64_t n) {
     .layernorm = layernorm, .silu_mul = silu_mul, .gelu = gelu
 
 const kern_table kern_f32_table = {.name = "f32", .int8 = false, REF_ROWS};
-const kern_table kern_ref_table = {.name = "ref", .int8 = true, REF_ROWS};
+const kern_table kern_ref_table = {
+    .name = "ref", .int8 = true, .products = &kern_ref_products, REF_ROWS};

@@ -22,6 +22,7 @@ typedef struct op_context {
     const kern_table *kern;
     team *team;
     op_options o;
+    void *input;      /* a kern_input of [rows_max, cols_max] */
     kern_act act;     /* [rows_max, cols_max] */
     float *workspace; /* dequantised rows ("f32"): [threads, workspace_floats] */
     int64_t workspace_floats;

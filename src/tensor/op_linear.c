@@ -1,36 +1,97 @@
-/* op_linear.c - see op_linear.h. The outputs' rows are cut into chunks that the team claims; a
- * chunk's result depends on its indices alone. */
+/* op_linear.c - see op_linear.h.
+ *
+ * Weights in strips: the input is rounded to int8 once (tile by tile over the team; a single token
+ * by the caller), then all outputs' strips are one list of chunks. Each worker has a range of the
+ * list of its own and goes through it in order, so that it reads the weights from one end to the
+ * other; whoever is done takes from the others' ranges. A chunk's result depends on its indices
+ * alone. Weights without strips are multiplied by rows, in the float reference dequantised first.
+ */
 #include "tensor/op_linear.h"
 
 #include "tensor/op_int.h"
 
-enum { CHUNK_ROWS = 48, CHUNK_TOKENS = 64 };
+#include <stdatomic.h>
+
+enum {
+    CHUNK_ROWS = 48, /* by rows */
+    CHUNK_TOKENS = 64,
+    CHUNK_BYTES = 24 << 10, /* of weights, one token: about a microsecond of reading */
+    CHUNK_WORK = 4 << 20,   /* multiplications, several tokens: about ten microseconds */
+    RANGES_MAX = 64
+};
+
+/* ---- layouts ---- */
+
+static kern_layout layout_of(dtype t) {
+    static const kern_layout of[DTYPE_COUNT] = {
+        [DTYPE_Q8_0] = KERN_Q8_0, [DTYPE_Q4_0] = KERN_Q4_0, [DTYPE_Q4_1] = KERN_Q4_1,
+        [DTYPE_Q5_0] = KERN_Q5_0, [DTYPE_Q5_1] = KERN_Q5_1, [DTYPE_IQ4_NL] = KERN_IQ4_NL,
+        [DTYPE_Q2_K] = KERN_Q2_K, [DTYPE_Q3_K] = KERN_Q3_K, [DTYPE_Q4_K] = KERN_Q4_K,
+        [DTYPE_Q5_K] = KERN_Q5_K, [DTYPE_Q6_K] = KERN_Q6_K, [DTYPE_IQ4_XS] = KERN_IQ4_XS};
+    return of[t];
+}
+
+static kern_gemm strips_kernel(const kern_table *k, dtype t) {
+    return k->products ? k->products->gemm[layout_of(t)] : NULL;
+}
+
+static kern_weight strips_of(const weight *w) {
+    kern_layout l = layout_of(w->w->type);
+    int64_t cols = tensor_cols(w->w);
+    return (kern_weight){.layout = l,
+                         .rows = tensor_rows(w->w),
+                         .cols = cols,
+                         .strip_bytes = kern_strip_bytes(l, cols),
+                         .strips = w->packed};
+}
+
+static int64_t strips_in(const tensor *w) {
+    return (tensor_rows(w) + KERN_ROWS - 1) / KERN_ROWS;
+}
+
+size_t op_packed_bytes(const kern_table *kern, const tensor *w) {
+    kern_layout l = layout_of(w->type);
+    if (!strips_kernel(kern, w->type) || !kern_fits(l, tensor_cols(w))) return 0;
+    return (size_t)strips_in(w) * kern_strip_bytes(l, tensor_cols(w));
+}
+
+void op_pack(const kern_table *kern, const tensor *w, void *to) {
+    kern_layout l = layout_of(w->type);
+    CHECK(strips_kernel(kern, w->type));
+    int64_t rows = tensor_rows(w), cols = tensor_cols(w);
+    size_t row_bytes = tensor_row_bytes(w), strip_bytes = kern_strip_bytes(l, cols);
+    for (int64_t r = 0; r < rows; r += KERN_ROWS)
+        kern_pack_rows(l, (const char *)w->data + (size_t)r * row_bytes, row_bytes,
+                       rows - r < KERN_ROWS ? rows - r : KERN_ROWS, cols,
+                       (char *)to + (size_t)(r / KERN_ROWS) * strip_bytes);
+}
+
+/* ---- products over the team ---- */
+
+/* Chunks [next, end) that one worker goes through in order. A line of its own. */
+typedef struct range {
+    _Alignas(64) atomic_llong next;
+    int64_t end;
+} range;
 
 typedef struct linear_job {
     op_context *c;
-    const float *x;
-    int64_t T, cols;
     const op_output *out;
     int32_t n;
-    int64_t chunks_t;                 /* of the tokens */
-    int64_t chunks_r[OP_OUTPUTS_MAX]; /* of each output's rows */
+    kern_input in;                                              /* in.x [T, cols] */
+    int64_t chunks_t[OP_OUTPUTS_MAX], chunks_r[OP_OUTPUTS_MAX]; /* of tokens, of rows or strips */
+    int64_t strips[OP_OUTPUTS_MAX]; /* of a chunk; 0: this output goes by rows */
+    int ranges;
+    range range[RANGES_MAX];
 } linear_job;
 
-static void quantise_row(void *arg, int64_t t, int worker) {
-    (void)worker;
-    linear_job *j = arg;
-    int64_t blocks = j->cols / KERN_BLOCK;
-    j->c->kern->quantise(j->x + t * j->cols, j->cols, j->c->act.q + t * j->cols,
-                         j->c->act.d + t * blocks, j->c->act.sum + t * blocks);
-}
+/* One output's rows [r0, r0 + rows) for the tokens [t0, t0 + T). */
+typedef struct linear_part {
+    const op_output *o;
+    int64_t t0, T, r0, rows;
+} linear_part;
 
-static kern_act act_from(const linear_job *j, int64_t t) {
-    int64_t blocks = j->cols / KERN_BLOCK;
-    return (kern_act){j->c->act.q + t * j->cols, j->c->act.d + t * blocks,
-                      j->c->act.sum + t * blocks};
-}
-
-static kern_gemm_q int8_kernel(const kern_table *k, dtype t) {
+static kern_gemm_q rows_kernel(const kern_table *k, dtype t) {
     if (!k->int8) return NULL;
     return t == DTYPE_Q8_0   ? k->gemm_q8_0
            : t == DTYPE_Q4_0 ? k->gemm_q4_0
@@ -38,91 +99,149 @@ static kern_gemm_q int8_kernel(const kern_table *k, dtype t) {
                              : NULL;
 }
 
-static const kern_packed *packed_kernel(const kern_table *k, dtype t) {
-    static const kern_packed none;
-    return t == DTYPE_Q4_0 ? &k->packed_q4_0 : t == DTYPE_Q4_1 ? &k->packed_q4_1 : &none;
-}
-
-size_t op_packed_bytes(const kern_table *kern, const tensor *w) {
-    return packed_kernel(kern, w->type)->pack && tensor_rows(w) % KERN_STRIP == 0 ? w->bytes : 0;
-}
-
-void op_pack(const kern_table *kern, const tensor *w, void *to) {
-    packed_kernel(kern, w->type)
-        ->pack(w->data, (int64_t)tensor_row_bytes(w), tensor_rows(w), tensor_cols(w), to);
-}
-
-/* One output's rows [r0, r0 + rows) for the tokens [t0, t0 + T). */
-typedef struct linear_chunk {
-    const op_output *o;
-    int64_t t0, T, r0, rows;
-} linear_chunk;
-
 /* Quantised weights under the float reference, and types without an int8 kernel. */
-static void dequantised(const linear_job *j, const linear_chunk *k, int worker) {
+static void dequantised(const linear_job *j, const linear_part *k, int worker) {
+    int64_t cols = j->in.cols;
     float *scratch = j->c->workspace + worker * j->c->workspace_floats;
     for (int64_t r = 0; r < k->rows; r += OP_DEQUANT_ROWS) {
         int64_t n = k->rows - r < OP_DEQUANT_ROWS ? k->rows - r : OP_DEQUANT_ROWS;
-        for (int64_t i = 0; i < n; i++) op_row(k->o->w->w, k->r0 + r + i, scratch + i * j->cols);
-        j->c->kern->gemm_f32(j->x + k->t0 * j->cols, k->T, scratch, n, j->cols,
+        for (int64_t i = 0; i < n; i++) op_row(k->o->w->w, k->r0 + r + i, scratch + i * cols);
+        j->c->kern->gemm_f32(j->in.x + k->t0 * cols, k->T, scratch, n, cols,
                              k->o->y + k->t0 * k->o->ldy + k->r0 + r, k->o->ldy);
     }
 }
 
-static void multiply(const linear_job *j, const linear_chunk *k, int worker) {
-    const weight *weight = k->o->w;
-    const tensor *w = weight->w;
+static void by_rows(const linear_job *j, const linear_part *k, int worker) {
+    const tensor *w = k->o->w->w;
+    const kern_table *kern = j->c->kern;
+    int64_t cols = j->in.cols, blocks = cols / KERN_BLOCK;
     size_t row_bytes = tensor_row_bytes(w);
-    kern_gemm_q packed = weight->packed ? packed_kernel(j->c->kern, w->type)->gemm : NULL,
-                quantised = packed ? packed : int8_kernel(j->c->kern, w->type);
-    const char *from =
-        (const char *)(packed ? weight->packed : w->data) + (size_t)k->r0 * row_bytes;
-    const float *x = j->x + k->t0 * j->cols;
+    kern_gemm_q quantised = rows_kernel(kern, w->type);
+    const void *from = (const char *)w->data + (size_t)k->r0 * row_bytes;
+    const float *x = j->in.x + k->t0 * cols;
     float *y = k->o->y + k->t0 * k->o->ldy + k->r0;
+    kern_act *act = &j->c->act;
     if (quantised)
-        quantised(act_from(j, k->t0), k->T, from, (int64_t)row_bytes, k->rows, j->cols, y,
-                  k->o->ldy);
+        quantised(
+            (kern_act){act->q + k->t0 * cols, act->d + k->t0 * blocks, act->sum + k->t0 * blocks},
+            k->T, from, (int64_t)row_bytes, k->rows, cols, y, k->o->ldy);
     else if (w->type == DTYPE_F32)
-        j->c->kern->gemm_f32(x, k->T, (const float *)(const void *)from, k->rows, j->cols, y,
-                             k->o->ldy);
+        kern->gemm_f32(x, k->T, from, k->rows, cols, y, k->o->ldy);
     else if (w->type == DTYPE_F16)
-        j->c->kern->gemm_f16(x, k->T, (const uint16_t *)(const void *)from, k->rows, j->cols, y,
-                             k->o->ldy);
+        kern->gemm_f16(x, k->T, from, k->rows, cols, y, k->o->ldy);
     else
         dequantised(j, k, worker);
 }
 
-static void linear_work(void *arg, int64_t index, int worker) {
-    const linear_job *j = arg;
-    int64_t at = index / j->chunks_t;
-    int32_t i = 0;
-    while (at >= j->chunks_r[i]) at -= j->chunks_r[i++];
+/* chunk `at` of output i */
+static linear_part part_of(const linear_job *j, int32_t i, int64_t at) {
     const op_output *o = &j->out[i];
-    linear_chunk k = {.o = o, .t0 = index % j->chunks_t * CHUNK_TOKENS, .r0 = at * CHUNK_ROWS};
+    int64_t each = j->strips[i] ? j->strips[i] * KERN_ROWS : CHUNK_ROWS;
+    linear_part k = {.o = o, .r0 = at / j->chunks_t[i] * each};
     int64_t rows = tensor_rows(o->w->w) - k.r0;
-    k.rows = rows < CHUNK_ROWS ? rows : CHUNK_ROWS;
-    k.T = j->T - k.t0 < CHUNK_TOKENS ? j->T - k.t0 : CHUNK_TOKENS;
-    multiply(j, &k, worker);
+    k.rows = rows < each ? rows : each;
+    k.t0 = j->strips[i] ? 0 : at % j->chunks_t[i] * CHUNK_TOKENS;
+    k.T = !j->strips[i] && j->in.T - k.t0 > CHUNK_TOKENS ? CHUNK_TOKENS : j->in.T - k.t0;
+    return k;
+}
+
+static void run_chunk(const linear_job *j, int64_t at, int worker) {
+    int32_t i = 0;
+    for (; at >= j->chunks_r[i] * j->chunks_t[i]; i++) at -= j->chunks_r[i] * j->chunks_t[i];
+    const op_output *o = &j->out[i];
+    linear_part k = part_of(j, i, at);
+    if (j->strips[i]) {
+        kern_weight w = strips_of(o->w);
+        kern_part part = {.strip = k.r0 / KERN_ROWS,
+                          .strips = (k.rows + KERN_ROWS - 1) / KERN_ROWS,
+                          .tiles = j->in.tiles};
+        strips_kernel(j->c->kern, o->w->w->type)(&w, &j->in, part, o->y, o->ldy,
+                                                 j->c->workspace + worker * j->c->workspace_floats);
+    } else {
+        by_rows(j, &k, worker);
+    }
     if (!o->w->bias) return;
     for (int64_t t = k.t0; t < k.t0 + k.T; t++)
         for (int64_t r = k.r0; r < k.r0 + k.rows; r++) o->y[t * o->ldy + r] += o->w->bias[r];
 }
 
-void op_linears(op_context *c, const float *x, int64_t T, const op_output *out, int32_t n) {
-    linear_job j = {.c = c, .x = x, .T = T, .cols = tensor_cols(out[0].w->w), .out = out, .n = n};
-    CHECK(T <= c->o.rows_max && j.cols <= c->o.cols_max && n >= 1 && n <= OP_OUTPUTS_MAX);
-    int64_t chunks = 0;
-    bool int8 = false;
-    for (int32_t i = 0; i < n; i++) {
-        const tensor *w = out[i].w->w;
-        CHECK(tensor_cols(w) == j.cols);
-        int8 = int8 || int8_kernel(c->kern, w->type);
-        j.chunks_r[i] = (tensor_rows(w) + CHUNK_ROWS - 1) / CHUNK_ROWS;
-        chunks += j.chunks_r[i];
+/* The ticket stands for any chunk: the next of the worker's own range, else of another's. There are
+ * as many tickets as chunks, so each finds one. */
+static void take_chunk(void *arg, int64_t ticket, int worker) {
+    (void)ticket;
+    linear_job *j = arg;
+    for (int i = 0; i < j->ranges; i++) {
+        range *r = &j->range[(worker + i) % j->ranges];
+        if (atomic_load_explicit(&r->next, memory_order_relaxed) >= r->end) continue;
+        int64_t at = atomic_fetch_add_explicit(&r->next, 1, memory_order_relaxed);
+        if (at >= r->end) continue;
+        run_chunk(j, at, worker);
+        return;
     }
-    if (int8) op_spread(c, quantise_row, &j, T, j.cols);
-    j.chunks_t = (T + CHUNK_TOKENS - 1) / CHUNK_TOKENS;
-    op_spread(c, linear_work, &j, chunks * j.chunks_t, CHUNK_ROWS * j.cols);
+}
+
+static void quantise_tile(void *arg, int64_t tile, int worker) {
+    (void)worker;
+    const linear_job *j = arg;
+    j->c->kern->products->quantise_tile(&j->in, tile);
+}
+
+static void quantise_row(void *arg, int64_t t, int worker) {
+    (void)worker;
+    const linear_job *j = arg;
+    int64_t cols = j->in.cols, blocks = cols / KERN_BLOCK;
+    j->c->kern->quantise(j->in.x + t * cols, cols, j->c->act.q + t * cols, j->c->act.d + t * blocks,
+                         j->c->act.sum + t * blocks);
+}
+
+/* strips of a chunk: an even number for several tokens, which meet two strips at a time */
+static int64_t chunk_strips(const tensor *w, int64_t T) {
+    int64_t cols = tensor_cols(w);
+    if (T == 1) {
+        int64_t n = CHUNK_BYTES / (int64_t)kern_strip_bytes(layout_of(w->type), cols);
+        return n < 1 ? 1 : n;
+    }
+    int64_t pairs = CHUNK_WORK / (T * cols * 2 * KERN_ROWS);
+    return pairs < 1 ? 2 : 2 * pairs;
+}
+
+/* how output i is cut; true where it needs the input in the rows' own int8 form */
+static bool cut_output(linear_job *j, int32_t i, bool *tiles) {
+    const weight *w = j->out[i].w;
+    if (w->packed) {
+        int64_t strips = strips_in(w->w), each = chunk_strips(w->w, j->in.T);
+        *tiles = true;
+        j->strips[i] = each;
+        j->chunks_r[i] = (strips + each - 1) / each;
+        j->chunks_t[i] = 1;
+        return false;
+    }
+    j->strips[i] = 0;
+    j->chunks_r[i] = (tensor_rows(w->w) + CHUNK_ROWS - 1) / CHUNK_ROWS;
+    j->chunks_t[i] = (j->in.T + CHUNK_TOKENS - 1) / CHUNK_TOKENS;
+    return rows_kernel(j->c->kern, w->w->type) != NULL;
+}
+
+void op_linears(op_context *c, const float *x, int64_t T, const op_output *out, int32_t n) {
+    linear_job j = {.c = c, .out = out, .n = n};
+    int64_t cols = tensor_cols(out[0].w->w), chunks = 0, work = 0;
+    CHECK(T >= 1 && T <= c->o.rows_max && cols <= c->o.cols_max && n >= 1 && n <= OP_OUTPUTS_MAX);
+    kern_input_place(&j.in, x, T, cols, c->input);
+    bool tiles = false, rows = false;
+    for (int32_t i = 0; i < n; i++) {
+        CHECK(tensor_cols(out[i].w->w) == cols);
+        rows = cut_output(&j, i, &tiles) || rows;
+        chunks += j.chunks_r[i] * j.chunks_t[i];
+        work += tensor_rows(out[i].w->w) * cols * T;
+    }
+    if (tiles) op_spread(c, quantise_tile, &j, j.in.tiles, KERN_TILE * cols);
+    if (rows) op_spread(c, quantise_row, &j, T, cols);
+    j.ranges = team_threads(c->team) < RANGES_MAX ? team_threads(c->team) : RANGES_MAX;
+    for (int r = 0; r < j.ranges; r++) {
+        atomic_init(&j.range[r].next, chunks * r / j.ranges);
+        j.range[r].end = chunks * (r + 1) / j.ranges;
+    }
+    op_spread(c, take_chunk, &j, chunks, work / chunks);
 }
 
 void op_linear(op_context *c, const weight *w, const float *x, int64_t T, float *y, int64_t ldy) {
