@@ -4,14 +4,17 @@
  *     engine thread: admit -> take pages -> batch -> forward -> sample -> post, for ever
  *
  * The engine thread owns the model's workspace, the pages and all sampling. Each step runs one
- * ragged batch: a row for every sequence that generates, then pieces of waiting prompts, at most
- * rows_max in all, so a long prompt never stops the others. Tokens reach their reader through a
- * bounded queue per sequence; a sequence whose queue is full waits, one whose reader has left is
- * cancelled by engine_release.
+ * ragged batch: a row for every sequence that generates, then pieces of waiting prompts, so a long
+ * prompt never stops the others. Tokens reach their reader through a bounded queue per sequence; a
+ * sequence whose queue is full waits, one whose reader has left is cancelled by engine_release.
  *
- * A sequence is admitted with pages for its whole prompt and max_tokens, so it is never thrown out
- * half way. The same prompt, seed, build and kernels give the same tokens, alone or in company:
- * the random number of a token is a function of seed and position.
+ * What a prompt shares with an earlier one is not computed again: whole pages of tokens stay known
+ * (kv.h). The same prompt, seed, build and kernels give the same tokens, alone or in company, with
+ * a shared prefix or without: the random number of a token is a function of seed and position.
+ *
+ * A sequence is admitted with pages for its prompt and `reserve` tokens more, and takes others as
+ * it grows. When none is left the one admitted last gives its pages back, waits, and is computed
+ * again later: that costs time and changes no token.
  *
  * Functions are called by any thread; one sequence by one thread at a time (cancel: any). After
  * engine_open the engine thread allocates nothing. */
@@ -27,6 +30,9 @@ enum {
     ENGINE_STOPS_MAX = 16, /* stop strings */
     ENGINE_STOP_BYTES_MAX = 256,
     ENGINE_STOP_IDS_MAX = 16,
+    ENGINE_BIAS_MAX = 512,
+    ENGINE_BREAKERS_MAX = 16,
+    ENGINE_BREAKER_BYTES_MAX = 40,
     ENGINE_QUEUE_TOKENS = 32 /* made, not yet read */
 };
 
@@ -39,7 +45,10 @@ typedef struct engine_options {
     size_t kv_bytes_max;   /* 0 = what sequences_max full contexts need, at most 1 GiB */
     int32_t sequences_max; /* generating at once; 0 = 16 */
     int32_t waiting_max;   /* behind them; 0 = 64 */
-    int32_t rows_max;      /* tokens of one step; 0 = 256 */
+    int32_t rows_max;      /* tokens of one step; 0 = 128 */
+    int32_t rows_busy;     /* of prompts, in one step, while others generate: what these wait for; 0
+                              = as many as the machine computes in a tenth of a second */
+    int32_t reserve;       /* tokens that a sequence has room for when it is admitted; 0 = 256 */
     int32_t context_max;   /* 0 = the model's */
 } engine_options;
 
@@ -48,13 +57,55 @@ err engine_open(engine **out, const engine_options *o, fail *f) MUST_CHECK;
 /* Cancels what runs, joins the thread. Every sequence must have been released. NULL is fine. */
 void engine_close(engine *e);
 
+typedef struct engine_bias {
+    int32_t id;
+    float bias; /* added to the logit; -INFINITY bans the token */
+} engine_bias;
+
+/* How a token is chosen from the logits; all zero = greedy. The order is llama.cpp's default chain:
+ * mask, bias, repetition / frequency / presence penalties, DRY, top_k, typical_p, top_p, min_p,
+ * temperature, draw. Each cut works on what the one before left, with probabilities at temperature
+ * 1. */
 typedef struct engine_sampling {
-    double temperature; /* 0 = greedy: the likeliest, at a tie the lower id */
+    double temperature; /* below 0.0001 = greedy: the likeliest, at a tie the lower id */
     double top_p;       /* keep the likeliest that sum to top_p; 0 or >= 1 = off */
     double min_p;       /* keep those at least min_p times as likely as the best; 0 = off */
     int32_t top_k;      /* keep the k likeliest; 0 = off */
     uint64_t seed;
+    double typical_p; /* locally typical (Meister et al. 2022): keep those whose surprise is nearest
+                         the expected one, up to typical_p; 0 or >= 1 = off */
+    /* Of tokens among the last penalty_last_n (prompt included; 0 = 64, -1 = all): */
+    double repeat_penalty; /* divides a positive logit, multiplies a negative one; 0 or 1 = off */
+    double frequency_penalty; /* subtracted as often as the token stands there; -10 to 10 */
+    double presence_penalty;  /* subtracted once; -10 to 10 */
+    int32_t penalty_last_n;
+    /* DRY: a token that would go on repeating what stands among the last dry_last_n (0, -1 = all)
+     * loses dry_multiplier * dry_base^(length of the repetition - dry_allowed_length). A repetition
+     * does not reach across a token whose text contains a breaker. */
+    double dry_multiplier;      /* 0 = off */
+    double dry_base;            /* 0 = 1.75 */
+    int32_t dry_allowed_length; /* 0 = 2 */
+    int32_t dry_last_n;
+    const str *dry_breakers; /* NULL = newline, colon, quotation mark, asterisk; copied */
+    size_t n_dry_breakers;
+    const engine_bias *bias; /* ids of the vocabulary; copied */
+    size_t n_bias;
 } engine_sampling;
+
+/* What may come next, said by a grammar. Called by the engine thread between submit and the last
+ * event (or the return of engine_release), one call at a time; must not block. An error ends the
+ * sequence with it. */
+typedef struct engine_mask {
+    void *self;
+    /* Sets the bits of the tokens that may come next in bits [(vocabulary + 63) / 64], which are
+     * zero; or *all = true: every one may. */
+    err (*allowed)(void *self, uint64_t *bits, bool *all, fail *f);
+    err (*accept)(void *self, int32_t id, fail *f); /* this one was taken; not called for an end */
+    /* The next tokens where only one text is possible: at most max, accepted already; they are not
+     * sampled and not given log-probabilities. Not called when these are asked for. NULL = never.
+     */
+    int32_t (*forced)(void *self, int32_t *ids, int32_t max);
+} engine_mask;
 
 typedef struct engine_ask {
     const int32_t *prompt; /* [n_prompt], n_prompt >= 1; copied */
@@ -66,7 +117,10 @@ typedef struct engine_ask {
     const str *stops; /* generation ends before the first of these texts; copied */
     size_t n_stops;
     bool ignore_end;      /* go on after end tokens (benchmarks) */
+    bool cache_off;       /* neither use nor leave known prefixes */
+    uint64_t cache_scope; /* prefixes are shared within a scope only: one a tenant; 0 = of all */
     int32_t top_logprobs; /* -1 = no log-probabilities, 0 = of the token, k = and the k likeliest */
+    const engine_mask *mask; /* borrowed until the sequence is released; NULL = none */
 } engine_ask;
 
 /* E_CONTEXT when prompt and max_tokens are above the context (the text says all three numbers),
@@ -99,11 +153,13 @@ typedef struct engine_event {
 /* The next token. E_TIMEOUT when none came in wait_ms (ask again); E_CANCELLED after engine_close
  * began; E_INTERNAL and others when the forward failed. After the last event: E_INPUT. */
 err engine_next(engine_sequence *s, int64_t wait_ms, engine_event *out, fail *f) MUST_CHECK;
-void engine_cancel(engine_sequence *s);  /* any thread; the last event says ENGINE_CANCELLED */
-void engine_release(engine_sequence *s); /* cancels what still runs; NULL is fine */
+void engine_cancel(engine_sequence *s); /* any thread; the last event says ENGINE_CANCELLED */
+/* Cancels what still runs and waits for the end of its step; NULL is fine. */
+void engine_release(engine_sequence *s);
 
 typedef struct engine_timings {
     int64_t prompt_tokens, made_tokens; /* made: those that engine_next gave out */
+    int64_t known_tokens;               /* of the prompt, computed before */
     double prefill_tok_s, decode_tok_s; /* NAN when too few tokens */
     double first_token_ms;              /* from submit; NAN when there was none */
 } engine_timings;
@@ -115,8 +171,13 @@ err engine_score(engine *e, const token_ids *prompt, const token_ids *choices, s
                  double *logprob, fail *f) MUST_CHECK;
 
 typedef struct engine_stats {
-    int64_t running, waiting, pages, pages_free;
-    int64_t prompt_tokens, made_tokens, steps; /* since open */
+    int64_t running, waiting;
+    int64_t pages, pages_free, pages_kept; /* kept: free, and known as prefixes */
+    /* since open */
+    int64_t prompt_tokens, made_tokens;
+    int64_t steps, rows;              /* rows / steps = tokens of a forward */
+    int64_t known_hits, known_tokens; /* sequences that began with a known prefix; tokens saved */
+    int64_t postponed; /* times that a sequence gave its pages back to an older one */
 } engine_stats;
 void engine_stats_get(engine *e, engine_stats *out);
 int32_t engine_context(const engine *e); /* prompt + generated tokens of one sequence */

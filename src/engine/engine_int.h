@@ -1,11 +1,13 @@
 /* engine_int.h - what the files of this room share: the engine, its slots, who guards what.
  *
  *     FREE -submit-> WAITING -admit-> RUNNING -finish-> DONE -release-> FREE
- *                       '--------- cancel, failure, close ------^
+ *                     | ^                |
+ *                     | '-- postpone ----+ (no page left)
+ *                     '--- cancel, failure, close ---> DONE
  *
  * Slots are a fixed array. `lock` guards state, queues, lists and flags; what is marked "engine
- * thread" is touched by it alone while the slot is RUNNING, "reader" by the one who called submit.
- */
+ * thread" is touched by it alone while the slot is WAITING or RUNNING, "reader" by the one who
+ * called submit. */
 #ifndef BANTAM_ENGINE_INT_H
 #define BANTAM_ENGINE_INT_H
 
@@ -35,7 +37,7 @@ struct engine_sequence {
     engine *e;
     /* guarded by the lock */
     slot_state state;
-    bool cancel, released;
+    bool cancel;
     engine_finish finish;
     fail failure; /* code E_OK: none */
     engine_token queue[ENGINE_QUEUE_TOKENS];
@@ -44,16 +46,30 @@ struct engine_sequence {
     int64_t started_ns, first_ns, last_ns; /* 0 = not yet */
     int64_t sampled;
     /* set by submit, read by all */
-    engine_sampling sampling;
+    engine_sampling sampling; /* its arrays are the two below */
+    engine_bias bias[ENGINE_BIAS_MAX];
+    struct engine_breaker {
+        char bytes[ENGINE_BREAKER_BYTES_MAX];
+        size_t n;
+    } breakers[ENGINE_BREAKERS_MAX];
+    size_t n_breakers;
     int32_t stop_ids[ENGINE_STOP_IDS_MAX];
     int32_t n_stop_ids, top_logprobs;
-    bool ignore_end, scores;
-    int64_t n_prompt, made_max, room; /* room: positions that its pages must hold */
+    bool ignore_end, scores, cache_off;
+    kv_root root;
+    const engine_mask *mask;
+    int64_t n_prompt, made_max;
+    int64_t room_max; /* positions that it may ever need */
     int64_t submitted_ns;
     /* engine thread */
     int32_t *tokens;  /* [context] prompt, then what was made */
+    uint8_t *breaks;  /* [context] DRY: the token holds a breaker */
     int64_t n_tokens; /* of those, known */
     int64_t n_done;   /* of those, forwarded */
+    int64_t n_breaks; /* of those, looked at for breakers */
+    int64_t n_known;  /* of the prompt, from known pages */
+    int64_t grant;    /* rows of the step that is being built */
+    int64_t space;    /* tokens that its queue took when that was built */
     engine_scoring scoring;
     kv_sequence *kv;
     /* reader */
@@ -62,22 +78,28 @@ struct engine_sequence {
     bool ended;
 };
 
+/* Rows of one sequence in the batch. The last n_wanted of them have logits. */
+typedef struct engine_part {
+    engine_sequence *s;
+    int64_t first_row, rows, first_wanted, n_wanted;
+} engine_part;
+
 struct engine {
     engine_options o;
     const model_info *about;
     kv_pool *pool;
     model_run *run;
     thread thread;
-    bool open; /* lock and conditions exist */
     mutex lock;
     cond work; /* something to do for the engine thread */
     bool stop;
     engine_sequence *slots; /* [n_slots] */
     int32_t n_slots;
     int32_t *tokens;           /* [n_slots, context] */
+    uint8_t *breaks;           /* [n_slots, context] */
     char *texts;               /* [n_slots, 2 * text_bytes] */
-    engine_sequence **waiting; /* first in, first out */
-    engine_sequence **running; /* in order of admission */
+    engine_sequence **waiting; /* [n_slots] first in, first out; the postponed in front */
+    engine_sequence **running; /* [sequences_max] in order of admission */
     int32_t n_waiting, n_running;
     engine_stats stats;
     /* engine thread: one batch */
@@ -85,20 +107,33 @@ struct engine {
     int64_t *wanted;                                     /* [wanted_max] */
     float *logits;                                       /* [wanted_max, vocabulary] */
     int64_t wanted_max, n_rows, n_wanted;
-    struct engine_part {
-        engine_sequence *s;
-        int64_t first_row, rows, first_wanted, n_wanted;
-    } * parts; /* [sequences_max] */
+    engine_part *parts; /* [sequences_max] */
     int64_t n_parts;
     kv_sequence **part_kv; /* [sequences_max] */
+    double row_ns;         /* what a row of a large batch takes; 0 = not known yet */
     sampler sampler;
+    uint64_t *mask;                         /* [(vocabulary + 63) / 64] */
+    engine_token made[ENGINE_QUEUE_TOKENS]; /* by one sequence in one step */
+    int32_t n_made;
 };
 
-enum {
-    ENGINE_ROWS_BUSY = 64 /* of prompts in one step while others generate: what they wait for */
-};
+/* ---- engine_submit.c: slots, for engine_score.c too; lock held but for the checks ---- */
+err engine_check_ids(const engine *e, const int32_t *ids, size_t n, fail *f) MUST_CHECK;
+/* A prompt of this length and `more` tokens, within context and pages. */
+err engine_check_room(const engine *e, size_t prompt, size_t more, fail *f) MUST_CHECK;
+/* E_BUSY or E_CANCELLED where there is none. */
+err engine_slot_take(engine *e, engine_sequence **out, fail *f) MUST_CHECK;
+void engine_slot_reset(engine_sequence *s, const int32_t *prompt, size_t n);
+void engine_slot_queue(engine *e, engine_sequence *s);
 
-/* The engine thread's main function. */
-void engine_main(void *arg);
+/* ---- engine_score.c, engine thread: what the logits of a part say ---- */
+engine_finish engine_score_part(engine *e, engine_sequence *s, const engine_part *p);
+
+/* ---- engine_batch.c, engine thread, lock held: the rows of the next step ---- */
+void engine_batch_build(engine *e);
+
+/* ---- engine_step.c ---- */
+void engine_main(void *arg);                         /* the engine thread */
+void engine_postpone(engine *e, engine_sequence *s); /* back to the waiting; lock held */
 
 #endif

@@ -2,12 +2,13 @@
  *
  * The lock is held to look at the lists and to post, never during a forward. Nothing is allocated
  * here. A failed forward ends the sequences of that batch with its error, not the engine. */
-#include "engine/engine_int.h"
-
 #include "base/clock.h"
+#include "engine/engine_int.h"
 
 #include <math.h>
 #include <string.h>
+
+enum { MANY_ROWS = 16 }; /* from here on a step's time says what a row takes */
 
 /* ---- lists; lock held ---- */
 
@@ -16,12 +17,22 @@ static void list_remove(engine_sequence **list, int32_t *n, int32_t at) {
     --*n;
 }
 
-static void slot_finish(engine_sequence *s, engine_finish how) {
-    kv_sequence_give(s->e->pool, s->kv);
+static void running_remove(engine *e, const engine_sequence *s) {
+    int32_t at = 0;
+    while (e->running[at] != s) at++;
+    list_remove(e->running, &e->n_running, at);
+}
+
+static void pages_give(engine *e, engine_sequence *s) {
+    kv_sequence_give(e->pool, s->kv);
     s->kv = NULL;
+}
+
+static void slot_finish(engine_sequence *s, engine_finish how) {
+    pages_give(s->e, s);
     s->finish = how;
-    s->state = s->released ? SLOT_FREE : SLOT_DONE;
-    cond_signal(&s->ready);
+    s->state = SLOT_DONE;
+    cond_broadcast(&s->ready);
 }
 
 static void drop_from(engine_sequence **list, int32_t *n, bool all) {
@@ -33,69 +44,50 @@ static void drop_from(engine_sequence **list, int32_t *n, bool all) {
     }
 }
 
+/* What it made stands in its tokens and comes again from them; a choice that is scored starts with
+ * its prompt. */
+void engine_postpone(engine *e, engine_sequence *s) {
+    running_remove(e, s);
+    pages_give(e, s);
+    s->n_done = s->grant = 0;
+    if (s->scores) s->n_tokens = s->n_prompt;
+    s->state = SLOT_WAITING;
+    memmove(e->waiting + 1, e->waiting, (size_t)e->n_waiting++ * sizeof *e->waiting);
+    e->waiting[0] = s;
+    e->stats.postponed++;
+}
+
+/* Known pages of what it has, and room for some more. */
+static bool pages_take(engine *e, engine_sequence *s) {
+    int64_t more = s->room_max - s->n_tokens;
+    if (!s->scores && more > e->o.reserve) more = e->o.reserve;
+    if (kv_sequence_take(e->pool, &s->kv, NULL) != E_OK) return false;
+    /* the last token's row is computed in any case: its logits are wanted */
+    if (!s->cache_off)
+        s->n_done = kv_sequence_match(e->pool, s->kv, &s->root, s->tokens, s->n_tokens - 1);
+    if (kv_sequence_grow(e->pool, s->kv, s->n_tokens + more, NULL) == E_OK) return true;
+    pages_give(e, s);
+    s->n_done = 0;
+    return false;
+}
+
 /* The first waiting ones, as long as sequences and pages last: nobody is overtaken. */
 static void admit(engine *e) {
     while (e->n_waiting > 0 && e->n_running < e->o.sequences_max) {
         engine_sequence *s = e->waiting[0];
-        kv_sequence *kv;
-        if (kv_sequence_take(e->pool, &kv, NULL) != E_OK) return;
-        if (kv_sequence_grow(e->pool, kv, s->room, NULL) != E_OK) {
-            kv_sequence_give(e->pool, kv);
-            return;
+        if (!pages_take(e, s)) return;
+        if (!s->started_ns) {
+            s->n_known = s->n_done;
+            e->stats.known_hits += s->n_known > 0;
+            e->stats.known_tokens += s->n_known;
         }
-        s->kv = kv;
         s->state = SLOT_RUNNING;
         list_remove(e->waiting, &e->n_waiting, 0);
         e->running[e->n_running++] = s;
     }
 }
 
-/* ---- the batch; lock held ---- */
-
-static bool generates(const engine_sequence *s) {
-    return !s->scores && s->n_done >= s->n_prompt;
-}
-
-static void add_part(engine *e, engine_sequence *s, int64_t rows, int64_t wanted) {
-    int64_t part = e->n_parts++;
-    e->parts[part] = (struct engine_part){s, e->n_rows, rows, e->n_wanted, wanted};
-    e->part_kv[part] = s->kv;
-    for (int64_t i = 0; i < rows; i++) {
-        int64_t row = e->n_rows++;
-        e->row_tokens[row] = s->tokens[s->n_done + i];
-        e->row_positions[row] = (int32_t)(s->n_done + i);
-        e->row_sequences[row] = (int32_t)part;
-        if (i >= rows - wanted) e->wanted[e->n_wanted++] = row;
-    }
-}
-
-/* Rows of what is known and not yet forwarded; their outputs: in a choice every row's, else the
- * last one's when it is the prompt's last. */
-static void add_piece(engine *e, engine_sequence *s, int64_t limit) {
-    int64_t rows = s->n_tokens - s->n_done, free_wanted = e->wanted_max - e->n_wanted;
-    if (rows > limit) rows = limit;
-    bool choice = s->scores && s->n_done >= s->n_prompt;
-    if (choice && rows > free_wanted) rows = free_wanted;
-    bool last = s->n_done + rows == s->n_tokens;
-    int64_t wanted = choice ? rows : last;
-    if (rows < 1 || wanted > free_wanted) return;
-    if (!s->started_ns) s->started_ns = clock_mono_ns();
-    add_part(e, s, rows, wanted);
-}
-
-static void build(engine *e) {
-    int64_t limit = e->o.rows_max;
-    e->n_rows = e->n_wanted = e->n_parts = 0;
-    for (int32_t i = 0; i < e->n_running; i++) {
-        engine_sequence *s = e->running[i];
-        if (generates(s) && s->count < ENGINE_QUEUE_TOKENS) add_part(e, s, 1, 1);
-    }
-    if (e->n_rows > 0 && limit > e->n_rows + ENGINE_ROWS_BUSY) limit = e->n_rows + ENGINE_ROWS_BUSY;
-    for (int32_t i = 0; i < e->n_running && e->n_rows < limit; i++)
-        if (!generates(e->running[i])) add_piece(e, e->running[i], limit - e->n_rows);
-}
-
-/* ---- results ---- */
+/* ---- tokens; the lock is not held while looking at logits ---- */
 
 static bool ends(const engine_sequence *s, int32_t id) {
     for (int32_t i = 0; i < s->n_stop_ids; i++)
@@ -103,109 +95,127 @@ static bool ends(const engine_sequence *s, int32_t id) {
     return !s->ignore_end && tokenizer_is_end(model_tokenizer(s->e->o.model), id);
 }
 
-static void describe(const engine_sequence *s, const float *logits, engine_token *t) {
-    int64_t n = s->e->about->vocabulary;
+static void describe(engine *e, const engine_sequence *s, const float *logits, engine_token *t) {
+    int64_t n = e->about->vocabulary;
     t->logprob = NAN;
     t->n_top = 0;
-    if (s->top_logprobs < 0) return;
+    if (s->top_logprobs < 0 || !logits) return;
     double sum = sampler_log_sum(logits, n);
     t->logprob = (float)((double)logits[t->id] - sum);
     t->n_top = s->top_logprobs < n ? s->top_logprobs : (int32_t)n;
-    sampler_top(logits, n, sum, t->n_top, t->top);
+    sampler_top(&e->sampler, logits, sum, t->n_top, t->top);
 }
 
-/* A token from the logits of the sequence's last row; *finish says whether it goes on. */
-static err sample(engine *e, engine_sequence *s, const float *logits, engine_token *t,
-                  engine_finish *finish, fail *f) {
-    TRY(sampler_pick(&e->sampler, logits, &s->sampling, s->n_tokens, &t->id, f));
-    describe(s, logits, t);
-    *finish = ENGINE_RUNNING;
-    if (ends(s, t->id)) {
-        *finish = ENGINE_STOP;
-        return E_OK;
+/* A token more, whose logits (NULL: forced) are these; says whether it goes on. */
+static engine_finish put_token(engine *e, engine_sequence *s, int32_t id, const float *logits) {
+    if (ends(s, id)) return ENGINE_STOP;
+    engine_token *t = &e->made[e->n_made++];
+    t->id = id;
+    describe(e, s, logits, t);
+    s->tokens[s->n_tokens++] = id;
+    return s->n_tokens - s->n_prompt >= s->made_max ? ENGINE_LENGTH : ENGINE_RUNNING;
+}
+
+/* Tokens that the grammar leaves no choice of. */
+static engine_finish put_forced(engine *e, engine_sequence *s) {
+    int32_t ids[ENGINE_QUEUE_TOKENS];
+    int64_t most = s->made_max - (s->n_tokens - s->n_prompt);
+    engine_finish finish = ENGINE_RUNNING;
+    if (!s->mask || !s->mask->forced || s->top_logprobs >= 0) return finish;
+    if (most > s->space - e->n_made) most = s->space - e->n_made;
+    if (most < 1) return finish;
+    int32_t n = s->mask->forced(s->mask->self, ids, (int32_t)most);
+    CHECK(n <= most);
+    for (int32_t i = 0; i < n && finish == ENGINE_RUNNING; i++)
+        finish = put_token(e, s, ids[i], NULL);
+    return finish;
+}
+
+/* Marks the tokens at which repetitions end. */
+static void find_breaks(engine_sequence *s) {
+    const tokenizer *t = model_tokenizer(s->e->o.model);
+    for (; s->n_breaks < s->n_tokens; s->n_breaks++) {
+        str piece = tokenizer_piece(t, s->tokens[s->n_breaks]);
+        bool found = false;
+        for (size_t i = 0; i < s->n_breakers && !found; i++)
+            found =
+                str_find(piece, (str){s->breakers[i].bytes, s->breakers[i].n}) != STR_INDEX_NONE;
+        s->breaks[s->n_breaks] = found;
     }
-    s->tokens[s->n_tokens++] = t->id;
-    if (s->n_tokens - s->n_prompt >= s->made_max) *finish = ENGINE_LENGTH;
+}
+
+static err pick(engine *e, engine_sequence *s, const float *logits, int32_t *id, fail *f) {
+    bool all = true;
+    if (s->mask) {
+        size_t words = ((size_t)e->about->vocabulary + 63) / 64;
+        memset(e->mask, 0, words * sizeof *e->mask);
+        all = false;
+        TRY(s->mask->allowed(s->mask->self, e->mask, &all, f));
+    }
+    if (s->sampling.dry_multiplier > 0) find_breaks(s);
+    sampler_past past = {s->tokens, s->n_tokens, s->breaks};
+    return sampler_pick(&e->sampler, logits, &s->sampling, &past, all ? NULL : e->mask, id, f);
+}
+
+/* The next token, from the logits of the sequence's last row. */
+static err generate(engine *e, engine_sequence *s, const float *logits, engine_finish *finish,
+                    fail *f) {
+    int32_t id;
+    int64_t before = s->n_tokens;
+    if (before == s->n_prompt) {
+        *finish = put_forced(e, s);
+        if (*finish != ENGINE_RUNNING || s->n_tokens > before) return E_OK;
+    }
+    TRY(pick(e, s, logits, &id, f));
+    *finish = put_token(e, s, id, logits);
+    if (*finish == ENGINE_STOP) return E_OK;
+    if (s->mask) TRY(s->mask->accept(s->mask->self, id, f));
+    if (*finish == ENGINE_RUNNING) *finish = put_forced(e, s);
     return E_OK;
 }
 
-/* Scoring. After the prompt: the first token of every choice. Then choice by choice: its tokens but
- * the last stand behind the prompt, the row of each gives the next one's probability. */
-static void score_first(const engine *e, engine_sequence *s, const float *logits) {
-    double sum = sampler_log_sum(logits, e->about->vocabulary);
-    for (size_t c = 0; c < s->scoring.n; c++)
-        s->scoring.logprob[c] = (double)logits[s->scoring.choices[c].p[0]] - sum;
-}
+/* ---- results ---- */
 
-static void score_rows(const engine *e, engine_sequence *s, const struct engine_part *p) {
-    const token_ids *choice = &s->scoring.choices[s->scoring.at];
-    for (int64_t i = 0; i < p->n_wanted; i++) {
-        const float *logits = e->logits + (p->first_wanted + i) * e->about->vocabulary;
-        int64_t next = s->n_done - p->rows + i - s->n_prompt + 1;
-        s->scoring.logprob[s->scoring.at] +=
-            (double)logits[choice->p[next]] - sampler_log_sum(logits, e->about->vocabulary);
+/* Hands out what was made; lock held. */
+static void post_tokens(engine *e, engine_sequence *s, bool ended) {
+    int64_t now = clock_mono_ns();
+    if (e->n_made > 0 || ended) {
+        s->last_ns = now;
+        if (!s->first_ns) s->first_ns = now;
+        s->sampled += e->n_made + ended;
     }
+    for (int32_t i = 0; i < e->n_made; i++)
+        s->queue[(s->head + s->count++) % ENGINE_QUEUE_TOKENS] = e->made[i];
+    e->stats.made_tokens += e->n_made;
+    if (e->n_made > 0) cond_signal(&s->ready);
 }
 
-/* Puts the next choice of more than one token behind the prompt; false when none is left. */
-static bool score_next(engine_sequence *s, size_t from) {
-    engine_scoring *sc = &s->scoring;
-    for (sc->at = from; sc->at < sc->n && sc->choices[sc->at].n < 2;) sc->at++;
-    if (sc->at == sc->n) return false;
-    const token_ids *choice = &sc->choices[sc->at];
-    memcpy(s->tokens + s->n_prompt, choice->p, (choice->n - 1) * sizeof *choice->p);
-    s->n_done = s->n_prompt;
-    s->n_tokens = s->n_prompt + (int64_t)choice->n - 1;
-    return true;
-}
-
-static engine_finish score(engine *e, engine_sequence *s, const struct engine_part *p) {
-    bool more = true;
-    if (p->n_wanted == 0) return ENGINE_RUNNING;
-    if (s->n_done == s->n_prompt) {
-        score_first(e, s, e->logits + p->first_wanted * e->about->vocabulary);
-        more = score_next(s, 0);
-    } else {
-        score_rows(e, s, p);
-        if (s->n_done == s->n_tokens) more = score_next(s, s->scoring.at + 1);
-    }
-    return more ? ENGINE_RUNNING : ENGINE_STOP;
-}
-
-/* What one part of the batch brought; the lock is not held while looking at logits. */
-static void post(engine *e, const struct engine_part *p, err forwarded, const fail *why) {
+/* What one part of the batch brought. */
+static void post(engine *e, const engine_part *p, err forwarded, const fail *why) {
     engine_sequence *s = p->s;
-    engine_token t = {.id = TOKEN_NONE};
     engine_finish finish = ENGINE_RUNNING;
     fail f = {0};
     err result = forwarded;
+    e->n_made = 0;
     if (result == E_OK) {
         s->n_done += p->rows;
+        if (!s->cache_off)
+            kv_sequence_publish(e->pool, s->kv, &s->root, s->tokens,
+                                s->scores && s->n_done > s->n_prompt ? s->n_prompt : s->n_done);
         if (s->scores)
-            finish = score(e, s, p);
+            finish = engine_score_part(e, s, p);
         else if (p->n_wanted)
             result =
-                sample(e, s, e->logits + p->first_wanted * e->about->vocabulary, &t, &finish, &f);
+                generate(e, s, e->logits + p->first_wanted * e->about->vocabulary, &finish, &f);
     }
-    int64_t now = clock_mono_ns();
     mutex_lock(&e->lock);
-    if (t.id != TOKEN_NONE) {
-        s->last_ns = now;
-        if (!s->first_ns) s->first_ns = now;
-        s->sampled++;
-    }
+    post_tokens(e, s, !s->scores && finish == ENGINE_STOP);
     if (result != E_OK) {
         s->failure = forwarded != E_OK ? *why : f;
         finish = ENGINE_CANCELLED;
-    } else if (t.id != TOKEN_NONE && finish != ENGINE_STOP) {
-        s->queue[(s->head + s->count++) % ENGINE_QUEUE_TOKENS] = t;
-        e->stats.made_tokens++;
-        cond_signal(&s->ready);
     }
     if (finish != ENGINE_RUNNING) {
-        int32_t at = 0;
-        while (e->running[at] != s) at++;
-        list_remove(e->running, &e->n_running, at);
+        running_remove(e, s);
         slot_finish(s, finish);
     }
     mutex_unlock(&e->lock);
@@ -213,6 +223,7 @@ static void post(engine *e, const struct engine_part *p, err forwarded, const fa
 
 static void step(engine *e) {
     fail f = {0};
+    int64_t started = clock_mono_ns();
     model_batch b = {.n_rows = e->n_rows,
                      .tokens = e->row_tokens,
                      .positions = e->row_positions,
@@ -224,7 +235,20 @@ static void step(engine *e) {
                      .n_wanted = e->n_wanted,
                      .logits = e->logits};
     err result = model_forward(e->run, &b, &f);
+    if (e->n_rows >= MANY_ROWS) {
+        double ns = (double)(clock_mono_ns() - started) / (double)e->n_rows;
+        e->row_ns = e->row_ns > 0 ? 0.8 * e->row_ns + 0.2 * ns : ns;
+    }
     for (int64_t i = 0; i < e->n_parts; i++) post(e, &e->parts[i], result, &f);
+}
+
+/* Lock held. */
+static void count_step(engine *e) {
+    e->stats.steps++;
+    e->stats.rows += e->n_rows;
+    for (int64_t i = 0; i < e->n_parts; i++)
+        if (e->parts[i].s->n_done < e->parts[i].s->n_prompt)
+            e->stats.prompt_tokens += e->parts[i].rows;
 }
 
 void engine_main(void *arg) {
@@ -234,16 +258,14 @@ void engine_main(void *arg) {
         drop_from(e->waiting, &e->n_waiting, false);
         drop_from(e->running, &e->n_running, false);
         admit(e);
-        build(e);
+        engine_batch_build(e);
         e->stats.pages_free = kv_pool_pages_free(e->pool);
+        e->stats.pages_kept = kv_pool_pages_kept(e->pool);
         if (e->n_rows == 0) {
             cond_wait(&e->work, &e->lock);
             continue;
         }
-        e->stats.steps++;
-        for (int64_t i = 0; i < e->n_parts; i++)
-            if (e->parts[i].s->n_done < e->parts[i].s->n_prompt)
-                e->stats.prompt_tokens += e->parts[i].rows;
+        count_step(e);
         mutex_unlock(&e->lock);
         step(e);
         mutex_lock(&e->lock);

@@ -204,8 +204,11 @@ static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply 
     engine_ask ask = {.prompt = prompt.p,
                       .n_prompt = prompt.n,
                       .max_tokens = rq->max_tokens,
-                      .sampling = {rq->sampling.temperature, rq->sampling.top_p, rq->sampling.min_p,
-                                   rq->sampling.top_k, rq->sampling.seed},
+                      .sampling = {.temperature = rq->sampling.temperature,
+                                   .top_p = rq->sampling.top_p,
+                                   .min_p = rq->sampling.min_p,
+                                   .top_k = rq->sampling.top_k,
+                                   .seed = rq->sampling.seed},
                       .stops = rq->stops,
                       .n_stops = rq->n_stops,
                       .top_logprobs = rq->top_logprobs};

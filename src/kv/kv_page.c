@@ -1,33 +1,16 @@
 /* kv_page.c - the page pool and the page lists; see kv.h.
  *
- * Free pages and free sequences are stacks of indices. Invariant: each page index is in the free
- * stack or in exactly one sequence's list. Pages start as zeroes, so positions never written hold
- * finite numbers: attention may multiply them by zero. */
-#include "kv/kv.h"
+ * Empty pages are a stack of indices. Invariant: each page is in the stack, among the kept
+ * (kv_tree.c), or in as many sequences' lists as it has users; more than one only when known. Pages
+ * start as zeroes, so positions never written hold finite numbers: attention may multiply them by
+ * zero. */
+#include "kv/kv_int.h"
 
 #include "base/mem.h"
 
 #include <string.h>
 
 enum { ALIGNMENT = 64 };
-
-struct kv_sequence {
-    int32_t *pages; /* [pages_max] indices into the pool, the first `count` in use */
-    int32_t count;
-    bool alive;
-};
-
-struct kv_pool {
-    kv_pool_options o;
-    size_t page_bytes, part_bytes; /* part: the keys, or the values, of one layer */
-    int64_t pages_max;             /* of one sequence */
-    int64_t pages, free_count;
-    int32_t *free_pages;    /* [pages] stack */
-    int32_t *tables;        /* [sequences_max, pages_max] */
-    kv_sequence *sequences; /* [sequences_max] */
-    char *memory;           /* [pages, page_bytes], inside block */
-    char *block;
-};
 
 err kv_type_of(const char *name, kv_type *out, fail *f) {
     if (!name || !strcmp(name, "f16"))
@@ -75,8 +58,11 @@ static err pool_allocate(kv_pool *p, fail *f) {
     p->free_pages = mem_alloc((size_t)p->pages * sizeof *p->free_pages);
     p->tables = mem_alloc(table);
     p->sequences = mem_zero(slots * sizeof *p->sequences);
+    p->nodes = mem_zero((size_t)p->pages * sizeof *p->nodes);
+    for (p->bucket_count = 1; p->bucket_count < (size_t)p->pages;) p->bucket_count *= 2;
+    p->buckets = mem_alloc(p->bucket_count * sizeof *p->buckets);
     p->block = mem_zero((size_t)p->pages * p->page_bytes + ALIGNMENT); /* touched as it is used */
-    if (!p->free_pages || !p->tables || !p->sequences || !p->block) {
+    if (!p->free_pages || !p->tables || !p->sequences || !p->nodes || !p->buckets || !p->block) {
         fail_set(f, E_NO_MEMORY, "no %.1f MiB for keys and values (%lld pages of %zu bytes)",
                  (double)p->pages * (double)p->page_bytes / 1048576, (long long)p->pages,
                  p->page_bytes);
@@ -85,6 +71,8 @@ static err pool_allocate(kv_pool *p, fail *f) {
     p->memory = p->block + (ALIGNMENT - (uintptr_t)p->block % ALIGNMENT) % ALIGNMENT;
     for (int64_t i = 0; i < p->pages; i++) p->free_pages[i] = (int32_t)(p->pages - 1 - i);
     p->free_count = p->pages;
+    p->newest = p->oldest = KV_NO_PAGE;
+    for (size_t i = 0; i < p->bucket_count; i++) p->buckets[i] = KV_NO_PAGE;
     for (size_t i = 0; i < slots; i++) p->sequences[i].pages = p->tables + i * (size_t)p->pages_max;
     return E_OK;
 }
@@ -118,6 +106,8 @@ err kv_pool_open(kv_pool **out, const kv_pool_options *o, fail *f) {
 void kv_pool_close(kv_pool *p) {
     if (!p) return;
     mem_free(p->block);
+    mem_free(p->buckets);
+    mem_free(p->nodes);
     mem_free(p->sequences);
     mem_free(p->tables);
     mem_free(p->free_pages);
@@ -128,7 +118,10 @@ int64_t kv_pool_pages(const kv_pool *p) {
     return p->pages;
 }
 int64_t kv_pool_pages_free(const kv_pool *p) {
-    return p->free_count;
+    return p->free_count + p->kept_count;
+}
+int64_t kv_pool_pages_kept(const kv_pool *p) {
+    return p->kept_count;
 }
 const kv_shape *kv_pool_shape(const kv_pool *p) {
     return &p->o.shape;
@@ -138,32 +131,49 @@ err kv_sequence_take(kv_pool *p, kv_sequence **out, fail *f) {
     for (int64_t i = 0; i < p->o.sequences_max; i++) {
         if (p->sequences[i].alive) continue;
         p->sequences[i].alive = true;
-        p->sequences[i].count = 0;
+        p->sequences[i].count = p->sequences[i].known = 0;
         *out = &p->sequences[i];
         return E_OK;
     }
     return fail_set(f, E_BUSY, "all %lld sequences are in use", (long long)p->o.sequences_max);
 }
 
+void kv_page_drop(kv_pool *p, int32_t page) {
+    if (--p->nodes[page].users > 0) return;
+    if (p->nodes[page].known)
+        kv_page_keep(p, page);
+    else
+        p->free_pages[p->free_count++] = page;
+}
+
+/* The last page first: see the invariant of kv_tree.c. */
 void kv_sequence_give(kv_pool *p, kv_sequence *s) {
     if (!s) return;
-    while (s->count > 0) p->free_pages[p->free_count++] = s->pages[--s->count];
+    while (s->count > 0) kv_page_drop(p, s->pages[--s->count]);
+    s->known = 0;
     s->alive = false;
+}
+
+static int32_t take_page(kv_pool *p) {
+    if (p->free_count == 0) kv_page_evict(p);
+    int32_t page = p->free_pages[--p->free_count];
+    p->nodes[page].users = 1;
+    return page;
 }
 
 err kv_sequence_grow(kv_pool *p, kv_sequence *s, int64_t tokens, fail *f) {
     if (tokens > p->o.tokens_max)
         return fail_set(f, E_CONTEXT, "%lld tokens are above the context of %lld",
                         (long long)tokens, (long long)p->o.tokens_max);
-    int64_t missing = kv_pages_for(tokens) - s->count;
-    if (missing > p->free_count)
+    int64_t missing = kv_pages_for(tokens) - s->count, free_pages = kv_pool_pages_free(p);
+    if (missing > free_pages)
         return fail_set(f, E_BUSY,
                         "%lld tokens need %lld more pages of keys and values, %lld of %lld are "
                         "free: %.1f MiB are missing",
-                        (long long)tokens, (long long)missing, (long long)p->free_count,
+                        (long long)tokens, (long long)missing, (long long)free_pages,
                         (long long)p->pages,
-                        (double)(missing - p->free_count) * (double)p->page_bytes / 1048576);
-    for (; missing > 0; missing--) s->pages[s->count++] = p->free_pages[--p->free_count];
+                        (double)(missing - free_pages) * (double)p->page_bytes / 1048576);
+    for (; missing > 0; missing--) s->pages[s->count++] = take_page(p);
     return E_OK;
 }
 

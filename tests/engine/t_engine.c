@@ -136,6 +136,49 @@ static void company_changes_nothing(void **state) {
     rig_close(&r);
 }
 
+/* A prompt computed before, in part or whole, under its scope only: the same tokens and numbers as
+ * with nothing known. */
+static void prefixes_are_computed_once(void **state) {
+    (void)state;
+    static golden g[GOLDEN_PROMPTS];
+    static said plain, known;
+    rig r;
+    golden_read(g);
+    rig_open(&r, NULL, (engine_options){.sequences_max = 4, .context_max = 512});
+    engine_ask a = {.prompt = g[2].ids,
+                    .n_prompt = 110,
+                    .max_tokens = 20,
+                    .sampling = {.temperature = 0.8, .top_k = 40, .seed = 3},
+                    .ignore_end = true,
+                    .cache_off = true,
+                    .top_logprobs = 1};
+    run(&r, &a, &plain);
+    a.cache_off = false;
+    const int64_t saved[] = {0, 96, 0, 96};
+    for (int i = 0; i < 4; i++) {
+        engine_timings t;
+        a.cache_scope = i >= 2 ? 9 : 0;
+        engine_sequence *s = submit(&r, &a);
+        read_all(s, &known);
+        engine_timings_get(s, &t);
+        assert_int_equal(t.known_tokens, saved[i]);
+        assert_memory_equal(&plain, &known, sizeof plain);
+        engine_release(s);
+    }
+    a.n_prompt = 70; /* parts from it inside the third page */
+    a.cache_off = true;
+    run(&r, &a, &plain);
+    a.cache_off = false;
+    run(&r, &a, &known);
+    assert_memory_equal(&plain, &known, sizeof plain);
+    engine_stats stats;
+    engine_stats_get(r.e, &stats);
+    assert_int_equal(stats.known_hits, 3);
+    assert_int_equal(stats.known_tokens, 96 + 96 + 64);
+    assert_true(stats.pages_kept > 0 && stats.pages_free == stats.pages);
+    rig_close(&r);
+}
+
 static void limits_are_named(void **state) {
     (void)state;
     fail f = {0};
@@ -284,9 +327,10 @@ static void closes_in_the_middle(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(limits_are_named),        cmocka_unit_test(stops_stop),
-        cmocka_unit_test(scores_are_the_models),   cmocka_unit_test(closes_in_the_middle),
-        cmocka_unit_test(company_changes_nothing), cmocka_unit_test(greedy_is_pytorchs),
+        cmocka_unit_test(limits_are_named),           cmocka_unit_test(stops_stop),
+        cmocka_unit_test(scores_are_the_models),      cmocka_unit_test(closes_in_the_middle),
+        cmocka_unit_test(company_changes_nothing),    cmocka_unit_test(greedy_is_pytorchs),
+        cmocka_unit_test(prefixes_are_computed_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

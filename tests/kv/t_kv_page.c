@@ -97,7 +97,7 @@ static void impossible_shapes_and_no_memory(void **state) {
     kv_pool_options bad = small;
     bad.shape.heads = 0;
     assert_int_equal(kv_pool_open(&p, &bad, &f), E_INPUT);
-    for (int64_t n = 1; n <= 5; n++) {
+    for (int64_t n = 1; n <= 7; n++) {
         mem_fail_at(n, false);
         assert_int_equal(kv_pool_open(&p, &small, &f), E_NO_MEMORY);
         mem_fail_at(0, false);

@@ -1,0 +1,107 @@
+/* engine_batch.c - which rows the next step computes: the engine thread, lock held.
+ *
+ * Who generates gets its rows first. What is left goes to prompts, in equal shares so that a short
+ * one does not wait for a long one, and only as much as those who generate may be kept waiting.
+ * Then pages: in order of admission, the youngest gives way. */
+#include "base/clock.h"
+#include "engine/engine_int.h"
+
+enum { BUSY_ROWS_UNKNOWN = 64, BUSY_ROWS_LEAST = 16, SHARE_LEAST = 16 };
+static const double busy_ns = 1e8;
+
+static int64_t least_of(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* Tokens that are known and not forwarded yet. */
+static int64_t pending(const engine_sequence *s) {
+    return s->n_tokens - s->n_done;
+}
+
+/* Not so one that was postponed and is computed anew: that is a prompt again. */
+static bool generates(const engine_sequence *s) {
+    return !s->scores && s->n_tokens > s->n_prompt && pending(s) <= ENGINE_QUEUE_TOKENS;
+}
+
+static int64_t busy_rows(const engine *e) {
+    if (e->o.rows_busy) return e->o.rows_busy;
+    if (e->row_ns <= 0) return BUSY_ROWS_UNKNOWN;
+    double rows = busy_ns / e->row_ns;
+    return rows < BUSY_ROWS_LEAST ? BUSY_ROWS_LEAST
+                                  : (int64_t)(rows < e->o.rows_max ? rows : e->o.rows_max);
+}
+
+static void grant_rows(engine *e) {
+    int64_t left = e->o.rows_max, generating = 0, prompts = 0;
+    for (int32_t i = 0; i < e->n_running; i++) {
+        engine_sequence *s = e->running[i];
+        s->space = ENGINE_QUEUE_TOKENS - s->count;
+        s->grant = 0;
+        if (!generates(s)) {
+            prompts++;
+        } else if (s->space > 0) {
+            s->grant = least_of(pending(s), left);
+            left -= s->grant;
+            generating++;
+        }
+    }
+    if (generating > 0) left = least_of(left, busy_rows(e));
+    int64_t share = prompts ? left / prompts : 0;
+    if (share < SHARE_LEAST) share = SHARE_LEAST;
+    for (int pass = 0; pass < 2; pass++, share = left) /* then the rest, first come first served */
+        for (int32_t i = 0; i < e->n_running; i++) {
+            engine_sequence *s = e->running[i];
+            if (generates(s)) continue;
+            int64_t more = least_of(least_of(pending(s) - s->grant, share), left);
+            s->grant += more;
+            left -= more;
+        }
+}
+
+/* Pages for what is granted, taken from the youngest where none is free; false: it was s itself. */
+static bool has_pages(engine *e, engine_sequence *s) {
+    while (kv_sequence_grow(e->pool, s->kv, s->n_done + s->grant, NULL) != E_OK) {
+        engine_sequence *youngest = e->running[e->n_running - 1];
+        engine_postpone(e, youngest);
+        if (youngest == s) return false;
+    }
+    return true;
+}
+
+static void add_part(engine *e, engine_sequence *s, int64_t rows, int64_t wanted) {
+    int64_t part = e->n_parts++;
+    e->parts[part] = (engine_part){s, e->n_rows, rows, e->n_wanted, wanted};
+    e->part_kv[part] = s->kv;
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t row = e->n_rows++;
+        e->row_tokens[row] = s->tokens[s->n_done + i];
+        e->row_positions[row] = (int32_t)(s->n_done + i);
+        e->row_sequences[row] = (int32_t)part;
+        if (i >= rows - wanted) e->wanted[e->n_wanted++] = row;
+    }
+}
+
+/* The rows granted; their outputs: in a choice that is scored every row's, else the last one's when
+ * nothing stays pending. */
+static void add_rows(engine *e, engine_sequence *s) {
+    int64_t rows = s->grant, free_wanted = e->wanted_max - e->n_wanted;
+    bool choice = s->scores && s->n_done >= s->n_prompt;
+    if (choice) rows = least_of(rows, free_wanted);
+    int64_t wanted = choice ? rows : rows == pending(s);
+    if (wanted > free_wanted) { /* not choice: all but the last */
+        rows--;
+        wanted = 0;
+    }
+    if (rows < 1) return;
+    if (!s->started_ns) s->started_ns = clock_mono_ns();
+    add_part(e, s, rows, wanted);
+}
+
+void engine_batch_build(engine *e) {
+    e->n_rows = e->n_wanted = e->n_parts = 0;
+    grant_rows(e);
+    for (int32_t i = 0; i < e->n_running; i++)
+        if (!has_pages(e, e->running[i])) break;
+    for (int32_t i = 0; i < e->n_running; i++)
+        if (e->running[i]->grant > 0) add_rows(e, e->running[i]);
+}
