@@ -23,9 +23,15 @@ static void running_remove(engine *e, const engine_sequence *s) {
     list_remove(e->running, &e->n_running, at);
 }
 
+static void count_pages(engine *e) {
+    e->stats.pages_free = kv_pool_pages_free(e->pool);
+    e->stats.pages_kept = kv_pool_pages_kept(e->pool);
+}
+
 static void pages_give(engine *e, engine_sequence *s) {
     kv_sequence_give(e->pool, s->kv);
     s->kv = NULL;
+    count_pages(e);
 }
 
 static void slot_finish(engine_sequence *s, engine_finish how) {
@@ -259,8 +265,7 @@ void engine_main(void *arg) {
         drop_from(e->running, &e->n_running, false);
         admit(e);
         engine_batch_build(e);
-        e->stats.pages_free = kv_pool_pages_free(e->pool);
-        e->stats.pages_kept = kv_pool_pages_kept(e->pool);
+        count_pages(e);
         if (e->n_rows == 0) {
             cond_wait(&e->work, &e->lock);
             continue;
