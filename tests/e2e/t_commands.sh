@@ -203,6 +203,14 @@ is "template" "$("$bin" template smollm2 --messages messages.json --add-generati
     "<|im_start|>user
 Hi <|im_end|><|im_end|>
 <|im_start|>assistant"
+one_object "perplexity" "$bin" perplexity smollm2 --file "$root/LICENSE" --ctx 256 --json
+is "its keys" "$(jq -c keys <<<"$json")" '["ppl","tokens"]'
+# llama.cpp's own llama-perplexity -c 256 says 17.7438 of this file with this model; (256 - 1 - 128) x chunks
+is "as many tokens as llama.cpp scores" "$(jq '.tokens % 127' <<<"$json")" 0
+holds "llama.cpp's perplexity within 0.5 %" "$json" '(.ppl / 17.7438 - 1 | fabs) < 0.005'
+fails "a text below one chunk is an error" 2 "$bin" perplexity smollm2 --file mail.csv --ctx 1024
+fails "perplexity needs a text" 2 "$bin" perplexity smollm2
+fails "an encoder has no perplexity" 6 "$bin" perplexity minilm --file "$root/LICENSE"
 fails "messages must be JSON" 2 "$bin" template smollm2 --messages mail.csv
 fails "an encoder does not generate" 6 "$bin" run minilm hi --max-tokens 1 --json
 done_testing

@@ -1,0 +1,89 @@
+/* machine.c - see machine.h. */
+#include "base/machine.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LINE_BYTES = 8192 };
+
+/* The text after "key   : " of the first line that begins so; false when there is none. */
+static int find_line(const char *path, const char *key, char *out, size_t bytes) {
+    char line[LINE_BYTES];
+    size_t length = strlen(key);
+    int found = 0;
+    FILE *file = fopen(path, "re");
+    if (!file) return 0;
+    while (!found && fgets(line, sizeof line, file)) {
+        if (strncmp(line, key, length) != 0 || !strchr(" \t:", line[length])) continue;
+        const char *at = line + length + strspn(line + length, " \t:");
+        snprintf(out, bytes, "%s", at);
+        out[strcspn(out, "\n")] = 0;
+        found = 1;
+    }
+    fclose(file);
+    return found;
+}
+
+/* "MemTotal:  16384 kB" in bytes */
+static int64_t find_kilobytes(const char *path, const char *key) {
+    char text[64];
+    if (!find_line(path, key, text, sizeof text)) return -1;
+    return (int64_t)strtoll(text, NULL, 10) * 1024;
+}
+
+static int64_t read_number(const char *path) {
+    char text[64], *end;
+    FILE *file = fopen(path, "re");
+    if (!file) return -1;
+    char *got = fgets(text, sizeof text, file);
+    fclose(file);
+    if (!got) return -1;
+    long long value = strtoll(text, &end, 10);
+    return end == text ? -1 : (int64_t)value; /* "max" is no number */
+}
+
+static double read_quota(void) {
+    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
+    if (!file) return 0;
+    long long quota_us, period_us;
+    int got = fscanf(file, "%lld %lld", &quota_us, &period_us);
+    fclose(file);
+    return got == 2 && quota_us > 0 && period_us > 0 ? (double)quota_us / (double)period_us : 0;
+}
+
+static void look_processor(machine *m) {
+    char flags[MACHINE_FLAGS_BYTES - 2];
+    const char *file = "/proc/cpuinfo";
+    if (!find_line(file, "model name", m->cpu, sizeof m->cpu))
+        if (!find_line(file, "Model", m->cpu, sizeof m->cpu)) m->cpu[0] = 0;
+    m->flags[0] = 0;
+    if (find_line(file, "flags", flags, sizeof flags) ||
+        find_line(file, "Features", flags, sizeof flags))
+        snprintf(m->flags, sizeof m->flags, " %s ", flags);
+}
+
+void machine_look(machine *m) {
+    cpu_set_t set;
+    *m = (machine){0};
+    look_processor(m);
+    m->cores_online = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    m->cores_allowed =
+        sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : m->cores_online;
+    m->cores_quota = read_quota();
+    m->memory_bytes = find_kilobytes("/proc/meminfo", "MemTotal");
+    m->memory_free_bytes = find_kilobytes("/proc/meminfo", "MemAvailable");
+    m->memory_limit_bytes = read_number("/sys/fs/cgroup/memory.max");
+}
+
+int machine_has(const machine *m, const char *flag) {
+    char padded[64];
+    snprintf(padded, sizeof padded, " %s ", flag);
+    return strstr(m->flags, padded) != NULL;
+}
+
+int64_t machine_peak_bytes(void) {
+    return find_kilobytes("/proc/self/status", "VmHWM");
+}
