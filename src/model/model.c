@@ -105,6 +105,17 @@ static err gguf_flag(const model *m, const char *key, int *out, fail *f) {
     return E_OK;
 }
 
+static err gguf_charsmap(const model *m, arena *scratch, str *out, fail *f) {
+    int32_t *numbers;
+    size_t n;
+    TRY(gguf_get_ints(m->gguf, "tokenizer.ggml.precompiled_charsmap", scratch, &numbers, &n, f));
+    char *bytes = arena_alloc(scratch, n);
+    if (!bytes) return fail_memory(f, "a character map");
+    for (size_t i = 0; i < n; i++) bytes[i] = (char)numbers[i];
+    *out = (str){bytes, n};
+    return E_OK;
+}
+
 /* What a GGUF file's metadata says of its vocabulary; scratch lives until the tokenizer is open. */
 static err read_source(const model *m, arena *scratch, token_source *s, fail *f) {
     str *pieces, *merges;
@@ -138,8 +149,11 @@ static err read_source(const model *m, arena *scratch, token_source *s, fail *f)
                {"mask", &s->mask}};
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
         TRY(gguf_id(m, ids[i].name, ids[i].out, f));
+    TRY(gguf_flag(m, "tokenizer.ggml.add_space_prefix", &s->add_space_prefix, f));
+    TRY(gguf_flag(m, "tokenizer.ggml.remove_extra_whitespaces", &s->remove_extra_whitespaces, f));
     TRY(gguf_flag(m, "tokenizer.ggml.add_bos_token", &s->add_bos, f));
-    return gguf_flag(m, "tokenizer.ggml.add_eos_token", &s->add_eos, f);
+    TRY(gguf_flag(m, "tokenizer.ggml.add_eos_token", &s->add_eos, f));
+    return gguf_charsmap(m, scratch, &s->charsmap, f);
 }
 
 static err open_gguf_tokenizer(model *m, fail *f) {

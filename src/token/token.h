@@ -1,4 +1,4 @@
-/* token.h - text to token ids and back: byte-level BPE, SentencePiece BPE and WordPiece.
+/* token.h - text to token ids and back: BPE, SentencePiece BPE and unigram, WordPiece.
  *
  * A tokenizer is immutable once open and may be used by any number of threads at once. It is made
  * either from plain arrays (token_source: what a GGUF file's metadata says, filled by model/) or
@@ -37,8 +37,8 @@ typedef enum token_type {
 /* A vocabulary as plain arrays; borrowed during tokenizer_open only. Start from
  * TOKEN_SOURCE_NONE, so that absent ids are TOKEN_NONE. */
 typedef struct token_source {
-    str kind;          /* tokenizer.ggml.model: "gpt2" (byte-level BPE), "bert" (WordPiece),
- "llama" (SentencePiece BPE) */
+    str kind;          /* tokenizer.ggml.model: "gpt2" (byte-level BPE), "bert" (WordPiece), "llama"
+                          (SentencePiece BPE), "t5" (unigram), "gemma4" (BPE over characters) */
     str pre;           /* tokenizer.ggml.pre: "smollm", "gpt-2", "qwen2"...; empty = "default" */
     const str *pieces; /* [piece_count], as the file writes them */
     size_t piece_count;
@@ -47,21 +47,23 @@ typedef struct token_source {
     const str *merges;    /* [merge_count], "left right", best first */
     size_t merge_count;
     int32_t bos, eos, eot, unknown, padding, cls, separator, mask; /* TOKEN_NONE when absent */
-    int add_space_prefix; /* "llama": a blank before each text; 1, 0, or -1 = not said, which is yes
-                           */
-    int add_bos, add_eos; /* 1, 0, or -1 = not said */
+    int add_space_prefix; /* "llama", "t5": a blank before each text; 1, 0, or -1 = not said: yes */
+    int remove_extra_whitespaces; /* "t5": runs of blanks are one; 1, 0, or -1 = not said: no */
+    str charsmap;                 /* "t5": tokenizer.ggml.precompiled_charsmap; empty: none */
+    int add_bos, add_eos;         /* 1, 0, or -1 = not said */
 } token_source;
-#define TOKEN_SOURCE_NONE                    \
-    ((token_source){.bos = TOKEN_NONE,       \
-                    .eos = TOKEN_NONE,       \
-                    .eot = TOKEN_NONE,       \
-                    .unknown = TOKEN_NONE,   \
-                    .padding = TOKEN_NONE,   \
-                    .cls = TOKEN_NONE,       \
-                    .separator = TOKEN_NONE, \
-                    .mask = TOKEN_NONE,      \
-                    .add_space_prefix = -1,  \
-                    .add_bos = -1,           \
+#define TOKEN_SOURCE_NONE                           \
+    ((token_source){.bos = TOKEN_NONE,              \
+                    .eos = TOKEN_NONE,              \
+                    .eot = TOKEN_NONE,              \
+                    .unknown = TOKEN_NONE,          \
+                    .padding = TOKEN_NONE,          \
+                    .cls = TOKEN_NONE,              \
+                    .separator = TOKEN_NONE,        \
+                    .mask = TOKEN_NONE,             \
+                    .add_space_prefix = -1,         \
+                    .remove_extra_whitespaces = -1, \
+                    .add_bos = -1,                  \
                     .add_eos = -1})
 
 typedef struct tokenizer tokenizer;
@@ -106,6 +108,20 @@ err tokenizer_encode(const tokenizer *t, arena *a, str text, const token_encode_
 err tokenizer_encode_spans(const tokenizer *t, arena *a, const token_span *spans, size_t count,
                            const token_encode_options *o, token_ids *out, fail *f) MUST_CHECK;
 
+/* Two texts as one input of an encoder: [CLS] a [SEP] b [SEP] and the like, as the file has it;
+ * E_UNSUPPORTED where it has nothing of the kind. ids_max, where not 0, is kept by taking tokens
+ * from the end of the longer text, one by one; E_INPUT where not even the markers fit. */
+typedef struct token_pair {
+    token_ids ids;
+    const int32_t *types; /* [ids.n] token type: 0, 1 */
+} token_pair;
+typedef struct token_pair_options {
+    str first, second;
+    size_t ids_max;
+} token_pair_options;
+err tokenizer_encode_pair(const tokenizer *t, arena *a, const token_pair_options *o,
+                          token_pair *out, fail *f) MUST_CHECK;
+
 /* The bytes that a token stands for; borrowed from the tokenizer. BPE: the original bytes, so a
  * character may be split between tokens. WordPiece: word starts have a blank before them. Special
  * tokens: their text. An id outside the vocabulary gives the empty string. */
@@ -124,6 +140,7 @@ int32_t tokenizer_bos(const tokenizer *t); /* WordPiece: [CLS]; TOKEN_NONE when 
 int32_t tokenizer_eos(const tokenizer *t); /* WordPiece: [SEP] */
 int32_t tokenizer_eot(const tokenizer *t); /* end of a turn; EOS where none is named */
 int32_t tokenizer_unknown(const tokenizer *t);
+int32_t tokenizer_mask(const tokenizer *t);
 int32_t tokenizer_padding(const tokenizer *t);
 bool tokenizer_is_end(const tokenizer *t, int32_t id); /* generation stops here: EOS, EOT and the
                                                           well-known end markers */

@@ -1,10 +1,12 @@
-/* token_bpe.c - byte-level BPE: pieces are byte strings, merges are pairs of ids.
+/* token_bpe.c - BPE: pieces are byte strings (or, TOKEN_BPE_CHARS, written characters), merges are
+ * pairs of ids.
  *
- * How: a word starts as one id per byte; the pair of the lowest rank, leftmost first, becomes one
- * id until no pair is in the table. Short words do so on an array; long ones on a linked list with
- * a heap of pairs, so that a word of a megabyte costs O(n log n). A byte for which the vocabulary
- * has no token is left out, as llama.cpp and Hugging Face do (SmolLM2 has none for six control
- * characters). */
+ * How: a word starts as one id per byte or character; the pair of the lowest rank, leftmost first,
+ * becomes one id until no pair is in the table. Short words do so on an array; long ones on a
+ * linked list with a heap of pairs, so that a word of a megabyte costs O(n log n). A byte for which
+ * the vocabulary has no token is left out, as llama.cpp and Hugging Face do (SmolLM2 has none for
+ * six control characters). A character without a piece is written with the byte tokens "<0xE4>"
+ * where the vocabulary has those, else it is the unknown token, else it is left out. */
 #include "token/token_int.h"
 
 #include "token/token_char.h"
@@ -14,7 +16,6 @@
 
 #include <stdatomic.h>
 #include <string.h>
-#include <utf8proc.h>
 
 enum { SHORT_WORD_BYTES = 48, MERGE_TEXT_BYTES_MAX = 4096 };
 #define NO_RANK UINT32_MAX
@@ -98,13 +99,20 @@ static void merge_put(const tokenizer *t, token_merge *slots, token_merge m) {
     slots[i] = m;
 }
 
-/* "Ġ the" -> the ids of "Ġ", "the" and "Ġthe" */
-static bool merge_read(const tokenizer *t, str written, token_merge *out) {
-    char bytes[MERGE_TEXT_BYTES_MAX];
+/* A text of a merge as it stands in the index; false when it is none. out: MERGE_TEXT_BYTES_MAX. */
+static bool merge_text(const tokenizer *t, str written, char *out, size_t *n) {
+    if (written.n > MERGE_TEXT_BYTES_MAX || !written.n) return false;
+    if (t->algorithm == TOKEN_BPE) return token_bpe_unwrite(written, out, n) && *n;
+    memcpy(out, written.p, *n = written.n);
+    return true;
+}
+
+/* "Ġ", "the" -> the ids of "Ġ", "the" and "Ġthe" */
+static bool merge_read(const tokenizer *t, token_merge_text written, token_merge *out) {
+    char bytes[2 * MERGE_TEXT_BYTES_MAX];
     size_t left, right;
-    str rest = written, head = str_cut(&rest, ' ');
-    if (written.n > sizeof bytes || !rest.p || !token_bpe_unwrite(head, bytes, &left) ||
-        !token_bpe_unwrite(rest, bytes + left, &right) || !left || !right)
+    if (!merge_text(t, written.left, bytes, &left) ||
+        !merge_text(t, written.right, bytes + left, &right))
         return false;
     str both = {bytes, left + right}, a = {bytes, left}, b = {bytes + left, right};
     out->left = token_index_find(&t->words, a, token_hash(a));
@@ -113,7 +121,15 @@ static bool merge_read(const tokenizer *t, str written, token_merge *out) {
     return out->left >= 0 && out->right >= 0 && out->id >= 0;
 }
 
-static err bpe_merges(tokenizer *t, const token_source *source, fail *f) {
+static token_merge_text merge_at(const token_source *source, const token_extra *extra, size_t i) {
+    if (extra->merges) return extra->merges[i];
+    str all = source->merges[i]; /* the blank that divides them is not the first character */
+    size_t at = str_find_char(str_slice(all, 1, all.n), ' ');
+    if (at == STR_INDEX_NONE) return (token_merge_text){all, {NULL, 0}};
+    return (token_merge_text){str_slice(all, 0, at + 1), str_slice(all, at + 2, all.n)};
+}
+
+static err bpe_merges(tokenizer *t, const token_source *source, const token_extra *extra, fail *f) {
     size_t cap = 16;
     if (source->merge_count > TOKEN_PIECES_MAX)
         return fail_set(f, E_TOO_LARGE, "the vocabulary has %zu merges; %d can be read",
@@ -126,22 +142,19 @@ static err bpe_merges(tokenizer *t, const token_source *source, fail *f) {
     t->merge_mask = cap - 1;
     for (size_t i = 0; i < source->merge_count; i++) {
         token_merge m = {.rank = (uint32_t)i};
-        if (!merge_read(t, source->merges[i], &m))
-            return fail_set(f, E_CORRUPT, "merge %zu, \"%.*s\", does not join two pieces into one",
-                            i, (int)(source->merges[i].n < 80 ? source->merges[i].n : 80),
-                            source->merges[i].p ? source->merges[i].p : "");
+        token_merge_text text = merge_at(source, extra, i);
+        if (!merge_read(t, text, &m)) {
+            str left = str_slice(text.left, 0, 80), right = str_slice(text.right, 0, 80);
+            return fail_set(f, E_CORRUPT,
+                            "merge %zu, \"%.*s %.*s\", does not join two pieces into one", i,
+                            STR_ARG(left), STR_ARG(right));
+        }
         merge_put(t, slots, m);
     }
     return E_OK;
 }
 
-err token_bpe_build(tokenizer *t, const token_source *source, const token_extra *extra, fail *f) {
-    t->pre = extra->pre ? extra->pre : token_pre_find(source->pre);
-    if (!t->pre)
-        return fail_set(f, E_UNSUPPORTED, "pre-tokenizer \"%.*s\" of a byte-level BPE vocabulary",
-                        (int)(source->pre.n < 80 ? source->pre.n : 80), source->pre.p);
-    t->ignore_merges = extra->pre ? extra->ignore_merges : t->pre->ignore_merges;
-    t->nfc = extra->nfc;
+static err bpe_build_bytes(tokenizer *t, const token_source *source, fail *f) {
     t->whole = arena_alloc(&t->a, t->count);
     if (!t->whole) return fail_memory(f, "a vocabulary");
     TRY(bpe_pool(t, source, f));
@@ -149,10 +162,86 @@ err token_bpe_build(tokenizer *t, const token_source *source, const token_extra 
         str byte = {(char[]){(char)i}, 1};
         t->byte_ids[i] = token_index_find(&t->words, byte, token_hash(byte));
     }
-    return bpe_merges(t, source, f);
+    return E_OK;
+}
+
+static err bpe_build_chars(tokenizer *t, const token_source *source, fail *f) {
+    TRY(token_chars_build(t, source, f));
+    for (int i = 0; i < 128; i++) {
+        str c = {(char[]){(char)i}, 1};
+        t->ascii_ids[i] = token_index_find(&t->words, c, token_hash(c));
+    }
+    return E_OK;
+}
+
+err token_bpe_build(tokenizer *t, const token_source *source, const token_extra *extra, fail *f) {
+    t->ignore_merges = extra->ignore_merges;
+    t->fuse_unknown = extra->fuse_unknown;
+    t->unknown_bytes = extra->unknown_bytes;
+    TRY(t->algorithm == TOKEN_BPE ? bpe_build_bytes(t, source, f) : bpe_build_chars(t, source, f));
+    return bpe_merges(t, source, extra, f);
 }
 
 /* Encoding ------------------------------------------------------------------------------------ */
+
+/* A character or byte without a piece. *unknown: the id before is such a one, too. */
+static size_t bpe_start_unknown(const tokenizer *t, int32_t *ids, bool *unknown) {
+    bool again = *unknown && t->fuse_unknown;
+    *unknown = true;
+    if (again || t->unknown == TOKEN_NONE) return 0;
+    ids[0] = t->unknown;
+    return 1;
+}
+
+/* What a word begins as. ids has room for word.n; returns how many there are. */
+static size_t bpe_start_bytes(const tokenizer *t, str word, int32_t *ids) {
+    size_t n = 0;
+    bool unknown = false;
+    for (size_t i = 0; i < word.n; i++) {
+        int32_t id = t->byte_ids[(unsigned char)word.p[i]];
+        if (id != TOKEN_NONE) {
+            ids[n++] = id;
+            unknown = false;
+        } else if (t->unknown_bytes) {
+            n += bpe_start_unknown(t, ids + n, &unknown);
+        }
+    }
+    return n;
+}
+
+/* The bytes of the character c; 0: not all have a token. */
+static size_t bpe_start_fallback(const tokenizer *t, str c, int32_t *ids) {
+    if (!t->byte_fallback) return 0;
+    for (size_t i = 0; i < c.n; i++) {
+        ids[i] = t->byte_ids[(unsigned char)c.p[i]];
+        if (ids[i] == TOKEN_NONE) return 0;
+    }
+    return c.n;
+}
+
+static size_t bpe_start_chars(const tokenizer *t, str word, int32_t *ids) {
+    size_t n = 0;
+    bool unknown = false;
+    for (size_t at = 0, bytes; at < word.n; at += bytes) {
+        token_char_at(word, at, &bytes);
+        str c = str_slice(word, at, at + bytes);
+        int32_t id = bytes == 1 ? t->ascii_ids[(unsigned char)c.p[0]]
+                                : token_index_find(&t->words, c, token_hash(c));
+        if (id >= 0) {
+            ids[n++] = id;
+            unknown = false;
+            continue;
+        }
+        size_t bytes_put = bpe_start_fallback(t, c, ids + n);
+        n += bytes_put ? bytes_put : bpe_start_unknown(t, ids + n, &unknown);
+    }
+    return n;
+}
+
+static size_t bpe_start(const tokenizer *t, str word, int32_t *ids) {
+    return t->algorithm == TOKEN_BPE ? bpe_start_bytes(t, word, ids)
+                                     : bpe_start_chars(t, word, ids);
+}
 
 /* A word in an array: ids[i] and the merge of ids[i] with ids[i + 1]. */
 typedef struct bpe_short {
@@ -170,11 +259,8 @@ static void bpe_short_pair(const tokenizer *t, bpe_short *b, size_t i) {
 
 static void bpe_encode_short(token_work *w, str word) {
     const tokenizer *t = w->t;
-    bpe_short b = {.n = 0};
-    for (size_t i = 0; i < word.n; i++) {
-        int32_t id = t->byte_ids[(unsigned char)word.p[i]];
-        if (id != TOKEN_NONE) b.ids[b.n++] = id;
-    }
+    bpe_short b;
+    b.n = bpe_start(t, word, b.ids);
     for (size_t i = 0; i < b.n; i++) bpe_short_pair(t, &b, i);
     while (b.n > 1) {
         size_t best = 0;
@@ -234,12 +320,10 @@ static void bpe_encode_long(token_work *w, str word) {
     b.symbols = token_work_scratch(w, symbol_bytes + 2 * word.n * sizeof(uint64_t));
     if (!b.symbols) return;
     b.heap = (uint64_t *)(void *)((char *)b.symbols + symbol_bytes);
-    for (size_t i = 0; i < word.n; i++) {
-        int32_t id = w->t->byte_ids[(unsigned char)word.p[i]];
-        if (id == TOKEN_NONE) continue;
-        b.symbols[b.n] = (bpe_symbol){id, b.n - 1, b.n + 1, NO_RANK}; /* first: previous > n */
-        b.n++;
-    }
+    int32_t *ids = (int32_t *)(void *)b.heap; /* until the heap is used */
+    b.n = (uint32_t)bpe_start(w->t, word, ids);
+    for (uint32_t i = 0; i < b.n; i++) /* first: previous > n */
+        b.symbols[i] = (bpe_symbol){ids[i], i - 1, i + 1, NO_RANK};
     for (uint32_t i = 0; i < b.n; i++) bpe_long_pair(&b, i);
     while (b.heap_n > 0) {
         uint64_t least = token_heap_take(b.heap, &b.heap_n);
@@ -263,25 +347,23 @@ static void bpe_encode_first(token_work *w, str word, int32_t id) {
         atomic_store_explicit(&w->t->whole[id], whole ? WHOLE_YES : WHOLE_NO, memory_order_relaxed);
 }
 
-static void bpe_encode_word(void *arg, str word) {
-    token_work *w = arg;
+void token_bpe_word(token_work *w, str word) {
     int32_t id = token_index_find(&w->t->words, word, token_hash(word));
     int whole = WHOLE_NO;
     if (id >= 0) whole = atomic_load_explicit(&w->t->whole[id], memory_order_relaxed);
-    if (id >= 0 && (w->t->ignore_merges || whole == WHOLE_YES)) {
+    if (id >= 0 && (w->t->ignore_merges || whole == WHOLE_YES))
         token_work_put(w, id);
-        return;
-    }
-    if (whole == WHOLE_UNKNOWN && word.n <= SHORT_WORD_BYTES) {
-        bpe_encode_first(w, word, id);
-        return;
-    }
-    if (word.n <= SHORT_WORD_BYTES)
-        bpe_encode_short(w, word);
-    else
+    else if (word.n > SHORT_WORD_BYTES)
         bpe_encode_long(w, word);
+    else if (whole == WHOLE_UNKNOWN)
+        bpe_encode_first(w, word, id);
+    else
+        bpe_encode_short(w, word);
 }
 
-void token_bpe_encode(token_work *w, str text) {
-    token_pre_cut(w->t->pre, text, bpe_encode_word, w);
+void token_bpe_chars_part(token_work *w, str part) {
+    if (part.n > SHORT_WORD_BYTES)
+        bpe_encode_long(w, part);
+    else
+        bpe_encode_short(w, part);
 }

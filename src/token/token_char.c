@@ -9,14 +9,15 @@
 #define P CHAR_P
 #define S CHAR_S
 #define N CHAR_N
-#define L CHAR_L
-const uint8_t token_ascii_class[128] = {
+#define U (CHAR_L | CHAR_UPPER)
+#define L (CHAR_L | CHAR_LOWER)
+const uint16_t token_ascii_class[128] = {
     C, C, C, C, C, C, C, C, C, W, W, W, W, W, C, C, /* 00 */
     C, C, C, C, C, C, C, C, C, C, C, C, C, C, C, C, /* 10 */
     W, P, P, P, S, P, P, P, P, P, P, S, P, P, P, P, /* 20  !"#$%&'()*+,-./ */
     N, N, N, N, N, N, N, N, N, N, P, P, S, S, S, P, /* 30 0-9:;<=>? */
-    P, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, /* 40 @A-O */
-    L, L, L, L, L, L, L, L, L, L, L, P, P, P, S, P, /* 50 P-Z[\]^_ */
+    P, U, U, U, U, U, U, U, U, U, U, U, U, U, U, U, /* 40 @A-O */
+    U, U, U, U, U, U, U, U, U, U, U, P, P, P, S, P, /* 50 P-Z[\]^_ */
     S, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, /* 60 `a-o */
     L, L, L, L, L, L, L, L, L, L, L, P, S, P, S, C, /* 70 p-z{|}~ */
 };
@@ -25,6 +26,7 @@ const uint8_t token_ascii_class[128] = {
 #undef P
 #undef S
 #undef N
+#undef U
 #undef L
 
 /* Unicode's White_Space outside ASCII */
@@ -37,8 +39,8 @@ unsigned token_class_wide(int32_t c) {
     if (c < 128) return token_ascii_class[c];
     switch (utf8proc_category(c)) {
     case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LT: return CHAR_L | CHAR_UPPER;
+    case UTF8PROC_CATEGORY_LL: return CHAR_L | CHAR_LOWER;
     case UTF8PROC_CATEGORY_LM:
     case UTF8PROC_CATEGORY_LO: return CHAR_L;
     case UTF8PROC_CATEGORY_ND:

@@ -6,8 +6,8 @@
 
 #include "base/str.h"
 
-/* Bits; a character has exactly one of the classes L N M P S Z C, and SPACE besides where \s fits.
- */
+/* Bits; a character has exactly one of the classes L N M P S Z C, and SPACE besides where \s fits;
+ * a letter with case has UPPER (Lu, Lt) or LOWER (Ll) besides. */
 enum {
     CHAR_L = 1,
     CHAR_N = 2,
@@ -15,10 +15,12 @@ enum {
     CHAR_P = 8,
     CHAR_S = 16,
     CHAR_M = 32,
-    CHAR_OTHER = 64 /* separators and \p{C} */
+    CHAR_OTHER = 64, /* separators and \p{C} */
+    CHAR_UPPER = 128,
+    CHAR_LOWER = 256
 };
 
-extern const uint8_t token_ascii_class[128];
+extern const uint16_t token_ascii_class[128];
 unsigned token_class_wide(int32_t c); /* of any code point */
 static inline unsigned token_class(int32_t c) {
     return c < 128 ? token_ascii_class[c] : token_class_wide(c);

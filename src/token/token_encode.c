@@ -1,5 +1,5 @@
-/* token_encode.c - one call of encode: spans to one text, added tokens found, the rest to BPE or
- * WordPiece.
+/* token_encode.c - one call of encode: spans to one text, added tokens found, the rest through
+ * normaliser and pre-tokenizer to the model.
  *
  * The spans are joined (a lone valid one is used where it lies) and repaired to valid UTF-8; a list
  * of trusted ranges goes along. Then the text is walked once: where an added token stands whose
@@ -12,9 +12,13 @@
 #include "base/mem.h"
 
 #include <string.h>
-#include <utf8proc.h>
 
 /* Work ---------------------------------------------------------------------------------------- */
+
+void token_work_fail(token_work *w, err why) {
+    if (!w->failed) w->why = why;
+    w->failed = true;
+}
 
 void token_work_put(token_work *w, int32_t id) {
     if (w->n == w->cap && !w->failed) {
@@ -23,8 +27,9 @@ void token_work_put(token_work *w, int32_t id) {
         if (ids) {
             w->ids = ids;
             w->cap = cap;
+        } else {
+            token_work_fail(w, E_NO_MEMORY);
         }
-        w->failed = !ids;
     }
     if (!w->failed) w->ids[w->n++] = id;
 }
@@ -35,8 +40,16 @@ void *token_work_scratch(token_work *w, size_t bytes) {
         w->scratch = mem_alloc(bytes);
         w->scratch_bytes = w->scratch ? bytes : 0;
     }
-    if (!w->scratch) w->failed = true;
+    if (!w->scratch) token_work_fail(w, E_NO_MEMORY);
     return w->scratch;
+}
+
+void token_work_deinit(token_work *w) {
+    mem_free(w->ids);
+    mem_free(w->scratch);
+    for (size_t i = 0; i < sizeof w->normal / sizeof *w->normal; i++) buf_deinit(&w->normal[i]);
+    for (size_t i = 0; i < sizeof w->stages / sizeof *w->stages; i++) buf_deinit(&w->stages[i]);
+    token_regex_state_deinit(&w->regex);
 }
 
 /* The text ------------------------------------------------------------------------------------ */
@@ -50,7 +63,6 @@ typedef struct joined_text {
     char *owned;
     trusted_range *trusted; /* [trusted_count], in order, apart from each other */
     size_t trusted_count;
-    token_special special; /* what holds outside the trusted ranges */
 } joined_text;
 
 static void joined_free(joined_text *j) {
@@ -100,12 +112,12 @@ static err joined_make(joined_text *j, const token_span *spans, size_t count, fa
 /* Added tokens -------------------------------------------------------------------------------- */
 
 /* The part of added[low, high) whose byte at `depth` is c; all in it share the bytes before. */
-static void added_narrow(const tokenizer *t, size_t depth, unsigned char c, size_t *low,
+static void added_narrow(const token_added_set *set, size_t depth, unsigned char c, size_t *low,
                          size_t *high) {
     size_t from = *low, to = *high;
     while (from < to) {
         size_t middle = (from + to) / 2;
-        str s = t->added[middle].text;
+        str s = set->p[middle].text;
         if (s.n <= depth || (unsigned char)s.p[depth] < c)
             from = middle + 1;
         else
@@ -115,7 +127,7 @@ static void added_narrow(const tokenizer *t, size_t depth, unsigned char c, size
     to = *high;
     while (from < to) {
         size_t middle = (from + to) / 2;
-        if ((unsigned char)t->added[middle].text.p[depth] == c)
+        if ((unsigned char)set->p[middle].text.p[depth] == c)
             from = middle + 1;
         else
             to = middle;
@@ -123,51 +135,34 @@ static void added_narrow(const tokenizer *t, size_t depth, unsigned char c, size
     *high = from;
 }
 
-/* The longest added token at s.p[at] that `special` allows, or that ends before trusted_to. */
-static const token_added *added_at(const tokenizer *t, str s, size_t at, token_special special,
-                                   size_t trusted_to) {
+/* A walk over a text in which the tokens of a set are found. */
+typedef struct added_walk {
+    const token_added_set *set;
+    str s;
+    token_special special;        /* what holds outside the trusted ranges */
+    const trusted_range *trusted; /* [trusted_count], in order */
+    size_t trusted_count;
+    size_t shift; /* of s.p[0] in the text that the ranges speak of */
+    bool begins;  /* s is the beginning of the whole text */
+} added_walk;
+
+/* The longest token at s.p[at] that `special` allows, or that ends before trusted_to. */
+static const token_added *added_at(const added_walk *walk, size_t at, size_t trusted_to) {
     const token_added *best = NULL;
-    size_t low = 0, high = t->added_count;
+    str s = walk->s;
+    size_t low = 0, high = walk->set->n;
     for (size_t depth = 0; at + depth < s.n && low < high; depth++) {
-        added_narrow(t, depth, (unsigned char)s.p[at + depth], &low, &high);
-        const token_added *one = low < high ? &t->added[low] : NULL; /* the shortest stands first */
+        added_narrow(walk->set, depth, (unsigned char)s.p[at + depth], &low, &high);
+        const token_added *one = low < high ? &walk->set->p[low] : NULL; /* the shortest is first */
         if (one && one->text.n == depth + 1 &&
-            (one->least <= special || at + one->text.n <= trusted_to))
+            (one->least <= walk->special || at + one->text.n <= trusted_to))
             best = one;
     }
+    if (best && best->single_word &&
+        (token_pre_ends_in_word(str_slice(s, 0, at)) ||
+         token_pre_begins_in_word(str_slice(s, at + best->text.n, s.n))))
+        return NULL;
     return best;
-}
-
-/* Fragments ----------------------------------------------------------------------------------- */
-
-/* NFC over the scratch of the work: code points in place, then UTF-8 over them. */
-static str fragment_nfc(token_work *w, str s) {
-    size_t i = 0;
-    while (i < s.n && (unsigned char)s.p[i] < 0x80) i++;
-    if (i == s.n) return s;
-    utf8proc_option_t how = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
-    utf8proc_ssize_t n =
-        utf8proc_decompose((const utf8proc_uint8_t *)s.p, (utf8proc_ssize_t)s.n, NULL, 0, how);
-    utf8proc_int32_t *points = n > 0 ? mem_alloc(((size_t)n + 1) * sizeof *points) : NULL;
-    if (!points) {
-        w->failed = true;
-        return STR("");
-    }
-    utf8proc_decompose((const utf8proc_uint8_t *)s.p, (utf8proc_ssize_t)s.n, points, n, how);
-    n = utf8proc_reencode(points, n, how);
-    mem_free(w->normal);
-    w->normal = (char *)points;
-    return (str){w->normal, n > 0 ? (size_t)n : 0};
-}
-
-static void encode_fragment(token_work *w, str s) {
-    if (!s.n || w->failed) return;
-    if (w->t->nfc) s = fragment_nfc(w, s);
-    switch (w->t->algorithm) {
-    case TOKEN_BPE: token_bpe_encode(w, s); break;
-    case TOKEN_WORDPIECE: token_wordpiece_encode(w, s); break;
-    case TOKEN_SPM: token_spm_encode(w, s); break;
-    }
 }
 
 /* White space beside an added token that takes it along. */
@@ -186,37 +181,93 @@ static size_t blanks_after(str s, size_t at) {
     return at;
 }
 
-static void encode_joined(token_work *w, const joined_text *j) {
-    const tokenizer *t = w->t;
-    str s = j->text;
+typedef void added_between(token_work *w, const added_walk *walk, size_t from, size_t to);
+
+static void walk_added(token_work *w, const added_walk *walk, added_between *between) {
+    str s = walk->s;
     size_t from = 0, range = 0; /* from: start of what is not yet tokenised */
-    for (size_t at = 0; at < s.n && !w->failed;) {
-        if (!t->added_first[(unsigned char)s.p[at]]) {
+    for (size_t at = 0; at < s.n && walk->set->n && !w->failed;) {
+        if (!walk->set->first[(unsigned char)s.p[at]]) {
             at++;
             continue;
         }
-        while (range < j->trusted_count && j->trusted[range].to <= at) range++;
-        bool trusted = range < j->trusted_count && j->trusted[range].from <= at;
-        const token_added *one = added_at(t, s, at, j->special, trusted ? j->trusted[range].to : 0);
+        size_t place = at + walk->shift;
+        while (range < walk->trusted_count && walk->trusted[range].to <= place) range++;
+        bool trusted = range < walk->trusted_count && walk->trusted[range].from <= place;
+        const token_added *one =
+            added_at(walk, at, trusted ? walk->trusted[range].to - walk->shift : 0);
         if (!one) {
             at++;
             continue;
         }
         size_t before = one->strip_left ? blanks_before(s, from, at) : at;
-        encode_fragment(w, str_slice(s, from, before));
+        if (before > from) between(w, walk, from, before);
         token_work_put(w, one->id);
         at += one->text.n;
         if (one->strip_right) at = blanks_after(s, at);
         from = at;
     }
-    encode_fragment(w, str_slice(s, from, s.n));
+    if (from < s.n && !w->failed) between(w, walk, from, s.n);
+}
+
+/* Fragments ----------------------------------------------------------------------------------- */
+
+void token_work_word(token_work *w, str word) {
+    switch (w->t->algorithm) {
+    case TOKEN_BPE: token_bpe_word(w, word); break;
+    case TOKEN_WORDPIECE: token_wordpiece_word(w, word); break;
+    case TOKEN_BPE_CHARS:
+    case TOKEN_SPM:
+    case TOKEN_UNIGRAM: token_chars_word(w, word); break;
+    }
+}
+
+/* What lies between normalised added tokens: to the pre-tokenizer. */
+static void encode_normal(token_work *w, const added_walk *walk, size_t from, size_t to) {
+    w->first = walk->begins && from == 0 ? walk->s.p : NULL;
+    token_cut_run(w->t->cuts, w->t->cut_count, w, str_slice(walk->s, from, to));
+}
+
+/* What lies between raw added tokens: normalised, then searched for the normalised ones, which are
+ * trusted where they lie in trusted text, or, once the normaliser has changed something, only where
+ * all of the fragment is. */
+static void encode_raw(token_work *w, const added_walk *walk, size_t from, size_t to) {
+    const tokenizer *t = w->t;
+    str s = str_slice(walk->s, from, to);
+    if (t->bert) {
+        token_wordpiece_encode(w, s);
+        return;
+    }
+    bool trusted = false;
+    for (size_t i = 0; i < walk->trusted_count && t->normal.n && !trusted; i++)
+        trusted = walk->trusted[i].from <= from && to <= walk->trusted[i].to;
+    s = token_norm_run(&t->norm, w, s);
+    trusted_range all = {0, s.n};
+    bool same = s.p == walk->s.p + from && s.n == to - from;
+    added_walk inner = {
+        .set = &t->normal,
+        .s = s,
+        .special = walk->special,
+        .trusted = same ? walk->trusted : &all,
+        .trusted_count = same ? walk->trusted_count : trusted,
+        .shift = same ? from : 0,
+        .begins = walk->begins && from == 0,
+    };
+    if (s.n) walk_added(w, &inner, encode_normal);
 }
 
 /* The calls ----------------------------------------------------------------------------------- */
 
+static err work_fail_set(const token_work *w, fail *f) {
+    if (w->failed && w->why == E_TOO_LARGE)
+        return fail_set(f, E_TOO_LARGE,
+                        "the tokenizer's own rules take too long, or make too much, of this text");
+    return fail_memory(f, "the tokens of a text");
+}
+
 static err work_finish(token_work *w, arena *a, token_ids *out, fail *f) {
     int32_t *ids = w->failed ? NULL : arena_new_n(a, int32_t, w->n + 1);
-    if (!ids) return fail_memory(f, "the tokens of a text");
+    if (!ids) return work_fail_set(w, f);
     if (w->n) memcpy(ids, w->ids, w->n * sizeof *ids);
     *out = (token_ids){ids, w->n};
     return E_OK;
@@ -226,18 +277,24 @@ static err encode_all(const tokenizer *t, arena *a, const token_span *spans, siz
                       token_special special, const token_encode_options *o, token_ids *out,
                       fail *f) {
     token_work w = {.t = t};
-    joined_text j = {.special = special};
+    joined_text j = {.trusted_count = 0};
     err e = joined_make(&j, spans, count, f);
     if (e == E_OK) {
+        added_walk walk = {
+            .set = &t->raw,
+            .s = j.text,
+            .special = special,
+            .trusted = j.trusted,
+            .trusted_count = j.trusted_count,
+            .begins = true,
+        };
         if (o && o->add_bos && t->bos != TOKEN_NONE) token_work_put(&w, t->bos);
-        encode_joined(&w, &j);
+        walk_added(&w, &walk, encode_raw);
         if (o && o->add_eos && t->eos != TOKEN_NONE) token_work_put(&w, t->eos);
         e = work_finish(&w, a, out, f);
     }
     joined_free(&j);
-    mem_free(w.ids);
-    mem_free(w.scratch);
-    mem_free(w.normal);
+    token_work_deinit(&w);
     return e;
 }
 
@@ -250,4 +307,50 @@ err tokenizer_encode(const tokenizer *t, arena *a, str text, const token_encode_
 err tokenizer_encode_spans(const tokenizer *t, arena *a, const token_span *spans, size_t count,
                            const token_encode_options *o, token_ids *out, fail *f) {
     return encode_all(t, a, spans, count, TOKEN_SPECIAL_NONE, o, out, f);
+}
+
+/* Pairs --------------------------------------------------------------------------------------- */
+
+/* Shortens the longer of the two, by turns, until both and `more` fit into `most`. */
+static void pair_shorten(size_t *first, size_t *second, size_t most) {
+    while (*first + *second > most) {
+        size_t *longer = *first > *second ? first : second;
+        size_t other = longer == first ? *second : *first, over = *first + *second - most;
+        size_t cut = *longer - other < over ? *longer - other : over;
+        *longer -= cut ? cut : 1;
+    }
+}
+
+static void pair_put(token_pair *out, int32_t *ids, int32_t *types, token_ids add, int32_t type) {
+    for (size_t i = 0; i < add.n; i++, out->ids.n++) {
+        ids[out->ids.n] = add.p[i];
+        types[out->ids.n] = type;
+    }
+}
+
+err tokenizer_encode_pair(const tokenizer *t, arena *a, const token_pair_options *o,
+                          token_pair *out, fail *f) {
+    token_ids first, second;
+    if (!t->pair.n)
+        return fail_set(f, E_UNSUPPORTED, "this tokenizer has no template for a pair of texts");
+    TRY(tokenizer_encode(t, a, o->first, NULL, &first, f));
+    TRY(tokenizer_encode(t, a, o->second, NULL, &second, f));
+    size_t markers = 0;
+    for (size_t i = 0; i < t->pair.n; i++) markers += t->pair.parts[i].id >= 0;
+    if (o->ids_max && markers > o->ids_max)
+        return fail_set(f, E_INPUT, "%zu tokens are too few for a pair of texts", o->ids_max);
+    if (o->ids_max) pair_shorten(&first.n, &second.n, o->ids_max - markers);
+    int32_t *ids = arena_new_n(a, int32_t, first.n + second.n + markers + 1);
+    int32_t *types = arena_new_n(a, int32_t, first.n + second.n + markers + 1);
+    if (!ids || !types) return fail_memory(f, "a pair of texts");
+    token_pair pair = {.ids = {ids, 0}, .types = types};
+    for (size_t i = 0; i < t->pair.n; i++) {
+        const token_template_part *part = &t->pair.parts[i];
+        token_ids add = {&part->id, 1};
+        if (part->id == TOKEN_TEMPLATE_FIRST) add = first;
+        if (part->id == TOKEN_TEMPLATE_SECOND) add = second;
+        pair_put(&pair, ids, types, add, part->type);
+    }
+    *out = pair;
+    return E_OK;
 }

@@ -8,6 +8,8 @@
 
 #include "token/token_char.h"
 
+#include <utf8proc.h>
+
 /* End of the run of characters from `at` that have one of `classes` (and none of `but`). */
 static size_t run_of(str s, size_t at, unsigned classes, unsigned but, size_t most) {
     for (size_t bytes; most > 0 && at < s.n; at += bytes, most--) {
@@ -41,6 +43,7 @@ static size_t match_contraction(str s, size_t at, bool any_case) {
     int a = s.p[at + 1], b = at + 2 < s.n ? s.p[at + 2] : 0;
     if (is_ascii_letter((char)a)) a |= fold;
     if (is_ascii_letter((char)b)) b |= fold;
+    if (any_case && (unsigned char)a == 0xC5 && (unsigned char)b == 0xBF) return 3; /* long s */
     if (a == 's' || a == 't' || a == 'm' || a == 'd') return 2;
     if ((a == 'r' && b == 'e') || (a == 'v' && b == 'e') || (a == 'l' && b == 'l')) return 3;
     return 0;
@@ -109,8 +112,125 @@ static size_t match_llama3(str s, size_t at) {
 static size_t match_qwen2(str s, size_t at) {
     return match_llama3_form(s, at, (llama3_form){CHAR_L, 1});
 }
+static size_t match_minicpm5(str s, size_t at) {
+    return match_llama3_form(s, at, (llama3_form){CHAR_L, NO_LIMIT});
+}
 static size_t match_qwen35(str s, size_t at) {
     return match_llama3_form(s, at, (llama3_form){CHAR_L | CHAR_M, 1});
+}
+
+/* Letters with their case, as GPT-4o's expression has them: what may stand in [\p{Lu}\p{Lt}\p{Lm}
+ * \p{Lo}\p{M}] and in [\p{Ll}\p{Lm}\p{Lo}\p{M}]. */
+static bool may_be_upper(unsigned c) {
+    return (c & (CHAR_L | CHAR_M)) && !(c & CHAR_LOWER);
+}
+static bool may_be_lower(unsigned c) {
+    return (c & (CHAR_L | CHAR_M)) && !(c & CHAR_UPPER);
+}
+/* End of [upper]*[lower]+ from `at`; without any lower (*whole false), of [upper]+; 0: neither. */
+static size_t cased_word_end(str s, size_t at, bool *whole) {
+    size_t bytes, from = at, either = 0; /* either: behind the last that may be upper and lower */
+    unsigned c = token_class_at(s, at, &bytes);
+    for (; may_be_upper(c); c = token_class_at(s, at, &bytes)) {
+        at += bytes;
+        if (may_be_lower(c)) either = at;
+    }
+    *whole = true;
+    if (may_be_lower(c)) {
+        for (; may_be_lower(c); c = token_class_at(s, at, &bytes)) at += bytes;
+        return at;
+    }
+    if (either) return either;
+    *whole = false;
+    return at > from ? at : 0;
+}
+/* [^\r\n\p{L}\p{N}]?[upper]*[lower]+ | [^\r\n\p{L}\p{N}]?[upper]+[lower]*   0: no match */
+static size_t match_cased_word(str s, size_t at) {
+    size_t bytes, behind = 0, here;
+    bool behind_whole = false, here_whole;
+    unsigned c = token_class_at(s, at, &bytes);
+    if (!(c & (CHAR_L | CHAR_N)) && !is_break(s.p[at]))
+        behind = cased_word_end(s, at + bytes, &behind_whole);
+    if (behind && behind_whole) return behind - at;
+    here = cased_word_end(s, at, &here_whole);
+    if (here && here_whole) return here - at;
+    if (behind) return behind - at;
+    return here ? here - at : 0;
+}
+
+/* What the GPT-4o family varies. */
+typedef struct gpt4o_form {
+    bool contractions;
+    size_t digits_most;
+} gpt4o_form;
+
+/* the cased words, (?i:'s|'t|'re|'ve|'m|'ll|'d)? behind them, |\p{N}{1,k}
+ * | ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+ */
+static size_t match_gpt4o_form(str s, size_t at, gpt4o_form form) {
+    size_t bytes, n = match_cased_word(s, at);
+    if (n && form.contractions && at + n < s.n) n += match_contraction(s, at + n, true);
+    if (n) return n;
+    unsigned c = token_class_at(s, at, &bytes);
+    if (c & CHAR_N) return run_of(s, at, CHAR_N, 0, form.digits_most) - at;
+    size_t from = at + (s.p[at] == ' ');
+    if (from > at) c = token_class_at(s, from, &bytes);
+    if (c && !(c & WORDY)) {
+        size_t end = run_of(s, from, ANY, WORDY, NO_LIMIT);
+        while (end < s.n && (is_break(s.p[end]) || s.p[end] == '/')) end++;
+        return end - at;
+    }
+    n = match_line_end(s, at);
+    return n ? n : match_blanks(s, at);
+}
+static size_t match_gpt4o(str s, size_t at) {
+    return match_gpt4o_form(s, at, (gpt4o_form){true, 3});
+}
+static size_t match_tekken(str s, size_t at) {
+    return match_gpt4o_form(s, at, (gpt4o_form){false, 1});
+}
+
+/* One white-space character; one punctuation character, ASCII's symbols among them. */
+static size_t match_space(str s, size_t at) {
+    size_t bytes;
+    return token_class_at(s, at, &bytes) & CHAR_SPACE ? bytes : 0;
+}
+static size_t match_mark(str s, size_t at) {
+    size_t bytes;
+    unsigned c = token_class_at(s, at, &bytes);
+    return (c & CHAR_P) || (bytes == 1 && (c & CHAR_S)) ? bytes : 0;
+}
+
+/* \w as Rust's regular expressions have it: alphabetic, marks, decimal digits, connectors, joiners
+ */
+static bool is_word_char(int32_t c) {
+    unsigned class = token_class(c);
+    if (c < 0x80) return (class & (CHAR_L | CHAR_N)) || c == '_';
+    if (class & (CHAR_L | CHAR_M)) return true;
+    if ((c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) ||
+        (c >= 0x1F150 && c <= 0x1F169) || (c >= 0x1F170 && c <= 0x1F189))
+        return true; /* letters in circles and squares */
+    utf8proc_category_t is = utf8proc_category(c);
+    return is == UTF8PROC_CATEGORY_ND || is == UTF8PROC_CATEGORY_NL || is == UTF8PROC_CATEGORY_PC ||
+           c == 0x200C || c == 0x200D;
+}
+bool token_pre_ends_in_word(str s) {
+    size_t at = s.n, n;
+    if (!s.n) return false;
+    while (--at > 0 && ((unsigned char)s.p[at] & 0xC0) == 0x80) continue;
+    return is_word_char(token_char_at(s, at, &n));
+}
+bool token_pre_begins_in_word(str s) {
+    size_t n;
+    return s.n && is_word_char(token_char_at(s, 0, &n));
+}
+/* \w+|[^\w\s]+ */
+static size_t match_word_or_marks(str s, size_t at) {
+    size_t from = at, n;
+    if (match_space(s, at)) return 0;
+    bool word = is_word_char(token_char_at(s, at, &n));
+    for (; at < s.n; at += n)
+        if (is_word_char(token_char_at(s, at, &n)) != word || (!word && match_space(s, at))) break;
+    return at - from;
 }
 
 /* \p{N}   \p{N}+   \p{N}{1,3} */
@@ -272,18 +392,22 @@ static const token_pre pre_table[] = {
     {.names = "default",
      .stages = {match_default_punctuation, match_gpt2, match_digits, match_3_digits}},
     {.names = "gpt-2 phi-2 mpt olmo jais trillion granite-docling jina-es jina-de jina-v2-es "
-              "jina-v2-de gigachat a.x-4.0 mellum modern-bert",
+              "jina-v2-de gigachat a.x-4.0 mellum modern-bert jina-v1-en jina-v2-code roberta-bpe "
+              "exaone4",
      .stages = {match_gpt2}},
     {.names = "smollm starcoder refact command-r codeshell exaone minerva-7b mellum2",
      .stages = {match_digit, match_gpt2}},
-    {.names = "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2",
+    {.names = "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano",
      .stages = {match_llama3},
      .ignore_merges = true,
      .add_bos = true},
     {.names = "dbrx smaug-bpe chatglm-bpe glm4", .stages = {match_llama3}},
-    {.names = "qwen2 stablelm2 hunyuan deepseek-r1-qwen megrez kormo solar-open grok-2",
+    {.names = "qwen2 stablelm2 hunyuan deepseek-r1-qwen megrez kormo solar-open grok-2 f2llmv2",
      .stages = {match_qwen2}},
     {.names = "qwen35", .stages = {match_qwen35}},
+    {.names = "gpt-4o llama4 kanana2 talkie minimax-m2", .stages = {match_gpt4o}},
+    {.names = "tekken", .stages = {match_tekken}, .ignore_merges = true, .add_bos = true},
+    {.names = "minicpm5", .stages = {match_digits_to_3, match_minicpm5}, .ignore_merges = true},
     {.names = "falcon", .stages = {match_falcon_punctuation, match_gpt2, match_3_digits}},
     {.names = "deepseek-coder",
      .stages = {match_break, match_blank_letters, match_blank_marks, match_deepseek_cjk,
@@ -307,6 +431,12 @@ const token_pre *token_pre_find(str name) {
 #define RE_LLAMA3(letters, digits, symbols)                                                 \
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?" letters "+|" digits "| ?" symbols \
     "+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define RE_UPPER "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
+#define RE_LOWER "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
+#define RE_GPT4O(contractions, digits)                                          \
+    "[^\\r\\n\\p{L}\\p{N}]?" RE_UPPER "*" RE_LOWER "+" contractions             \
+    "|[^\\r\\n\\p{L}\\p{N}]?" RE_UPPER "+" RE_LOWER "*" contractions "|" digits \
+    "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 static const struct {
     const char *regex;
     token_match match;
@@ -316,6 +446,9 @@ static const struct {
     {RE_LLAMA3("\\p{L}", "\\p{N}{1,3}", "[^\\s\\p{L}\\p{N}]"), match_llama3},
     {RE_LLAMA3("\\p{L}", "\\p{N}", "[^\\s\\p{L}\\p{N}]"), match_qwen2},
     {RE_LLAMA3("[\\p{L}\\p{M}]", "\\p{N}", "[^\\s\\p{L}\\p{M}\\p{N}]"), match_qwen35},
+    {RE_LLAMA3("\\p{L}", "\\p{N}+", "[^\\s\\p{L}\\p{N}]"), match_minicpm5},
+    {RE_GPT4O("(?i:'s|'t|'re|'ve|'m|'ll|'d)?", "\\p{N}{1,3}"), match_gpt4o},
+    {RE_GPT4O("", "\\p{N}"), match_tekken},
     {"\\p{N}{1,3}", match_digits_to_3},
     {"\\p{N}", match_digit},
     {"[0-9][0-9][0-9]", match_3_digits},
@@ -337,34 +470,12 @@ token_match token_pre_gpt2(void) {
 token_match token_pre_digits(bool individual) {
     return individual ? match_digit : match_digits;
 }
-
-typedef struct pre_cut {
-    void (*put)(void *arg, str word);
-    void *arg;
-} pre_cut;
-
-/* Cuts s by stages[0], and what comes of it by the following ones. Depth: the number of stages. */
-static void pre_cut_stage(const token_match *stages, str s, const pre_cut *to) {
-    if (!stages[0]) {
-        to->put(to->arg, s);
-        return;
-    }
-    size_t gap = 0; /* start of what has not matched */
-    for (size_t at = 0; at < s.n;) {
-        size_t n = stages[0](s, at);
-        if (!n) {
-            token_char_at(s, at, &n);
-            at += n;
-            continue;
-        }
-        if (at > gap) pre_cut_stage(stages + 1, str_slice(s, gap, at), to);
-        pre_cut_stage(stages + 1, str_slice(s, at, at + n), to);
-        at += n;
-        gap = at;
-    }
-    if (gap < s.n) pre_cut_stage(stages + 1, str_slice(s, gap, s.n), to);
+token_match token_pre_space(void) {
+    return match_space;
 }
-
-void token_pre_cut(const token_pre *pre, str text, void (*put)(void *arg, str word), void *arg) {
-    pre_cut_stage(pre->stages, text, &(pre_cut){put, arg});
+token_match token_pre_mark(void) {
+    return match_mark;
+}
+token_match token_pre_word_or_marks(void) {
+    return match_word_or_marks;
 }

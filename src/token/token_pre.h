@@ -1,7 +1,7 @@
 /* token_pre.h - pre-tokenizers: how a text is cut into words before BPE merges within each.
  *
- * One table row per family. A row is up to six stages; each stage cuts every fragment it is given
- * into its matches and what lies between them, and hands both on. A matcher is a hand-written
+ * One table row per family. A row is up to six stages, whose matches and what lies between them are
+ * words (token_cut.c runs them). A matcher is a hand-written
  * scanner for one regular expression of the published tokenizers; it is quoted beside it. Pure
  * functions over immutable tables: any thread. */
 #ifndef BANTAM_TOKEN_TOKEN_PRE_H
@@ -28,7 +28,13 @@ token_match token_pre_gpt2(void); /* what ByteLevel with use_regex does */
 /* \p{N} and \p{N}+: what Digits does, individually or not */
 token_match token_pre_digits(bool individual);
 
-/* Calls put(arg, word) for the words of text in order; together they are the text. */
-void token_pre_cut(const token_pre *pre, str text, void (*put)(void *arg, str word), void *arg);
+/* One white-space character, one punctuation character (WhitespaceSplit, Punctuation, BERT) */
+token_match token_pre_space(void);
+token_match token_pre_mark(void);
+/* \w+|[^\w\s]+, which is what Whitespace keeps */
+token_match token_pre_word_or_marks(void);
+/* Whether the last, the first character of s is one of \w. */
+bool token_pre_ends_in_word(str s);
+bool token_pre_begins_in_word(str s);
 
 #endif

@@ -12,130 +12,29 @@
 #include "token/token_char.h"
 #include "token/token_heap.h"
 
-#include "base/mem.h"
-
-#include <stdlib.h>
 #include <string.h>
 
-#define BLANK "\xE2\x96\x81" /* U+2581 */
-enum { BLANK_BYTES = 3 };
 #define NO_RANK UINT32_MAX
 
 /* Building ------------------------------------------------------------------------------------ */
 
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-/* "<0x0A>" -> 10, else -1 */
-static int byte_of(str piece) {
-    if (piece.n != 6 || !str_starts(piece, STR("<0x")) || piece.p[5] != '>') return -1;
-    int high = hex_digit(piece.p[3]), low = hex_digit(piece.p[4]);
-    return high < 0 || low < 0 ? -1 : high * 16 + low;
-}
-
-static size_t put_decoded(char *to, str piece) {
-    size_t n = 0;
-    for (size_t i = 0; i < piece.n;) {
-        bool blank = str_starts(str_slice(piece, i, piece.n), STR(BLANK));
-        to[n++] = blank ? ' ' : piece.p[i];
-        i += blank ? BLANK_BYTES : 1;
-    }
-    return n;
-}
-
-/* The pieces as written (keys of the index), and decoded. */
-static err spm_pools(tokenizer *t, const token_source *source, fail *f) {
-    size_t bytes = 0, at = 0, raw_at = 0;
-    for (size_t i = 0; i < t->count; i++) bytes += source->pieces[i].n;
-    char *pool = bytes <= UINT32_MAX ? arena_alloc(&t->a, bytes) : NULL;
-    char *raw = pool ? arena_alloc(&t->a, bytes) : NULL;
-    uint32_t *starts = arena_new_n(&t->a, uint32_t, t->count + 1);
-    uint32_t *raw_starts = arena_new_n(&t->a, uint32_t, t->count + 1);
-    if (!raw || !starts || !raw_starts || !token_index_init(&t->words, &t->a, t->count))
-        return fail_memory(f, "a vocabulary");
-    for (size_t i = 0; i < t->count; i++) {
-        str piece = source->pieces[i];
-        int byte = t->types[i] == TOKEN_BYTE ? byte_of(piece) : -1;
-        starts[i] = (uint32_t)at;
-        raw_starts[i] = (uint32_t)raw_at;
-        if (piece.n) memcpy(raw + raw_at, piece.p, piece.n);
-        raw_at += piece.n;
-        if (byte >= 0) {
-            pool[at++] = (char)byte;
-            t->byte_ids[byte] = (int32_t)i;
-        } else
-            at += put_decoded(pool + at, piece);
-    }
-    starts[t->count] = (uint32_t)at;
-    raw_starts[t->count] = (uint32_t)raw_at;
-    t->bytes = pool;
-    t->starts = starts;
-    t->words.bytes = raw;
-    t->words.starts = raw_starts;
-    return E_OK;
-}
-
-/* Whether a piece has a blank behind something that is none. */
-static bool has_inner_blank(str piece) {
-    bool other = false;
-    for (size_t i = 0; i < piece.n;) {
-        bool blank = str_starts(str_slice(piece, i, piece.n), STR(BLANK));
-        if (blank && other) return true;
-        other = other || !blank;
-        i += blank ? BLANK_BYTES : 1;
-    }
-    return false;
-}
-
-typedef struct scored {
-    float score;
-    int32_t id;
-} scored;
-static int score_order(const void *a, const void *b) {
-    float x = ((const scored *)a)->score, y = ((const scored *)b)->score;
-    return (x < y) - (x > y);
-}
-
-/* ranks[id]: 0 for the best score; equal scores share a rank. */
-static err spm_ranks(tokenizer *t, const token_source *source, fail *f) {
-    uint32_t *ranks = arena_new_n(&t->a, uint32_t, t->count);
-    size_t bytes;
-    scored *all = mem_size(t->count, sizeof *all, &bytes) ? mem_alloc(bytes) : NULL;
-    if (!ranks || !all) {
-        mem_free(all);
-        return fail_memory(f, "the scores of a vocabulary");
-    }
-    for (size_t i = 0; i < t->count; i++) {
-        float score = source->scores[i];
-        all[i] = (scored){score == score ? score : 0, (int32_t)i}; /* not a number: 0 */
-    }
-    qsort(all, t->count, sizeof *all, score_order);
-    for (size_t i = 0, rank = 0; i < t->count; i++) {
-        if (i && all[i].score < all[i - 1].score) rank = i;
-        ranks[all[i].id] = (uint32_t)rank;
-    }
-    mem_free(all);
-    t->ranks = ranks;
-    return E_OK;
+/* The higher the score, the lower the rank; equal scores share one. The bits of a float, turned so
+ * that they order as the numbers do. */
+static uint32_t spm_rank(float score) {
+    uint32_t bits;
+    if (score != score) score = 0; /* not a number */
+    score += 0.0f;                 /* one zero only */
+    memcpy(&bits, &score, sizeof bits);
+    return bits & 0x80000000u ? bits : ~(bits | 0x80000000u);
 }
 
 err token_spm_build(tokenizer *t, const token_source *source, fail *f) {
     if (!source->scores) return fail_set(f, E_CORRUPT, "a SentencePiece vocabulary without scores");
-    for (int i = 0; i < 256; i++) t->byte_ids[i] = TOKEN_NONE;
-    t->blank_first = source->add_space_prefix != 0;
-    TRY(spm_pools(t, source, f));
-    TRY(spm_ranks(t, source, f));
-    t->cut_at_blanks = true;
-    for (size_t i = 0; i < t->count; i++) {
-        str piece = source->pieces[i];
-        if (t->types[i] != TOKEN_NORMAL || !piece.n) continue;
-        token_index_put(&t->words, piece, (int32_t)i);
-        if (piece.n > t->piece_bytes_max) t->piece_bytes_max = piece.n;
-        if (has_inner_blank(piece)) t->cut_at_blanks = false;
-    }
-    return E_OK;
+    uint32_t *ranks = arena_new_n(&t->a, uint32_t, t->count);
+    if (!ranks) return fail_memory(f, "the scores of a vocabulary");
+    for (size_t i = 0; i < t->count; i++) ranks[i] = spm_rank(source->scores[i]);
+    t->ranks = ranks;
+    return token_chars_build(t, source, f);
 }
 
 /* Encoding ------------------------------------------------------------------------------------ */
@@ -190,7 +89,7 @@ static void spm_put(token_work *work, str s) {
     }
 }
 
-static void spm_encode_word(token_work *work, str text) {
+void token_spm_part(token_work *work, str text) {
     spm_word w = {.t = work->t, .text = text};
     size_t symbol_bytes = (text.n * sizeof(spm_symbol) + 7) / 8 * 8;
     w.symbols = token_work_scratch(work, symbol_bytes + 2 * text.n * sizeof(uint64_t));
@@ -209,46 +108,4 @@ static void spm_encode_word(token_work *work, str text) {
     }
     for (uint32_t i = 0; i < w.n; i = w.symbols[i].next)
         spm_put(work, str_slice(text, w.symbols[i].from, w.symbols[i].to));
-}
-
-str token_spm_write(str text, char *to) {
-    size_t n = 0;
-    for (size_t i = 0; i < text.n; i++) {
-        bool blank = text.p[i] == ' ';
-        if (blank)
-            memcpy(to + n, BLANK, BLANK_BYTES);
-        else
-            to[n] = text.p[i];
-        n += blank ? BLANK_BYTES : 1;
-    }
-    return (str){to, n};
-}
-
-/* The fragment with its blanks as U+2581, in a buffer of the work. */
-static str spm_escape(token_work *work, str text) {
-    size_t blanks = 1, first = work->t->blank_first ? BLANK_BYTES : 0;
-    for (size_t i = 0; i < text.n; i++) blanks += text.p[i] == ' ';
-    mem_free(work->normal);
-    work->normal = mem_alloc(text.n + blanks * BLANK_BYTES);
-    if (!work->normal) {
-        work->failed = true;
-        return STR("");
-    }
-    memcpy(work->normal, BLANK, BLANK_BYTES);
-    return (str){work->normal, first + token_spm_write(text, work->normal + first).n};
-}
-
-void token_spm_encode(token_work *work, str text) {
-    text = spm_escape(work, text);
-    size_t from = 0;
-    bool other = false; /* the character before is no blank */
-    for (size_t at = 0, bytes; at < text.n && work->t->cut_at_blanks; at += bytes) {
-        bool blank = token_char_at(text, at, &bytes) == 0x2581;
-        if (blank && other) {
-            spm_encode_word(work, str_slice(text, from, at));
-            from = at;
-        }
-        other = !blank;
-    }
-    if (from < text.n && !work->failed) spm_encode_word(work, str_slice(text, from, text.n));
 }

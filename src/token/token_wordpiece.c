@@ -134,12 +134,6 @@ static void wordpiece_add_alone(wordpiece *w, int32_t c) {
     wordpiece_end_word(w);
 }
 
-static bool is_chinese(int32_t c) {
-    return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) ||
-           (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B73F) ||
-           (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
-           (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
-}
 /* Where BERT's tables differ from Unicode's. */
 static token_bert_class bert_class(int32_t c) {
     size_t low = 0, high = token_bert_range_count;
@@ -152,16 +146,6 @@ static token_bert_class bert_class(int32_t c) {
     }
     bool in = low < token_bert_range_count && c >= token_bert_ranges[low].first;
     return in ? token_bert_ranges[low].is : BERT_AS_UNICODE;
-}
-
-/* Cleaning drops control, format, surrogate and private characters, but not tab, line feed,
- * carriage return (blanks) nor what is not assigned. */
-static bool is_cleaned_away(int32_t c) {
-    if (c == '\t' || c == '\n' || c == '\r') return false;
-    if (c == 0 || c == 0xFFFD) return true;
-    utf8proc_category_t is = utf8proc_category(c);
-    return is == UTF8PROC_CATEGORY_CC || is == UTF8PROC_CATEGORY_CF || is == UTF8PROC_CATEGORY_CS ||
-           is == UTF8PROC_CATEGORY_CO;
 }
 
 /* A character after decomposition. */
@@ -191,12 +175,12 @@ static void wordpiece_wide(wordpiece *w, int32_t c) {
     case BERT_DROPPED: return;
     case BERT_AS_UNICODE: break;
     }
-    if (how->clean_text && is_cleaned_away(c)) return;
+    if (how->clean_text && token_norm_is_cleaned_away(c)) return;
     if (token_class(c) & CHAR_SPACE) {
         wordpiece_end_word(w);
         return;
     }
-    bool apart = how->chinese_apart && is_chinese(c);
+    bool apart = how->chinese_apart && token_norm_is_chinese(c);
     if (apart) wordpiece_end_word(w);
     utf8proc_int32_t parts[DECOMPOSED_MAX] = {c};
     utf8proc_ssize_t n = 1;
@@ -215,5 +199,13 @@ void token_wordpiece_encode(token_work *work, str text) {
         else
             wordpiece_wide(&w, c);
     }
+    wordpiece_end_word(&w);
+}
+
+void token_wordpiece_word(token_work *work, str word) {
+    wordpiece w; /* its letters need no zeros */
+    w.work = work;
+    w.chars = w.bytes = 0;
+    for (size_t at = 0, n; at < word.n; at += n) wordpiece_add(&w, token_char_at(word, at, &n));
     wordpiece_end_word(&w);
 }

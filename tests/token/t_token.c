@@ -236,9 +236,12 @@ static void bad_sources_are_named(void **state) {
     tokenizer *t = NULL;
     fail f;
     token_source s = v->source;
-    s.kind = STR("t5");
+    s.kind = STR("rwkv");
     assert_int_equal(tokenizer_open(&t, &s, &f), E_UNSUPPORTED);
-    assert_non_null(strstr(f.text, "t5"));
+    assert_non_null(strstr(f.text, "rwkv"));
+    s.kind = STR("t5");
+    assert_int_equal(tokenizer_open(&t, &s, &f), E_CORRUPT); /* no scores */
+    assert_non_null(strstr(f.text, "scores"));
     s = v->source;
     s.pre = STR("martian");
     assert_int_equal(tokenizer_open(&t, &s, &f), E_UNSUPPORTED);

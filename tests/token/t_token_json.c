@@ -73,20 +73,21 @@ static void small_bpe(void **state) {
 
 static void refusals_name_the_component(void **state) {
     (void)state;
-    assert_refused(WORDPIECE("", "{\"type\":\"Lowercase\"}"), E_UNSUPPORTED, "Lowercase");
-    assert_refused(WORDPIECE("{\"id\":7,\"content\":\"x\",\"single_word\":true},", BERT),
-                   E_UNSUPPORTED, "single_word");
-    assert_refused(BPE("{\"type\":\"Whitespace\"}", ""), E_UNSUPPORTED, "Whitespace");
-    assert_refused(BPE("{\"type\":\"ByteLevel\"}", ""), E_UNSUPPORTED, "ByteLevel");
+    assert_refused(WORDPIECE("", "{\"type\":\"ByteLevel\"}"), E_UNSUPPORTED, "ByteLevel");
+    assert_refused(BPE("{\"type\":\"UnicodeScripts\"}", ""), E_UNSUPPORTED, "UnicodeScripts");
     assert_refused(BPE("{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"behavior\":"
-                       "\"Isolated\",\"pattern\":{\"Regex\":\"[xyz]+\"}}," BYTE_LEVEL "]}",
+                       "\"Isolated\",\"pattern\":{\"Regex\":\"\\\\w+\"}}," BYTE_LEVEL "]}",
                        ""),
-                   E_UNSUPPORTED, "[xyz]+");
-    assert_refused(BPE("null", ""), E_UNSUPPORTED, "pre_tokenizer");
-    assert_refused(BPE(BYTE_LEVEL, ",\"byte_fallback\":true"), E_UNSUPPORTED, "BPE");
-    assert_refused(BPE(BYTE_LEVEL, ",\"unk_token\":\"a\""), E_UNSUPPORTED, "unk_token");
+                   E_UNSUPPORTED, "\\w+");
+    assert_refused(
+        BPE("{\"type\":\"Split\",\"behavior\":\"Odd\",\"pattern\":{\"String\":\"a\"}}", ""),
+        E_UNSUPPORTED, "Split");
+    assert_refused(BPE(BYTE_LEVEL, ",\"end_of_word_suffix\":\"</w>\""), E_UNSUPPORTED, "BPE");
+    assert_refused(BPE(BYTE_LEVEL, ",\"dropout\":0.1"), E_UNSUPPORTED, "BPE");
     assert_refused(BPE(BYTE_LEVEL, ",\"merges\":[[\"a\",\"a\"]]"), E_CORRUPT, "\"a a\"");
-    assert_refused("{\"model\":{\"type\":\"Unigram\",\"vocab\":[]}}", E_UNSUPPORTED, "Unigram");
+    assert_refused("{\"model\":{\"type\":\"WordLevel\",\"vocab\":{}}}", E_UNSUPPORTED, "WordLevel");
+    assert_refused("{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1]]}}", E_CORRUPT,
+                   "unknown");
     assert_refused("{}", E_INPUT, "model");
     assert_refused("[", E_INPUT, "");
     assert_refused("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":-1}}}", E_CORRUPT, "\"a\"");

@@ -18,6 +18,16 @@ static inline int vocab_flag(const gguf *g, const char *key) {
 }
 
 #define VOCAB "tokenizer.ggml."
+static inline err vocab_charsmap(const gguf *g, arena *a, str *out, fail *f) {
+    int32_t *numbers;
+    size_t n;
+    TRY(gguf_get_ints(g, VOCAB "precompiled_charsmap", a, &numbers, &n, f));
+    char *bytes = arena_alloc(a, n);
+    if (!bytes) return fail_memory(f, "a character map");
+    for (size_t i = 0; i < n; i++) bytes[i] = (char)numbers[i];
+    *out = (str){bytes, n};
+    return E_OK;
+}
 static inline err vocab_source(const gguf *g, arena *a, token_source *s, fail *f) {
     str *pieces, *merges;
     int32_t *types;
@@ -43,9 +53,10 @@ static inline err vocab_source(const gguf *g, arena *a, token_source *s, fail *f
     s->separator = vocab_id(g, VOCAB "seperator_token_id"); /* spelt so in the format */
     s->mask = vocab_id(g, VOCAB "mask_token_id");
     s->add_space_prefix = vocab_flag(g, VOCAB "add_space_prefix");
+    s->remove_extra_whitespaces = vocab_flag(g, VOCAB "remove_extra_whitespaces");
     s->add_bos = vocab_flag(g, VOCAB "add_bos_token");
     s->add_eos = vocab_flag(g, VOCAB "add_eos_token");
-    return E_OK;
+    return vocab_charsmap(g, a, &s->charsmap, f);
 }
 
 /* The chat template goes to *chat (in a) where that is not NULL. */
