@@ -211,6 +211,11 @@ bool file_is_dir(const char *path) {
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+bool file_is_same(const char *a, const char *b) {
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 err file_size(const char *path, int64_t *bytes, fail *f) {
     struct stat info;
     if (stat(path, &info) != 0) return fail_errno(f, "cannot look at \"%s\"", path);

@@ -46,6 +46,7 @@ err file_rename(const char *from, const char *to, fail *f) MUST_CHECK;
 
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
+bool file_is_same(const char *a, const char *b); /* both exist and are one file */
 err file_size(const char *path, int64_t *bytes, fail *f) MUST_CHECK;
 err file_make_dirs(const char *path, fail *f) MUST_CHECK; /* like mkdir -p, mode 0700 */
 err file_remove(const char *path, fail *f) MUST_CHECK;    /* absent is fine */

@@ -13,25 +13,9 @@
 #include <math.h>
 #include <string.h>
 
-enum {
-    KIND_U8,
-    KIND_I8,
-    KIND_U16,
-    KIND_I16,
-    KIND_U32,
-    KIND_I32,
-    KIND_F32,
-    KIND_BOOL,
-    KIND_STR,
-    KIND_ARRAY,
-    KIND_U64,
-    KIND_I64,
-    KIND_F64,
-    KIND_COUNT
-};
 enum { ALIGNMENT = 32, ALIGNMENT_MAX = 1 << 16, TYPES_KNOWN = 31 };
 
-static const uint8_t kind_bytes[KIND_COUNT] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
+static const uint8_t kind_bytes[GGUF_KINDS] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
 
 /* GGUF's tensor types: name for people, block layout (0: obsolete), and ours where we compute with
  * it */
@@ -74,7 +58,8 @@ static const struct {
 typedef struct entry { /* one key: where its value lies */
     uint32_t kind, item_kind;
     uint64_t count; /* array items */
-    size_t at;      /* offset of the value (array: of the first item) */
+    size_t at, end; /* offset of the value (array: of the first item), and behind it */
+    str key;
 } entry;
 
 typedef struct slot {
@@ -90,7 +75,7 @@ struct gguf {
     uint64_t alignment;
     entry *entries;
     slot *slots;
-    size_t n_slots;
+    size_t n_slots, n_entries;
     map keys, tensors; /* to index */
 };
 
@@ -139,11 +124,11 @@ static err skip(reader *r, uint64_t n) {
 static err skip_array(reader *r, entry *e) {
     TRY(take_u32(r, &e->item_kind));
     TRY(take_u64(r, &e->count));
-    if (e->item_kind >= KIND_COUNT || e->item_kind == KIND_ARRAY)
+    if (e->item_kind >= GGUF_KINDS || e->item_kind == GGUF_ARRAY)
         return corrupt(r, "an array of an unknown type");
     if (e->count > GGUF_ARRAY_MAX) return corrupt(r, "an array with too many items");
     e->at = r->at;
-    if (e->item_kind != KIND_STR) return skip(r, e->count * kind_bytes[e->item_kind]);
+    if (e->item_kind != GGUF_STR) return skip(r, e->count * kind_bytes[e->item_kind]);
     for (uint64_t i = 0; i < e->count; i++) {
         str s;
         TRY(take_str(r, &s));
@@ -156,10 +141,10 @@ static err read_entry(reader *r, entry *e, str *key) {
     TRY(take_str(r, key));
     TRY(take_u32(r, &e->kind));
     if (key->n == 0 || key->n > 65535) return corrupt(r, "a key with an impossible length");
-    if (e->kind >= KIND_COUNT) return corrupt(r, "a value of an unknown type");
+    if (e->kind >= GGUF_KINDS) return corrupt(r, "a value of an unknown type");
     e->at = r->at;
-    if (e->kind == KIND_ARRAY) return skip_array(r, e);
-    if (e->kind == KIND_STR) return take_str(r, &s);
+    if (e->kind == GGUF_ARRAY) return skip_array(r, e);
+    if (e->kind == GGUF_STR) return take_str(r, &s);
     return skip(r, kind_bytes[e->kind]);
 }
 
@@ -238,6 +223,9 @@ static err read_keys(reader *r, uint64_t n) {
     for (uint64_t i = 0; i < n; i++) {
         str key;
         TRY(read_entry(r, &g->entries[i], &key));
+        g->entries[i].key = key;
+        g->entries[i].end = r->at;
+        g->n_entries++;
         if (map_find(&g->keys, key)) return corrupt(r, "a key that stands twice");
         TRY(map_put(&g->keys, key, (int64_t)i, r->f));
     }
@@ -354,6 +342,30 @@ err gguf_tensor_at(const gguf *g, size_t index, tensor *out, const char **type_n
     return E_OK;
 }
 
+size_t gguf_kind_bytes(gguf_kind k) {
+    return kind_bytes[k];
+}
+
+uint32_t gguf_type_number(dtype t) {
+    uint32_t i = 0;
+    while (types[i].ours != (int)t || !types[i].name) i++;
+    return i;
+}
+
+size_t gguf_key_count(const gguf *g) {
+    return g->n_entries;
+}
+
+gguf_value gguf_key_at(const gguf *g, size_t index) {
+    CHECK(index < g->n_entries);
+    const entry *e = &g->entries[index];
+    return (gguf_value){.key = e->key,
+                        .kind = (gguf_kind)e->kind,
+                        .item_kind = (gguf_kind)e->item_kind,
+                        .count = e->count,
+                        .bytes = {g->bytes.p + e->at, e->end - e->at}};
+}
+
 static const entry *find(const gguf *g, const char *key) {
     int64_t i;
     return map_get(&g->keys, str_from(key), &i) ? &g->entries[i] : NULL;
@@ -370,31 +382,31 @@ static err wrong(const gguf *g, const char *key, const char *wanted, fail *f) {
 /* Any integer type at `at`; u64 beyond int64 is refused. */
 static bool int_at(const gguf *g, uint32_t kind, size_t at, int64_t *out) {
     uint8_t raw[8] = {0};
-    if (kind == KIND_F32 || kind == KIND_F64 || kind == KIND_STR || kind == KIND_ARRAY ||
-        kind == KIND_BOOL)
+    if (kind == GGUF_F32 || kind == GGUF_F64 || kind == GGUF_STR || kind == GGUF_ARRAY ||
+        kind == GGUF_BOOL)
         return false;
     memcpy(raw, g->bytes.p + at, kind_bytes[kind]);
     uint64_t u;
     memcpy(&u, raw, sizeof u);
     switch (kind) {
-    case KIND_I8: *out = (int8_t)u; return true;
-    case KIND_I16: *out = (int16_t)u; return true;
-    case KIND_I32: *out = (int32_t)u; return true;
+    case GGUF_I8: *out = (int8_t)u; return true;
+    case GGUF_I16: *out = (int16_t)u; return true;
+    case GGUF_I32: *out = (int32_t)u; return true;
     default: break;
     }
     *out = (int64_t)u;
-    return kind == KIND_I64 || u <= INT64_MAX;
+    return kind == GGUF_I64 || u <= INT64_MAX;
 }
 
 static bool float_at(const gguf *g, uint32_t kind, size_t at, double *out) {
     float small;
     int64_t whole;
-    if (kind == KIND_F32) {
+    if (kind == GGUF_F32) {
         memcpy(&small, g->bytes.p + at, sizeof small);
         *out = (double)small;
         return true;
     }
-    if (kind == KIND_F64) {
+    if (kind == GGUF_F64) {
         memcpy(out, g->bytes.p + at, sizeof *out);
         return true;
     }
@@ -413,7 +425,7 @@ static str str_at(const gguf *g, size_t at, size_t *next) {
 err gguf_get_str(const gguf *g, const char *key, str fallback, str *out, fail *f) {
     const entry *e = find(g, key);
     size_t next;
-    if (e && e->kind != KIND_STR) return wrong(g, key, "a string", f);
+    if (e && e->kind != GGUF_STR) return wrong(g, key, "a string", f);
     *out = e ? str_at(g, e->at, &next) : fallback;
     return E_OK;
 }
@@ -437,7 +449,7 @@ err gguf_get_float(const gguf *g, const char *key, double fallback, double *out,
 
 err gguf_get_bool(const gguf *g, const char *key, bool fallback, bool *out, fail *f) {
     const entry *e = find(g, key);
-    if (e && e->kind != KIND_BOOL) return wrong(g, key, "true or false", f);
+    if (e && e->kind != GGUF_BOOL) return wrong(g, key, "true or false", f);
     *out = e ? g->bytes.p[e->at] != 0 : fallback;
     return E_OK;
 }
@@ -446,7 +458,7 @@ static err array_of(const gguf *g, const char *key, bool strings, const entry **
     const entry *e = find(g, key);
     *out = e;
     if (!e) return E_OK;
-    if (e->kind != KIND_ARRAY || (e->item_kind == KIND_STR) != strings)
+    if (e->kind != GGUF_ARRAY || (e->item_kind == GGUF_STR) != strings)
         return wrong(g, key, strings ? "an array of strings" : "an array of numbers", f);
     return E_OK;
 }

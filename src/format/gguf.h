@@ -1,4 +1,5 @@
-/* gguf.h - reads GGUF v2 and v3: metadata and named tensors. Knows no architecture.
+/* gguf.h - reads GGUF v2 and v3: metadata and named tensors. Knows no architecture. Writing:
+ * gguf_writer.h.
  *
  * Specification: github.com/ggml-org/ggml docs/gguf.md. Everything from the file is checked before
  * it is used: counts against the bytes that are left, lengths, alignment, names, and that
@@ -23,6 +24,24 @@ enum {
     GGUF_ARRAY_DEPTH_MAX = 1
 };
 
+/* Types of metadata values, as the file numbers them. */
+typedef enum gguf_kind {
+    GGUF_U8,
+    GGUF_I8,
+    GGUF_U16,
+    GGUF_I16,
+    GGUF_U32,
+    GGUF_I32,
+    GGUF_F32,
+    GGUF_BOOL,
+    GGUF_STR,
+    GGUF_ARRAY,
+    GGUF_U64,
+    GGUF_I64,
+    GGUF_F64,
+    GGUF_KINDS
+} gguf_kind;
+
 /* `name` only names the file in errors. Bytes that hold tensors begin on a multiple of 8 (a mapped
  * file does), else E_USAGE. Takes memory for what the file holds, never for what it claims. */
 err gguf_open(gguf **out, str bytes, const char *name, fail *f) MUST_CHECK;
@@ -36,6 +55,21 @@ err gguf_tensor(const gguf *g, str name, const tensor **out, fail *f) MUST_CHECK
  * out->data is NULL. */
 err gguf_tensor_at(const gguf *g, size_t index, tensor *out, const char **type_name,
                    fail *f) MUST_CHECK;
+
+/* Bytes of one value; 0 of strings and arrays. */
+size_t gguf_kind_bytes(gguf_kind k);
+/* The file's number of a tensor type of ours. */
+uint32_t gguf_type_number(dtype t);
+
+/* All keys, in file order. */
+typedef struct gguf_value {
+    str key;
+    gguf_kind kind, item_kind; /* the second of arrays */
+    uint64_t count;            /* items of an array */
+    str bytes;                 /* the value as the file holds it; of an array its items */
+} gguf_value;
+size_t gguf_key_count(const gguf *g);
+gguf_value gguf_key_at(const gguf *g, size_t index); /* index below the count */
 
 /* Metadata. A key that is absent leaves *out and returns false; a key of another type is E_CORRUPT.
  */

@@ -1,6 +1,6 @@
 /* model.c - opens a model file or folder, picks its architecture, binds its tokenizer; see model.h.
  */
-#include "model/model_int.h"
+#include "model/model_decoder.h"
 
 #include "base/mem.h"
 
@@ -8,83 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static const model_arch *const archs[] = {&model_bert, &model_llama};
+static const model_arch *const archs[] = {
+    &model_bert,  &model_gemma3, &model_granite, &model_llama, &model_olmo2,
+    &model_olmoe, &model_phi3,   &model_qwen2,   &model_qwen3, &model_qwen3moe};
 enum { ARCHS = sizeof archs / sizeof *archs };
 enum { CONFIG_BYTES_MAX = 1 << 20, TOKENIZER_BYTES_MAX = 256 << 20, EMBED_ROWS = 512 };
-
-/* ---- finding things ---- */
-
-static err found(const model *m, const char *name, const tensor *t, int64_t rows, int64_t cols,
-                 fail *f) {
-    char have[96];
-    bool ok = tensor_cols(t) == cols && (rows ? tensor_rows(t) == rows : t->n_dims == 1);
-    if (ok) return E_OK;
-    tensor_describe(t, have);
-    return fail_set(f, E_CORRUPT, "%.*s: weight \"%s\" is %s, not [%lld, %lld]",
-                    STR_ARG(m->info.path), name, have, (long long)rows, (long long)cols);
-}
-
-err model_weight(const model *m, const char *hf, const char *gguf_name, int64_t rows, int64_t cols,
-                 const tensor **out, fail *f) {
-    const char *name = m->gguf ? gguf_name : hf;
-    const tensor *t;
-    err e = m->gguf ? gguf_tensor(m->gguf, str_from(name), &t, f)
-                    : safetensors_tensor(m->safetensors, str_from(name), &t, f);
-    if (e == E_NOT_FOUND)
-        return fail_set(f, E_CORRUPT, "%.*s lacks the weight \"%s\"", STR_ARG(m->info.path), name);
-    if (e != E_OK) return e;
-    TRY(found(m, name, t, rows, cols, f));
-    *out = t;
-    return E_OK;
-}
-
-err model_vector(const model *m, const char *hf, const char *gguf_name, int64_t cols,
-                 const float **out, fail *f) {
-    const tensor *t;
-    TRY(model_weight(m, hf, gguf_name, 0, cols, &t, f));
-    if (t->type == DTYPE_F32 && (uintptr_t)t->data % sizeof(float) == 0) {
-        *out = t->data;
-        return E_OK;
-    }
-    float *copy = arena_new_n((arena *)(uintptr_t)&m->arena, float, (size_t)cols);
-    if (!copy) return fail_memory(f, "a model");
-    op_row(t, 0, copy);
-    *out = copy;
-    return E_OK;
-}
-
-err model_pack(model *m, weight *w, fail *f) {
-    size_t bytes = op_packed_bytes(m->o.kern, w->w);
-    if (bytes == 0) return E_OK;
-    void *packed = arena_alloc_aligned(&m->arena, bytes);
-    if (!packed) return fail_memory(f, "packed weights");
-    op_pack(m->o.kern, w->w, packed);
-    w->packed = packed;
-    return E_OK;
-}
-
-err model_number(const model *m, const char *hf, const char *suffix, int64_t fallback, int64_t *out,
-                 fail *f) {
-    char key[128];
-    if (m->gguf) {
-        snprintf(key, sizeof key, "%.*s.%s", STR_ARG(m->info.architecture), suffix);
-        TRY(gguf_get_int(m->gguf, key, fallback, out, f));
-    } else {
-        snprintf(key, sizeof key, "%s", hf);
-        TRY(json_get_int(m->config, hf, fallback, 0, INT32_MAX, out, f));
-    }
-    if (*out < 0 || (*out == 0 && fallback < 0))
-        return fail_set(f, E_CORRUPT, "%.*s does not say \"%s\"", STR_ARG(m->info.path), key);
-    return E_OK;
-}
-
-err model_real(const model *m, const char *hf, const char *suffix, double fallback, double *out,
-               fail *f) {
-    char key[128];
-    if (!m->gguf) return json_get_double(m->config, hf, fallback, out, f);
-    snprintf(key, sizeof key, "%.*s.%s", STR_ARG(m->info.architecture), suffix);
-    return gguf_get_float(m->gguf, key, fallback, out, f);
-}
 
 /* ---- tokenizers ---- */
 
@@ -168,18 +96,31 @@ static err open_gguf_tokenizer(model *m, fail *f) {
 
 /* ---- opening ---- */
 
+/* Is `name` among the words of `names`? */
+static bool named(const char *names, str name) {
+    str rest = str_from(names);
+    while (rest.p)
+        if (str_eq(str_cut(&rest, ' '), name)) return name.n > 0;
+    return false;
+}
+
+static err open_arch(model *m, const model_arch *arch, fail *f) {
+    m->arch = arch;
+    m->info.is_encoder = arch->encoder;
+    m->info.has_weights = true;
+    TRY(arch->decoder ? decoder_open(m, f) : arch->open(m, f));
+    file_map_release(&m->map); /* what was packed is not read there again */
+    return model_name_type(m, f);
+}
+
 static err choose_arch(model *m, fail *f) {
     char names[256] = "";
     size_t at = 0;
     for (size_t i = 0; i < ARCHS; i++) {
-        if (str_is(m->info.architecture, archs[i]->name)) {
-            m->arch = archs[i];
-            m->info.is_encoder = archs[i]->encoder;
-            m->info.has_weights = true;
-            return archs[i]->open(m, f);
-        }
-        at +=
-            (size_t)snprintf(names + at, sizeof names - at, "%s%s", i ? ", " : "", archs[i]->name);
+        const model_arch *arch = archs[i];
+        if (named(m->gguf ? arch->gguf : arch->hf, m->info.architecture))
+            return open_arch(m, arch, f);
+        at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", i ? ", " : "", arch->name);
     }
     fail_set(f, E_UNSUPPORTED, "%.*s has the architecture \"%.*s\", which we cannot run",
              STR_ARG(m->info.path), STR_ARG(m->info.architecture));

@@ -33,6 +33,8 @@ typedef struct model_info {
     int64_t layers, heads, vocabulary;
     int64_t kv_heads, head_width; /* what is kept of each position; 0 for encoders */
     int64_t file_bytes;
+    int64_t parameters, parameters_embedding; /* numbers in its weights; of them the embedding's */
+    char quantisation[16]; /* "Q4_K_M", "F32"; "" where the file has no weights */
 } model_info;
 const model_info *model_about(const model *m);
 const tokenizer *model_tokenizer(const model *m);

@@ -49,7 +49,7 @@ static const part linears[] = {
     {"output.dense", "ffn_down", offsetof(bert_layer, down), true, false},
 };
 
-static err bind_linear(const model *m, const bert *b, int64_t layer, const part *p, bert_layer *out,
+static err bind_linear(model *m, const bert *b, int64_t layer, const part *p, bert_layer *out,
                        fail *f) {
     char hf[128], name[64];
     weight *w = (weight *)(void *)((char *)out + p->at);
@@ -62,8 +62,8 @@ static err bind_linear(const model *m, const bert *b, int64_t layer, const part 
     return model_vector(m, hf, name, rows, &w->bias, f);
 }
 
-static err bind_norm(const model *m, const bert *b, const char *hf, const char *name,
-                     bert_norm *out, fail *f) {
+static err bind_norm(model *m, const bert *b, const char *hf, const char *name, bert_norm *out,
+                     fail *f) {
     char long_hf[128], long_name[64];
     snprintf(long_hf, sizeof long_hf, "%s.weight", hf);
     snprintf(long_name, sizeof long_name, "%s.weight", name);
@@ -73,7 +73,7 @@ static err bind_norm(const model *m, const bert *b, const char *hf, const char *
     return model_vector(m, long_hf, long_name, b->width, &out->bias, f);
 }
 
-static err bind_layer(const model *m, const bert *b, int64_t i, bert_layer *out, fail *f) {
+static err bind_layer(model *m, const bert *b, int64_t i, bert_layer *out, fail *f) {
     char hf[96], name[48];
     for (size_t p = 0; p < sizeof linears / sizeof *linears; p++)
         TRY(bind_linear(m, b, i, &linears[p], out, f));
@@ -212,5 +212,10 @@ static err encode(model *m, const int32_t *ids, const size_t *first, size_t n, c
     return E_OK;
 }
 
-const model_arch model_bert = {
-    .name = "bert", .encoder = true, .open = open_bert, .close = close_bert, .encode = encode};
+const model_arch model_bert = {.name = "bert",
+                               .gguf = "bert",
+                               .hf = "bert",
+                               .encoder = true,
+                               .open = open_bert,
+                               .close = close_bert,
+                               .encode = encode};

@@ -11,22 +11,44 @@
 #include "model/model_run.h"
 #include "text/json.h"
 
-/* One architecture. `names`: general.architecture of GGUF, model_type of config.json. */
+struct decoder_spec;
+
+/* One architecture. Names are those of general.architecture in a GGUF file and of model_type in
+ * config.json, several with blanks between. */
 typedef struct model_arch {
-    const char *name;
+    const char *name, *gguf, *hf;
     bool encoder;
-    err (*open)(model *m, fail *f); /* spec and binding: fills m->info and m->state */
+    /* Decoders fill their description; all else of theirs is model_decoder.h's. */
+    err (*decoder)(model *m, struct decoder_spec *s, fail *f);
+    /* Encoders: description and binding, into m->info and m->state */
+    err (*open)(model *m, fail *f);
     void (*close)(model *m);
-    /* Encoders: hidden [T, width] of one ragged batch; sequence s owns rows [first[s], first[s +
+    /* hidden [T, width] of one ragged batch; sequence s owns rows [first[s], first[s +
      * 1]). */
     err (*encode)(model *m, const int32_t *ids, const size_t *first, size_t n_sequences,
                   const float **hidden, fail *f);
-    /* Decoders: sizes of the workspace, and one checked batch (model_forward.h). */
-    void (*shape)(const model *m, model_run_shape *out);
-    err (*forward)(model_run *r, const model_batch *b, fail *f);
 } model_arch;
 
-extern const model_arch model_bert, model_llama;
+extern const model_arch model_bert, model_gemma3, model_granite, model_llama, model_olmo2,
+    model_olmoe, model_phi3, model_qwen2, model_qwen3, model_qwen3moe;
+
+/* Rotation of the layers of one kind. */
+typedef struct model_rope {
+    int64_t half;           /* pairs of a head that turn; 0: none */
+    float magnitude;        /* of cosine and sine */
+    const float *freq;      /* [half] radians a position */
+    const float *freq_long; /* for contexts above `original`; NULL: freq for all */
+    int64_t original;
+} model_rope;
+
+typedef struct model_rope_options {
+    int64_t head_width;
+    double base; /* where the file names none */
+    bool local;  /* of the layers with a window: their own base, never scaled */
+} model_rope_options;
+/* What the file says of rotation: base, scaling (linear, llama3, yarn, longrope), part of a head.
+ * Other scalings are E_UNSUPPORTED. (model_rope.c) */
+err model_rope_read(model *m, const model_rope_options *o, model_rope *out, fail *f) MUST_CHECK;
 
 struct model {
     arena arena;
@@ -38,9 +60,11 @@ struct model {
     gguf *gguf;
     safetensors *safetensors;
     const json *config;
+    const char *prefix; /* of a folder's weights: "model." */
     file_map map;
-    mutex lock;  /* model_embed's scratch */
-    void *state; /* the architecture's, in the arena or its own */
+    mutex lock;                   /* model_embed's scratch */
+    int64_t numbers[DTYPE_COUNT]; /* of its linear layers, by type */
+    void *state;                  /* the architecture's, in the arena or its own */
 };
 
 /* A weight of exactly this shape (rows 0: a vector of cols); hf or gguf is used, by the kind of
@@ -48,10 +72,16 @@ struct model {
 err model_weight(const model *m, const char *hf, const char *gguf_name, int64_t rows, int64_t cols,
                  const tensor **out, fail *f) MUST_CHECK;
 /* The same, which must be F32 (norms, biases), as numbers. */
-err model_vector(const model *m, const char *hf, const char *gguf_name, int64_t cols,
-                 const float **out, fail *f) MUST_CHECK;
+err model_vector(model *m, const char *hf, const char *gguf_name, int64_t cols, const float **out,
+                 fail *f) MUST_CHECK;
+bool model_has(const model *m, const char *hf, const char *gguf_name);
+/* Rows [from, from + rows) of a weight, as a weight of its own (in the model's arena). */
+err model_slice(model *m, const tensor *whole, int64_t from, int64_t rows, const tensor **out,
+                fail *f) MUST_CHECK;
 /* Lays a weight out for the model's kernels, where they have a layout for it. */
 err model_pack(model *m, weight *w, fail *f) MUST_CHECK;
+/* Fills info.quantisation, when all weights are bound. */
+err model_name_type(model *m, fail *f) MUST_CHECK;
 /* A number of the model's description: config.json's key or GGUF's "ARCH.suffix". Required when
  * fallback < 0. */
 err model_number(const model *m, const char *hf, const char *suffix, int64_t fallback, int64_t *out,

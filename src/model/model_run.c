@@ -3,23 +3,32 @@
 #include "model/model_run.h"
 
 #include "base/mem.h"
-#include "model/model_int.h"
+#include "model/model_decoder.h"
 
 #include <string.h>
 
 static int64_t floats_per_row(const model_run_shape *s) {
-    return 2 * (s->width + s->q_width + s->kv_width + s->ff);
+    int64_t experts = s->experts ? s->experts + 2 * s->width : 0;
+    return 2 * (s->width + s->q_width + s->kv_width + s->ff) + experts;
 }
 
-/* One block of floats, cut into the eight buffers. */
+/* One block of floats, cut into the buffers. */
 static err take_buffers(model_run *r, fail *f) {
     const model_run_shape *s = &r->shape;
     const struct {
         float **at;
         int64_t width;
-    } parts[] = {{&r->x, s->width},   {&r->h, s->width},    {&r->q, s->q_width},
-                 {&r->a, s->q_width}, {&r->k, s->kv_width}, {&r->v, s->kv_width},
-                 {&r->gate, s->ff},   {&r->up, s->ff}};
+    } parts[] = {{&r->x, s->width},
+                 {&r->h, s->width},
+                 {&r->q, s->q_width},
+                 {&r->a, s->q_width},
+                 {&r->k, s->kv_width},
+                 {&r->v, s->kv_width},
+                 {&r->gate, s->ff},
+                 {&r->up, s->ff},
+                 {&r->route, s->experts},
+                 {&r->expert_x, s->experts ? s->width : 0},
+                 {&r->expert_y, s->experts ? s->width : 0}};
     size_t bytes;
     if (!mem_size((size_t)r->o.rows_max, (size_t)floats_per_row(s) * sizeof(float), &bytes))
         return fail_memory(f, "activations");
@@ -42,12 +51,14 @@ static err take_lists(model_run *r, fail *f) {
         return fail_memory(f, "the lists of pages");
     r->pages = mem_alloc(pages);
     r->sequences = mem_alloc((size_t)r->o.sequences_max * sizeof *r->sequences);
-    if (!r->pages || !r->sequences) return fail_memory(f, "the lists of pages");
+    if (r->shape.experts) r->expert_row = mem_alloc((size_t)r->o.rows_max * sizeof(int32_t));
+    if (!r->pages || !r->sequences || (r->shape.experts && !r->expert_row))
+        return fail_memory(f, "the lists of pages");
     return E_OK;
 }
 
 err model_run_open(model_run **out, const model *m, const model_run_options *o, fail *f) {
-    if (!m->arch || !m->arch->forward)
+    if (!m->arch || !m->arch->decoder)
         return fail_set(f, E_UNSUPPORTED, "%.*s has no forward pass by batches",
                         STR_ARG(m->info.path));
     if (o->rows_max < 1 || o->rows_max > INT32_MAX || o->sequences_max < 1 ||
@@ -60,7 +71,7 @@ err model_run_open(model_run **out, const model *m, const model_run_options *o, 
     r->o = *o;
     if (r->o.positions_max <= 0 || r->o.positions_max > m->info.context)
         r->o.positions_max = m->info.context;
-    m->arch->shape(m, &r->shape);
+    decoder_shape(m, &r->shape);
     int64_t widest = r->shape.ff > r->shape.width ? r->shape.ff : r->shape.width;
     if (r->shape.q_width > widest) widest = r->shape.q_width;
     err e = op_open(&r->op, m->o.kern, m->o.team,
@@ -69,7 +80,9 @@ err model_run_open(model_run **out, const model *m, const model_run_options *o, 
                                   .positions_max = r->o.positions_max,
                                   .head_max = m->info.head_width},
                     f);
-    if (e == E_OK) e = op_angles_open(&r->angles, r->o.rows_max, r->shape.turned, f);
+    for (int i = 0; e == E_OK && i < MODEL_ROPES; i++)
+        if (r->shape.turned[i])
+            e = op_angles_open(&r->angles[i], r->o.rows_max, r->shape.turned[i], f);
     if (e == E_OK) e = take_buffers(r, f);
     if (e == E_OK) e = take_lists(r, f);
     if (e != E_OK) {
@@ -83,7 +96,8 @@ err model_run_open(model_run **out, const model *m, const model_run_options *o, 
 void model_run_close(model_run *r) {
     if (!r) return;
     op_close(&r->op);
-    op_angles_close(&r->angles);
+    for (int i = 0; i < MODEL_ROPES; i++) op_angles_close(&r->angles[i]);
+    mem_free(r->expert_row);
     mem_free(r->memory);
     mem_free(r->pages);
     mem_free(r->sequences);
@@ -140,7 +154,7 @@ static void list_sequences(model_run *r, const model_batch *b) {
 err model_forward(model_run *r, const model_batch *b, fail *f) {
     TRY(check_batch(r, b, f));
     list_sequences(r, b);
-    return r->m->arch->forward(r, b, f);
+    return decoder_forward(r, b, f);
 }
 
 /* ---- shared steps ---- */

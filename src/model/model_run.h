@@ -7,13 +7,17 @@
 #include "tensor/op_linear.h"
 #include "tensor/op_rows.h"
 
+/* A model rotates in one way, or in two: its full layers and those with a window. */
+enum { MODEL_ROPE_FULL, MODEL_ROPE_LOCAL, MODEL_ROPES };
+
 /* Sizes that an architecture asks for. */
 typedef struct model_run_shape {
     int64_t width;   /* of x, h */
     int64_t q_width; /* of q, a: heads * head width */
     int64_t kv_width;
     int64_t ff;
-    int64_t turned; /* pairs of a head that rotate */
+    int64_t turned[MODEL_ROPES]; /* pairs of a head that rotate, of each rotation */
+    int64_t experts;             /* of a layer; 0 none */
 } model_run_shape;
 
 struct model_run {
@@ -21,15 +25,18 @@ struct model_run {
     model_run_options o;
     model_run_shape shape;
     op_context op;
-    op_angles angles; /* of the batch's rows */
+    op_angles angles[MODEL_ROPES]; /* of the batch's rows */
     float *memory;
-    float *x, *h;           /* [rows_max, width]: residual stream, normed */
-    float *q, *a;           /* [rows_max, q_width] */
-    float *k, *v;           /* [rows_max, kv_width] */
-    float *gate, *up;       /* [rows_max, ff] */
-    int64_t pages_max;      /* of one sequence */
-    op_page *pages;         /* [sequences_max, pages_max] of the layer at work */
-    op_sequence *sequences; /* [sequences_max] the batch's */
+    float *x, *h;               /* [rows_max, width]: residual stream, normed */
+    float *q, *a;               /* [rows_max, q_width] */
+    float *k, *v;               /* [rows_max, kv_width] */
+    float *gate, *up;           /* [rows_max, ff] */
+    float *route;               /* [rows_max, experts]: their shares */
+    float *expert_x, *expert_y; /* [rows_max, width]: of one expert's rows; of all, summed */
+    int32_t *expert_row;        /* [rows_max] */
+    int64_t pages_max;          /* of one sequence */
+    op_page *pages;             /* [sequences_max, pages_max] of the layer at work */
+    op_sequence *sequences;     /* [sequences_max] the batch's */
 };
 
 /* One linear layer of a block: what it is for, and y [rows, outs]. */

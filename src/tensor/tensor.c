@@ -3,26 +3,28 @@
 
 #include "kern/kern_block.h"
 #include "tensor/dequantise.h"
+#include "tensor/quantise.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static const dtype_info infos[DTYPE_COUNT] = {
-    [DTYPE_F32] = {"F32", 1, 4, dequantise_f32},
-    [DTYPE_F16] = {"F16", 1, 2, dequantise_f16},
-    [DTYPE_BF16] = {"BF16", 1, 2, dequantise_bf16},
-    [DTYPE_Q8_0] = {"Q8_0", KERN_BLOCK, sizeof(kern_q8_0), dequantise_q8_0},
-    [DTYPE_Q4_0] = {"Q4_0", KERN_BLOCK, sizeof(kern_q4_0), dequantise_q4_0},
-    [DTYPE_Q4_1] = {"Q4_1", KERN_BLOCK, sizeof(kern_q4_1), dequantise_q4_1},
-    [DTYPE_Q5_0] = {"Q5_0", KERN_BLOCK, sizeof(kern_q5_0), dequantise_q5_0},
-    [DTYPE_Q5_1] = {"Q5_1", KERN_BLOCK, sizeof(kern_q5_1), dequantise_q5_1},
-    [DTYPE_IQ4_NL] = {"IQ4_NL", KERN_BLOCK, sizeof(kern_iq4_nl), dequantise_iq4_nl},
-    [DTYPE_Q2_K] = {"Q2_K", KERN_SUPER, sizeof(kern_q2_K), dequantise_q2_k},
-    [DTYPE_Q3_K] = {"Q3_K", KERN_SUPER, sizeof(kern_q3_K), dequantise_q3_k},
-    [DTYPE_Q4_K] = {"Q4_K", KERN_SUPER, sizeof(kern_q4_K), dequantise_q4_k},
-    [DTYPE_Q5_K] = {"Q5_K", KERN_SUPER, sizeof(kern_q5_K), dequantise_q5_k},
-    [DTYPE_Q6_K] = {"Q6_K", KERN_SUPER, sizeof(kern_q6_K), dequantise_q6_k},
-    [DTYPE_IQ4_XS] = {"IQ4_XS", KERN_SUPER, sizeof(kern_iq4_xs), dequantise_iq4_xs},
+    [DTYPE_F32] = {"F32", 1, 4, dequantise_f32, quantise_f32},
+    [DTYPE_F16] = {"F16", 1, 2, dequantise_f16, quantise_f16},
+    [DTYPE_BF16] = {"BF16", 1, 2, dequantise_bf16, quantise_bf16},
+    [DTYPE_Q8_0] = {"Q8_0", KERN_BLOCK, sizeof(kern_q8_0), dequantise_q8_0, quantise_q8_0},
+    [DTYPE_Q4_0] = {"Q4_0", KERN_BLOCK, sizeof(kern_q4_0), dequantise_q4_0, quantise_q4_0},
+    [DTYPE_Q4_1] = {"Q4_1", KERN_BLOCK, sizeof(kern_q4_1), dequantise_q4_1, quantise_q4_1},
+    [DTYPE_Q5_0] = {"Q5_0", KERN_BLOCK, sizeof(kern_q5_0), dequantise_q5_0, quantise_q5_0},
+    [DTYPE_Q5_1] = {"Q5_1", KERN_BLOCK, sizeof(kern_q5_1), dequantise_q5_1, quantise_q5_1},
+    [DTYPE_IQ4_NL] = {"IQ4_NL", KERN_BLOCK, sizeof(kern_iq4_nl), dequantise_iq4_nl,
+                      quantise_iq4_nl},
+    [DTYPE_Q2_K] = {"Q2_K", KERN_SUPER, sizeof(kern_q2_K), dequantise_q2_k, NULL},
+    [DTYPE_Q3_K] = {"Q3_K", KERN_SUPER, sizeof(kern_q3_K), dequantise_q3_k, NULL},
+    [DTYPE_Q4_K] = {"Q4_K", KERN_SUPER, sizeof(kern_q4_K), dequantise_q4_k, quantise_q4_k},
+    [DTYPE_Q5_K] = {"Q5_K", KERN_SUPER, sizeof(kern_q5_K), dequantise_q5_k, quantise_q5_k},
+    [DTYPE_Q6_K] = {"Q6_K", KERN_SUPER, sizeof(kern_q6_K), dequantise_q6_k, quantise_q6_k},
+    [DTYPE_IQ4_XS] = {"IQ4_XS", KERN_SUPER, sizeof(kern_iq4_xs), dequantise_iq4_xs, NULL},
 };
 
 const dtype_info *dtype_get(dtype t) {

@@ -34,6 +34,8 @@ typedef struct dtype_info {
     int32_t block_bytes; /* bytes of a block */
     /* n a multiple of block */
     void (*dequantise)(const void *from, float *to, int64_t n);
+    /* importance [n] or NULL; NULL where we only read the type (quantise.h) */
+    void (*quantise)(const float *from, const float *importance, void *to, int64_t n);
 } dtype_info;
 
 const dtype_info *dtype_get(dtype t);
