@@ -28,4 +28,6 @@ for model in minilm smollm2; do
     }
     place "$dir/$model" "build/home/models/$model" || echo "  $model is not under build/home"
 done
+# Gemma's terms must be accepted by a person, so it is used where it is and not fetched
+[ -e "$dir/gemma3" ] || place "$dir/gemma3" "$home/models/gemma3-270m"
 exit 0

@@ -4,7 +4,7 @@
 
 #include "test.h"
 
-enum { GOLDEN_PROMPTS = 3, GOLDEN_IDS = 256, GOLDEN_ROWS = 4, GOLDEN_TOP = 64, GOLDEN_GREEDY = 32 };
+enum { GOLDEN_PROMPTS = 3, GOLDEN_IDS = 640, GOLDEN_ROWS = 4, GOLDEN_TOP = 64, GOLDEN_GREEDY = 32 };
 
 typedef struct golden_row {
     int position, best;
@@ -50,20 +50,23 @@ static void golden_line(golden *g, char *line) {
 }
 
 /* The tests run in the repository's root. */
-static void golden_read(golden out[GOLDEN_PROMPTS]) {
+static inline void golden_read_file(const char *path, golden *out, int prompts) {
     static char line[1 << 16];
-    FILE *file = fopen("tests/model/golden/smollm2.txt", "re");
+    FILE *file = fopen(path, "re");
     int at = -1;
     assert_non_null(file);
-    memset(out, 0, GOLDEN_PROMPTS * sizeof *out);
+    memset(out, 0, (size_t)prompts * sizeof *out);
     while (fgets(line, sizeof line, file)) {
         if (line[0] == '#') continue;
         at += !strncmp(line, "ids", 3);
-        assert_in_range(at, 0, GOLDEN_PROMPTS - 1);
+        assert_in_range(at, 0, prompts - 1);
         golden_line(&out[at], line);
     }
     fclose(file);
-    assert_int_equal(at, GOLDEN_PROMPTS - 1);
+    assert_int_equal(at, prompts - 1);
+}
+static inline void golden_read(golden out[GOLDEN_PROMPTS]) {
+    golden_read_file("tests/model/golden/smollm2.txt", out, GOLDEN_PROMPTS);
 }
 
 #endif

@@ -1,5 +1,6 @@
-/* t_model_bert.c - MiniLM against PyTorch (tests/model/golden/minilm.txt, made by tools/golden_minilm.py): cosine
- * above 0.9999 with both kernel tables, and the same bits alone and in a batch. */
+/* t_model_bert.c - MiniLM against PyTorch (tests/model/golden/minilm.txt, made by
+ * tools/golden_minilm.py): cosine above 0.9999 with both kernel tables, and the same bits alone and
+ * in a batch. */
 #include "base/file.h"
 #include "model/model.h"
 #include "text/json.h"
@@ -98,8 +99,11 @@ static void long_text_is_an_error(void **state) {
     assert_ok(team_open(&t, 1, &f), &f);
     model *m = open_model(t, NULL);
     str s = {text, sizeof text};
-    assert_int_equal(model_embed(m, &s, 1, &(model_embed_options){.tokens_max = 256}, out, NULL, &f), E_CONTEXT);
-    assert_ok(model_embed(m, &s, 1, &(model_embed_options){.tokens_max = 256, .truncate = true}, out, NULL, &f), &f);
+    assert_int_equal(
+        model_embed(m, &s, 1, &(model_embed_options){.tokens_max = 256}, out, NULL, &f), E_CONTEXT);
+    assert_ok(model_embed(m, &s, 1, &(model_embed_options){.tokens_max = 256, .truncate = true},
+                          out, NULL, &f),
+              &f);
     model_close(m);
     team_close(t);
 }

@@ -36,6 +36,12 @@ same tests/token/golden_minilm.jsonl tools/golden_minilm_tokens.py "$minilm/toke
 same tests/tensor/golden/dequantise.txt tools/golden_dequantise.py
 same tests/model/golden/minilm.txt tools/golden_minilm.py "$minilm"
 same tests/model/golden/smollm2.txt tools/golden_smollm2.py "$gguf"
+gemma=$models/gemma3/gemma-3-270m-q4_k_m.gguf
+if [ -e "$gemma" ]; then
+    same tests/model/golden/gemma3.txt tools/golden_gemma3.py "$gemma"
+else
+    echo "skip - Gemma's golden made again: the model is not here"
+fi
 
 # the tiny models, one file each; the GGUF lines in them came from llama.cpp's converter once
 mkdir -p "$temp/tiny" && cp tests/model/golden/tiny/*.txt "$temp/tiny"
