@@ -4,9 +4,9 @@
  * A type is one function, load_TYPE: one block of 32 columns x 16 rows from its packed bytes into
  * eight vectors of codes (a lane is a row, four columns in it), its scales and minima. Everything
  * else is written once and instantiated by a constant layout:
- *   one token    load, eight vpdpbusd in two chains, one step of the float sum; the strip is read
- *                from one end to the other, AHEAD bytes of prefetch before
- *   more tokens  two strips are unpacked into a panel of codes and float scales (it stays in the
+ *   few tokens   load, eight vpdpbusd a token, one step of the float sums; the strip is read from
+ *                one end to the other, AHEAD bytes of prefetch before
+ *   many tokens  two strips are unpacked into a panel of codes and float scales (it stays in the
  *                cache), then tiles of up to 5 tokens x 32 rows in registers go over it
  * Sums are those of kern.h: equal to kern_ref's, bit for bit.
  *
@@ -24,6 +24,7 @@
 
 enum { LINE = 64, GROUPS = KERN_BLOCK / 4, HALF = KERN_BLOCK / 2, F16S = 2 * KERN_ROWS };
 enum { NIBBLES = 4 * LINE, BYTES = 8 * LINE, PAIRS = 2 * LINE, AHEAD = 4096, STRIPS = 2 };
+enum { EIGHT = KERN_TILE, FIVE = KERN_TILE_MANY }; /* tokens of a tile without and with a panel */
 
 typedef struct block {
     __m512i code[GROUPS];
@@ -198,63 +199,75 @@ INLINE __m512i four(const int8_t *q) { /* four numbers to every lane */
     return _mm512_set1_epi32(v);
 }
 
-/* ---- one token ---- */
+/* ---- up to eight tokens: straight from the packed bytes ---- */
 
-typedef struct token {
-    const int8_t *q;
-    const float *d, *sum;
-    const int32_t *neg, *neg16;
-} token;
+/* A tile of n tokens; a kernel of N >= n tokens reads on into what lies behind and drops it. */
+typedef struct tokens {
+    int64_t n;
+    const int8_t *q;      /* [blocks][n][32] */
+    const float *d, *sum; /* [blocks][n] */
+    const int32_t *neg;   /* [blocks][n] or, with halves, [blocks][2][n] */
+} tokens;
 
-/* float and minimum sums of one block and one token */
-INLINE void step(const type *y, const block *k, const token *x, int64_t b, __m512 *acc,
-                 __m512 *low) {
-    const int8_t *q = x->q + b * KERN_BLOCK;
-    __m512i zero = _mm512_set1_epi32(y->zero), s[2];
-    __m512 d = _mm512_set1_ps(x->d[b]);
-    UNROLL for (int h = 0; h < 2; h++) {
-        s[h] = y->zero && y->halves
-                   ? _mm512_mullo_epi32(_mm512_set1_epi32(x->neg16[2 * b + h]), zero)
-               : y->zero && !h ? _mm512_mullo_epi32(_mm512_set1_epi32(x->neg[b]), zero)
-                               : _mm512_setzero_si512();
-        UNROLL for (int g = 4 * h; g < 4 * h + 4; g++) s[h] =
-            _mm512_dpbusd_epi32(s[h], k->code[g], four(q + 4 * g));
-    }
-    if (!y->halves) s[0] = _mm512_add_epi32(s[0], s[1]);
+/* One block of 16 rows and N tokens: a step of the float sums acc and of the minima's sums low.
+ * Four tokens at a time, so that N = 8 with minima still fits the registers; where there are fewer,
+ * two chains of integer sums each hide the latency. */
+INLINE void step(const type *y, const int N, const block *k, const tokens *x, __m512 acc[],
+                 __m512 low[]) {
+    const bool split = y->halves || N <= 2;
     const int pieces = y->halves ? 2 : 1;
-    UNROLL for (int h = 0; h < pieces; h++) {
-        *acc = _mm512_fmadd_ps(_mm512_cvtepi32_ps(s[h]), _mm512_mul_ps(k->scale[h], d), *acc);
-        if (!y->least) continue;
-        __m512 sum = y->halves ? _mm512_mul_ps(d, _mm512_set1_ps((float)-x->neg16[2 * b + h]))
-                               : _mm512_set1_ps(x->sum[b]);
-        *low = _mm512_fmadd_ps(k->least[h], sum, *low);
-    }
-}
-
-INLINE void one_token(const type *y, const kern_weight *w, const kern_input *in, int64_t strip,
-                      int64_t strips, float *out) {
-    const token x = {in->q, in->d, in->sum, in->neg, in->neg16};
-    const int64_t blocks = in->cols / KERN_BLOCK;
-    const uint8_t *p = (const uint8_t *)w->strips + (size_t)strip * w->strip_bytes;
-    const int lines = y->unit_bytes / LINE;
-    for (int64_t s = strip; s < strip + strips; s++) {
-        __m512 acc = _mm512_setzero_ps(), low = acc;
-        for (int64_t b = 0; b < blocks; b += y->unit_blocks, p += y->unit_bytes) {
-            UNROLL for (int i = 0; i < y->unit_blocks; i++) {
-                if (y->unit_blocks == 2 && i && b + i >= blocks) break; /* half a unit left */
-                UNROLL for (int l = lines * i / y->unit_blocks;
-                            l < lines * (i + 1) / y->unit_blocks; l++)
-                    _mm_prefetch(p + AHEAD + LINE * l, _MM_HINT_T0);
-                block k;
-                y->load(p, i, &k);
-                step(y, &k, &x, b + i, &acc, &low);
+    const __m512i zero = _mm512_set1_epi32(y->zero ? __builtin_ctz((unsigned)y->zero) : 0);
+    UNROLL for (int u = 0; u < N; u += 4) {
+        const int end = N < u + 4 ? N : u + 4;
+        __m512i s[4][2];
+        UNROLL for (int t = u; t < end; t++) UNROLL for (int h = 0; h < 2; h++) s[t - u][h] =
+            y->zero && h < pieces ? _mm512_sllv_epi32(_mm512_set1_epi32(x->neg[h * x->n + t]), zero)
+                                  : _mm512_setzero_si512();
+        UNROLL for (int g = 0; g < GROUPS; g++) UNROLL for (int t = u; t < end; t++) {
+            const int h = split ? g / 4 : 0;
+            s[t - u][h] =
+                _mm512_dpbusd_epi32(s[t - u][h], k->code[g], four(x->q + t * KERN_BLOCK + 4 * g));
+        }
+        UNROLL for (int t = u; t < end; t++) {
+            __m512 d = _mm512_set1_ps(x->d[t]);
+            if (split && !y->halves) s[t - u][0] = _mm512_add_epi32(s[t - u][0], s[t - u][1]);
+            UNROLL for (int h = 0; h < pieces; h++) {
+                acc[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(s[t - u][h]),
+                                         _mm512_mul_ps(k->scale[h], d), acc[t]);
+                if (!y->least) continue;
+                __m512 sum =
+                    _mm512_set1_ps(y->halves ? x->d[t] * (float)-x->neg[h * x->n + t] : x->sum[t]);
+                low[t] = _mm512_fmadd_ps(k->least[h], sum, low[t]);
             }
         }
-        _mm512_mask_storeu_ps(out + s * KERN_ROWS, rows_mask(w, s), _mm512_add_ps(acc, low));
     }
 }
 
-/* ---- more tokens ---- */
+/* One strip, from end to end. */
+INLINE void few_tokens(const type *y, const int N, const uint8_t *p, int64_t blocks, tokens x,
+                       float *out, int64_t ldy, __mmask16 mask) {
+    const int lines = y->unit_bytes / LINE, pieces = y->halves ? 2 : 1;
+    __m512 acc[EIGHT], low[EIGHT];
+    UNROLL for (int t = 0; t < N; t++) acc[t] = low[t] = _mm512_setzero_ps();
+    for (int64_t b = 0; b < blocks; b += y->unit_blocks, p += y->unit_bytes) {
+        UNROLL for (int i = 0; i < y->unit_blocks; i++) {
+            if (y->unit_blocks == 2 && i && b + i >= blocks) break; /* half a unit left */
+            UNROLL for (int l = lines * i / y->unit_blocks; l < lines * (i + 1) / y->unit_blocks;
+                        l++) _mm_prefetch(p + AHEAD + LINE * l, _MM_HINT_T0);
+            block k;
+            y->load(p, i, &k);
+            step(y, N, &k, &x, acc, low);
+            x.q += x.n * KERN_BLOCK;
+            x.d += x.n;
+            x.sum += x.n;
+            x.neg += x.n * pieces;
+        }
+    }
+    UNROLL for (int t = 0; t < N; t++) if (t < x.n)
+        _mm512_mask_storeu_ps(out + t * ldy, mask, _mm512_add_ps(acc[t], low[t]));
+}
+
+/* ---- many tokens: over a panel ---- */
 
 /* STRIPS strips in the open, in the caller's scratch; a block has one piece, or two halves. */
 typedef struct panel {
@@ -299,7 +312,7 @@ typedef struct tile {
 
 /* y = the minima's share: [n] sums x [R x 16] minima over the pieces. */
 INLINE void least_tile(const int n, const int R, const tile *t) {
-    __m512 low[KERN_TILE][STRIPS];
+    __m512 low[FIVE][STRIPS];
     UNROLL for (int i = 0; i < n; i++) UNROLL for (int r = 0; r < R; r++) low[i][r] =
         _mm512_setzero_ps();
     const float *least = t->w.least, *sum = t->sum, *d = t->d;
@@ -320,7 +333,7 @@ INLINE void least_tile(const int n, const int R, const tile *t) {
 /* n tokens x R strips x all blocks. All sums in registers. */
 INLINE void code_tile(const int n, const int R, const bool halves, const tile *t) {
     const int pieces = halves ? 2 : 1;
-    __m512 acc[KERN_TILE][STRIPS];
+    __m512 acc[FIVE][STRIPS];
     UNROLL for (int i = 0; i < n; i++) UNROLL for (int r = 0; r < R; r++) acc[i][r] =
         _mm512_setzero_ps();
     const __m512i zero_bits = _mm512_set1_epi32(t->zero_bits);
@@ -332,7 +345,7 @@ INLINE void code_tile(const int n, const int R, const bool halves, const tile *t
     for (int64_t b = 0; b < t->blocks; b++, d += n, q += n * KERN_BLOCK) {
         for (int l = 0; l < t->lines; l++, ahead += LINE) _mm_prefetch(ahead, _MM_HINT_T1);
         UNROLL for (int h = 0; h < pieces; h++, neg += n) {
-            __m512i s[KERN_TILE][STRIPS];
+            __m512i s[FIVE][STRIPS];
             UNROLL for (int i = 0; i < n; i++) {
                 s[i][0] = _mm512_sllv_epi32(_mm512_set1_epi32(neg[i]), zero_bits);
                 UNROLL for (int r = 1; r < R; r++) s[i][r] = s[i][0];
@@ -375,13 +388,14 @@ INLINE void code_tile(const int n, const int R, const bool halves, const tile *t
     }
 TILES(1, 1)
 TILES(2, 1)
-TILES(3, 1) TILES(4, 1) TILES(5, 1) TILES(1, 2) TILES(2, 2) TILES(3, 2) TILES(4, 2) TILES(5, 2)
+TILES(3, 1)
+TILES(4, 1) TILES(5, 1) TILES(1, 2) TILES(2, 2) TILES(3, 2) TILES(4, 2) TILES(5, 2)
 #define ROW(name, R) \
     { name##_1x##R, name##_2x##R, name##_3x##R, name##_4x##R, name##_5x##R }
     typedef void (*tile_kernel)(const tile *);
-static const tile_kernel code_tiles[STRIPS][KERN_TILE] = {ROW(code, 1), ROW(code, 2)},
-                         halves_tiles[STRIPS][KERN_TILE] = {ROW(halves, 1), ROW(halves, 2)},
-                         least_tiles[STRIPS][KERN_TILE] = {ROW(least, 1), ROW(least, 2)};
+static const tile_kernel code_tiles[STRIPS][FIVE] = {ROW(code, 1), ROW(code, 2)},
+                         halves_tiles[STRIPS][FIVE] = {ROW(halves, 1), ROW(halves, 2)},
+                         least_tiles[STRIPS][FIVE] = {ROW(least, 1), ROW(least, 2)};
 
 /* The tiles of tokens over one panel of R strips; `ahead`, `bytes`: what will be unpacked next. */
 static void run_tiles(tile *t, const kern_input *in, kern_part part, int R, float *y,
@@ -403,12 +417,8 @@ static void run_tiles(tile *t, const kern_input *in, kern_part part, int R, floa
     }
 }
 
-INLINE void product(const type *k, const kern_weight *w, const kern_input *in, kern_part part,
-                    float *y, int64_t ldy, void *scratch) {
-    if (in->T == 1) {
-        one_token(k, w, in, part.strip, part.strips, y);
-        return;
-    }
+INLINE void panel_product(const type *k, const kern_weight *w, const kern_input *in, kern_part part,
+                          float *y, int64_t ldy, void *scratch) {
     const int64_t blocks = in->cols / KERN_BLOCK, end = part.strip + part.strips;
     const int pieces = k->halves ? 2 : 1;
     panel to = {.code = scratch,
@@ -434,11 +444,45 @@ INLINE void product(const type *k, const kern_weight *w, const kern_input *in, k
     }
 }
 
+typedef void (*few_kernel)(const uint8_t *p, int64_t blocks, tokens x, float *y, int64_t ldy,
+                           __mmask16 mask);
+
+INLINE void product(const type *k, const few_kernel few[EIGHT], const kern_weight *w,
+                    const kern_input *in, kern_part part, float *y, int64_t ldy, void *scratch) {
+    if (in->T > KERN_FEW) {
+        panel_product(k, w, in, part, y, ldy, scratch);
+        return;
+    }
+    const int64_t blocks = in->cols / KERN_BLOCK;
+    for (int64_t s = part.strip; s < part.strip + part.strips; s++)
+        for (int64_t i = part.tile; i < part.tile + part.tiles; i++) {
+            int64_t first = kern_tile_start(in, i), n = kern_tile_start(in, i + 1) - first,
+                    at = first * blocks;
+            tokens x = {n, in->q + at * KERN_BLOCK, in->d + at, in->sum + at,
+                        k->halves ? in->neg16 + 2 * at : in->neg + at};
+            few[n - 1]((const uint8_t *)w->strips + (size_t)s * w->strip_bytes, blocks, x,
+                       y + first * ldy + s * KERN_ROWS, ldy, rows_mask(w, s));
+        }
+}
+
+#define FEW(name, N)                                                                   \
+    static void few_##name##_##N(const uint8_t *p, int64_t blocks, tokens x, float *y, \
+                                 int64_t ldy, __mmask16 mask) {                        \
+        few_tokens(&type_##name, N, p, blocks, x, y, ldy, mask);                       \
+    }
 #define PRODUCT(name, bytes, blocks, zero, halves, least)                                        \
+    static const type type_##name = {load_##name, bytes, blocks, zero, halves, least};           \
+    FEW(name, 1)                                                                                 \
+    FEW(name, 2)                                                                                 \
+    FEW(name, 4)                                                                                 \
+    FEW(name, 6)                                                                                 \
+    FEW(name, 8)                                                                                 \
     static void gemm_##name(const kern_weight *w, const kern_input *x, kern_part part, float *y, \
                             int64_t ldy, void *scratch) {                                        \
-        static const type k = {load_##name, bytes, blocks, zero, halves, least};                 \
-        product(&k, w, x, part, y, ldy, scratch);                                                \
+        static const few_kernel few[EIGHT] = {few_##name##_1, few_##name##_2, few_##name##_4,    \
+                                              few_##name##_4, few_##name##_6, few_##name##_6,    \
+                                              few_##name##_8, few_##name##_8};                   \
+        product(&type_##name, few, w, x, part, y, ldy, scratch);                                 \
     }
 PRODUCT(Q8_0, 1088, 2, 128, false, false)
 PRODUCT(Q4_0, 576, 2, 8, false, false)

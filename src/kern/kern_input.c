@@ -13,14 +13,17 @@ static int64_t blocks_of(int64_t cols) {
 
 size_t kern_input_bytes(int64_t T, int64_t cols) {
     size_t blocks = (size_t)(T * blocks_of(cols));
-    return lines(blocks * KERN_BLOCK) + 3 * lines(blocks * 4) + lines(blocks * 8);
+    /* and a tile more, which kernels for a fixed number of tokens may read and drop */
+    return lines(blocks * KERN_BLOCK) + 3 * lines(blocks * 4) + lines(blocks * 8) +
+           KERN_TILE * KERN_BLOCK;
 }
 
 void kern_input_place(kern_input *in, const float *x, int64_t T, int64_t cols, void *memory) {
     size_t blocks = (size_t)(T * blocks_of(cols));
+    int64_t tile = T <= KERN_FEW ? KERN_TILE : KERN_TILE_MANY;
     char *p = memory;
     *in = (kern_input){
-        .x = x, .T = T, .cols = cols, .tiles = (T + KERN_TILE - 1) / KERN_TILE, .q = (int8_t *)p};
+        .x = x, .T = T, .cols = cols, .tiles = (T + tile - 1) / tile, .q = (int8_t *)p};
     p += lines(blocks * KERN_BLOCK);
     in->d = (float *)(void *)p;
     p += lines(blocks * 4);

@@ -17,11 +17,12 @@ typedef struct kern_weight {
     const void *strips; /* on a 64-byte line */
 } kern_weight;
 
-/* The input of a product, cut into tiles of 1 to KERN_TILE neighbouring tokens: tile i of `tiles`
- * holds tokens i T / tiles up to (i + 1) T / tiles. For a tile that begins at token t and has n
- * tokens, q + t * cols is [cols / 32][n][32], d + t * cols / 32 is [cols / 32][n] and so on: a
- * product reads a tile from one end to the other. d * q is the number that x was rounded to. */
-enum { KERN_TILE = 5 };
+/* The input of a product, cut into tiles of neighbouring tokens: up to KERN_TILE a tile for a batch
+ * of KERN_FEW, up to KERN_TILE_MANY for more; tile i of `tiles` holds tokens i T / tiles up to
+ * (i + 1) T / tiles. For a tile that begins at token t and has n tokens, q + t * cols is
+ * [cols / 32][n][32], d + t * cols / 32 is [cols / 32][n] and so on: a product reads a tile from
+ * one end to the other. d * q is the number that x was rounded to. */
+enum { KERN_TILE = 8, KERN_TILE_MANY = 5, KERN_FEW = 16 };
 typedef struct kern_input {
     const float *x; /* [T, cols], what the float layouts read */
     int64_t T, cols, tiles;

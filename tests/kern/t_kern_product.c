@@ -182,7 +182,7 @@ static const kern_table *table;
 /* Every number of tokens, and parts of every size, against the reference in one piece. */
 static void bits_are_the_references(void **state) {
     (void)state;
-    static const int64_t counts[] = {1, 2, 3, 4, 5, 6, 7, 16, 17, T_MAX};
+    static const int64_t counts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 17, T_MAX};
     for (int i = 0; i < LAYOUTS; i++) {
         kern_layout l = layouts[i].layout;
         int64_t cols = kern_shape_of(l)->block_cols == KERN_BLOCK ? COLS + KERN_BLOCK : COLS;
