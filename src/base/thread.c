@@ -2,10 +2,10 @@
  * they are checked, not passed up; creating a thread can fail and is passed up. */
 #include "base/thread.h"
 
+#include "base/cores.h"
 #include "base/mem.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +43,10 @@ err thread_start(thread *t, const char *name, void (*run)(void *), void *arg, fa
     }
     t->started = true;
     return E_OK;
+}
+
+uint64_t thread_self(void) {
+    return (uint64_t)pthread_self();
 }
 
 void thread_join(thread *t) {
@@ -171,22 +175,6 @@ size_t queue_count(queue *q) {
     return n;
 }
 
-/* Quota of cgroup v2 in whole cores, rounded up; 0 when there is none. Nested groups' own limits
- * are seen only inside a container, where the file at the root is the container's. */
-static int cgroup_cores(void) {
-    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
-    if (!file) return 0;
-    long long quota_us, period_us;
-    int got = fscanf(file, "%lld %lld", &quota_us, &period_us);
-    fclose(file);
-    if (got != 2 || quota_us <= 0 || period_us <= 0) return 0;
-    return (int)((quota_us + period_us - 1) / period_us);
-}
-
 int thread_cores(void) {
-    cpu_set_t set;
-    int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    int quota = cgroup_cores();
-    if (quota > 0 && quota < cores) cores = quota;
-    return cores < 1 ? 1 : cores;
+    return cores_count();
 }

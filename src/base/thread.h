@@ -12,6 +12,7 @@ typedef struct thread {
     bool started;
 } thread;
 err thread_start(thread *t, const char *name, void (*run)(void *), void *arg, fail *f) MUST_CHECK;
+uint64_t thread_self(void);  /* a number of the calling thread's own while it lives */
 void thread_join(thread *t); /* a thread that was never started is fine */
 
 typedef pthread_mutex_t mutex;
@@ -44,6 +45,6 @@ bool queue_take(queue *q, void **item, int64_t ms);
 void queue_close(queue *q); /* wakes every taker; what is inside is still taken */
 size_t queue_count(queue *q);
 
-int thread_cores(void); /* usable ones: affinity mask and cgroup quota */
+int thread_cores(void); /* usable ones: affinity mask, core topology, cgroup quota (cores.h) */
 
 #endif
