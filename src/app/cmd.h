@@ -20,5 +20,6 @@ cmd_group cmd_task_learn(void);
 cmd_group cmd_review(void);
 cmd_group cmd_record(void); /* requests trace cost */
 cmd_group cmd_perplexity(void);
+cmd_group cmd_bench(void);
 
 #endif

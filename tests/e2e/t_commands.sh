@@ -203,6 +203,22 @@ is "template" "$("$bin" template smollm2 --messages messages.json --add-generati
     "<|im_start|>user
 Hi <|im_end|><|im_end|>
 <|im_start|>assistant"
+one_object "bench" "$bin" bench smollm2 -p 24 -n 4 -b 1,3 -t 1 -r 2 --json
+holds "its keys" "$json" '(.prefill | keys) == ["gops", "percent_peak", "tok_s"] and (.rss_bytes > 90e6)
+    and ([.decode[] | keys] | unique) == [["batch", "gb_s", "percent_bandwidth", "tok_s"]]'
+holds "batches and threads are those asked for" "$json" '[.decode[].batch] == [1, 3] and .threads == 1'
+# 134,515,008 parameters less 28,311,552 of the embedding, twice a token
+holds "GOP counts what is no embedding" "$json" '(.prefill.gops / .prefill.tok_s / 0.212406912 - 1 | fabs) < 1e-6'
+holds "GB/s counts the file's weights" "$json" '.decode[1] | (.gb_s / (.tok_s / 3) / 0.0966 - 1 | fabs) < 0.02'
+holds "shares are of the machine's limits" "$json" \
+    '(.prefill.percent_peak - 100 * .prefill.gops / .machine.int8_gops | fabs) < 1e-6'
+one_object "bench with several -t" "$bin" bench smollm2 -p 8 -n 0 -t 1,2 -r 1 --json
+is "each has its run" "$(jq -c '[.runs[].threads]' <<<"$json")" "[1,2]"
+fails "bench checks its numbers" 2 "$bin" bench smollm2 -b 1,x
+fails "and that there is something to do" 2 "$bin" bench smollm2 -p 0 -n 0
+fails "above the context is an error" 2 "$bin" bench smollm2 -p 100000 -n 0
+one_object "bench of an encoder" "$bin" bench minilm -r 1 --json
+holds "counts sentences" "$json" '.encode | .sentences_s > 0 and .tok_s > .sentences_s'
 one_object "perplexity" "$bin" perplexity smollm2 --file "$root/LICENSE" --ctx 256 --json
 is "its keys" "$(jq -c keys <<<"$json")" '["ppl","tokens"]'
 # llama.cpp's own llama-perplexity -c 256 says 17.7438 of this file with this model; (256 - 1 - 128) x chunks
