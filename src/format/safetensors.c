@@ -1,14 +1,16 @@
-/* safetensors.c - see safetensors.h.
+/* safetensors.c - see safetensors.h. A part is one file.
  *
  *   u64 header bytes | {"NAME": {"dtype": "F32", "shape": [..], "data_offsets": [from, to]}, ..} |
  * data */
 #include "format/safetensors.h"
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "text/json.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,12 +20,20 @@ typedef struct slot {
     uint64_t from, to;   /* bytes of the data */
 } slot;
 
-struct safetensors {
-    arena arena;
+typedef struct part {
     const char *name;
+    file_map map; /* empty: the bytes are the caller's */
     slot *slots;
     size_t n;
-    map index;
+} part;
+
+struct safetensors {
+    arena arena;
+    const char *name; /* of the part being read, then of the whole */
+    part *parts;      /* [n_parts] */
+    size_t n_parts, n;
+    int64_t bytes;
+    map index; /* to slots */
 };
 
 /* The format's element types. */
@@ -115,13 +125,13 @@ static int by_offset(const void *a, const void *b) {
 }
 
 /* The format allows neither holes nor overlaps. */
-static err check_cover(safetensors *s, uint64_t data_bytes, fail *f) {
-    const slot **order = arena_new_n(&s->arena, const slot *, s->n + 1);
+static err check_cover(safetensors *s, const part *p, uint64_t data_bytes, fail *f) {
+    const slot **order = arena_new_n(&s->arena, const slot *, p->n + 1);
     uint64_t at = 0;
     if (!order) return fail_memory(f, s->name);
-    for (size_t i = 0; i < s->n; i++) order[i] = &s->slots[i];
-    qsort(order, s->n, sizeof *order, by_offset);
-    for (size_t i = 0; i < s->n; i++) {
+    for (size_t i = 0; i < p->n; i++) order[i] = &p->slots[i];
+    qsort(order, p->n, sizeof *order, by_offset);
+    for (size_t i = 0; i < p->n; i++) {
         if (order[i]->from != at)
             return corrupt(s, "offsets that leave a gap or overlap", order[i]->t.name, f);
         at = order[i]->to;
@@ -129,10 +139,10 @@ static err check_cover(safetensors *s, uint64_t data_bytes, fail *f) {
     return at == data_bytes ? E_OK : corrupt(s, "bytes behind the last tensor", STR(""), f);
 }
 
-static err align(safetensors *s, fail *f) {
-    for (size_t i = 0; i < s->n; i++) {
-        tensor *t = &s->slots[i].t;
-        if (s->slots[i].foreign || (uintptr_t)t->data % TENSOR_DATA_ALIGN == 0) continue;
+static err align(safetensors *s, const part *p, fail *f) {
+    for (size_t i = 0; i < p->n; i++) {
+        tensor *t = &p->slots[i].t;
+        if (p->slots[i].foreign || (uintptr_t)t->data % TENSOR_DATA_ALIGN == 0) continue;
         void *copy = arena_alloc_aligned(&s->arena, t->bytes);
         if (!copy) return fail_memory(f, s->name);
         memcpy(copy, t->data, t->bytes);
@@ -161,32 +171,50 @@ static err read_header(safetensors *s, str bytes, const json **out, str *data, f
     return E_OK;
 }
 
-static err read_all(safetensors *s, str bytes, fail *f) {
+static err read_part(safetensors *s, part *p, str bytes, fail *f) {
     const json *header;
     str data;
+    s->name = p->name;
+    s->bytes += (int64_t)bytes.n;
     TRY(read_header(s, bytes, &header, &data, f));
-    s->slots = arena_new_n(&s->arena, slot, header->count + 1);
-    if (!s->slots) return fail_memory(f, s->name);
+    p->slots = arena_new_n(&s->arena, slot, header->count + 1);
+    if (!p->slots) return fail_memory(f, s->name);
     for (size_t i = 0; i < header->count; i++) {
         const json_member *m = &header->members[i];
         if (str_is(m->key, "__metadata__")) continue;
-        slot *x = &s->slots[s->n];
+        slot *x = &p->slots[p->n];
         x->t.name = m->key;
         TRY(read_slot(s, x, &m->value, data, f));
-        TRY(map_put(&s->index, m->key, (int64_t)s->n, f));
-        s->n++;
+        if (map_find(&s->index, m->key)) return corrupt(s, "a twin in another file", m->key, f);
+        TRY(map_put_ptr(&s->index, m->key, x, f));
+        p->n++;
     }
-    TRY(check_cover(s, data.n, f));
-    return align(s, f);
+    s->n += p->n;
+    TRY(check_cover(s, p, data.n, f));
+    return align(s, p, f);
 }
 
-err safetensors_open(safetensors **out, str bytes, const char *name, fail *f) {
+static err begin(safetensors **out, const char *name, size_t parts, fail *f) {
     safetensors *s = mem_zero(sizeof *s);
     if (!s) return fail_memory(f, name);
     arena_init(&s->arena, 0);
     map_init(&s->index, NULL);
     s->name = arena_z(&s->arena, str_from(name));
-    err e = s->name ? read_all(s, bytes, f) : fail_memory(f, name);
+    s->parts = arena_new_n(&s->arena, part, parts);
+    if (!s->name || !s->parts) {
+        safetensors_close(s);
+        return fail_memory(f, name);
+    }
+    *out = s;
+    return E_OK;
+}
+
+err safetensors_open(safetensors **out, str bytes, const char *name, fail *f) {
+    safetensors *s;
+    TRY(begin(&s, name, 1, f));
+    s->n_parts = 1;
+    s->parts[0].name = s->name;
+    err e = read_part(s, &s->parts[0], bytes, f);
     if (e != E_OK) {
         safetensors_close(s);
         return e;
@@ -195,11 +223,144 @@ err safetensors_open(safetensors **out, str bytes, const char *name, fail *f) {
     return E_OK;
 }
 
+/* ---- folders ---- */
+
+static err map_part(safetensors *s, const char *folder, str file, fail *f) {
+    char path[FILE_PATH_BYTES], name[256];
+    part *p = &s->parts[s->n_parts++];
+    snprintf(name, sizeof name, "%.*s", STR_ARG(file));
+    TRY(file_join(path, folder, name, f));
+    p->name = arena_z(&s->arena, str_from(path));
+    if (!p->name) return fail_memory(f, path);
+    TRY(file_map_open(&p->map, path, f));
+    return read_part(s, p, (str){(const char *)p->map.p, p->map.n}, f);
+}
+
+/* An index may name files beside it, nothing else. */
+static bool is_plain_name(str file) {
+    return file.n > 0 && file.n < 256 && file.p[0] != '.' &&
+           str_find_char(file, '/') == STR_INDEX_NONE && str_find_char(file, 0) == STR_INDEX_NONE &&
+           str_ends(file, STR(".safetensors"));
+}
+
+/* The files that the index names, each once, into files[]; the map says which is a tensor's. */
+static err list_shards(safetensors *s, const json *weight_map, map *files, str *names, size_t *n,
+                       fail *f) {
+    char text[TENSOR_PRINT_BYTES];
+    *n = 0;
+    for (size_t i = 0; i < weight_map->count; i++) {
+        const json *file = &weight_map->members[i].value;
+        if (file->kind != JSON_STRING || !is_plain_name(file->string))
+            return corrupt(s, "no file of this folder in the index", weight_map->members[i].key, f);
+        if (map_find(files, file->string)) continue;
+        if (*n == SAFETENSORS_SHARDS_MAX)
+            return fail_set(f, E_TOO_LARGE, "\"%s\" names more than %d files, such as \"%s\"",
+                            s->name, SAFETENSORS_SHARDS_MAX, tensor_print_name(file->string, text));
+        TRY(map_put(files, file->string, (int64_t)*n, f));
+        names[(*n)++] = file->string;
+    }
+    return E_OK;
+}
+
+static const part *part_of(const safetensors *s, const slot *x) {
+    size_t i = 0;
+    while (x < s->parts[i].slots || x >= s->parts[i].slots + s->parts[i].n) i++;
+    return &s->parts[i];
+}
+
+/* Each tensor of the index stands in the file it names. */
+static err check_index(const safetensors *s, const json *weight_map, const map *files, fail *f) {
+    for (size_t i = 0; i < weight_map->count; i++) {
+        const json_member *m = &weight_map->members[i];
+        const slot *x = map_get_ptr(&s->index, m->key);
+        int64_t file = -1;
+        (void)map_get(files, m->value.string, &file);
+        if (!x || part_of(s, x) - s->parts != file)
+            return corrupt(s, "no place in the file that the index names", m->key, f);
+    }
+    return E_OK;
+}
+
+static err read_shards(safetensors *s, const char *folder, const json *weight_map, map *files,
+                       fail *f) {
+    const char *index_name = s->name;
+    str *names = arena_new_n(&s->arena, str, SAFETENSORS_SHARDS_MAX);
+    size_t n;
+    if (!names) return fail_memory(f, s->name);
+    TRY(list_shards(s, weight_map, files, names, &n, f));
+    for (size_t i = 0; i < n; i++) TRY(map_part(s, folder, names[i], f));
+    s->name = index_name;
+    return check_index(s, weight_map, files, f);
+}
+
+static err open_index(safetensors **out, const char *folder, const char *path, fail *f) {
+    safetensors *s;
+    const json *index, *weight_map;
+    str text;
+    map files;
+    fail cause = {0};
+    TRY(begin(&s, path, SAFETENSORS_SHARDS_MAX, f));
+    map_init(&files, NULL);
+    err e = file_read(&s->arena, path, SAFETENSORS_HEADER_BYTES_MAX, &text, f);
+    if (e == E_OK && json_parse(&s->arena, text, &index, &cause) != E_OK)
+        e = cause.code == E_NO_MEMORY ? fail_memory(f, path)
+                                      : corrupt(s, "it is no JSON", STR(""), f);
+    if (e == E_OK) {
+        weight_map = json_get(index, "weight_map");
+        e = weight_map && weight_map->kind == JSON_OBJECT && weight_map->count
+                ? read_shards(s, folder, weight_map, &files, f)
+                : corrupt(s, "it has no \"weight_map\"", STR(""), f);
+    }
+    map_deinit(&files);
+    if (e == E_OK)
+        *out = s;
+    else
+        safetensors_close(s);
+    return e;
+}
+
+err safetensors_open_folder(safetensors **out, const char *folder, fail *f) {
+    char path[FILE_PATH_BYTES];
+    safetensors *s;
+    TRY(file_join(path, folder, "model.safetensors", f));
+    if (!file_exists(path)) {
+        TRY(file_join(path, folder, "model.safetensors.index.json", f));
+        if (file_exists(path)) return open_index(out, folder, path, f);
+        fail_set(f, E_NOT_FOUND, "\"%s\" has no model.safetensors", folder);
+        return fail_hint(f, "nor a model.safetensors.index.json; PyTorch's own .bin files are not "
+                            "read");
+    }
+    TRY(begin(&s, path, 1, f));
+    err e = map_part(s, folder, STR("model.safetensors"), f);
+    if (e == E_OK)
+        *out = s;
+    else
+        safetensors_close(s);
+    return e;
+}
+
 void safetensors_close(safetensors *s) {
     if (!s) return;
+    for (size_t i = 0; i < s->n_parts; i++) file_map_close(&s->parts[i].map);
     map_deinit(&s->index);
     arena_deinit(&s->arena);
     mem_free(s);
+}
+
+void safetensors_release(const safetensors *s) {
+    for (size_t i = 0; i < s->n_parts; i++) file_map_release(&s->parts[i].map);
+}
+
+int64_t safetensors_bytes(const safetensors *s) {
+    return s->bytes;
+}
+
+const tensor *safetensors_at(const safetensors *s, size_t index, const char **foreign) {
+    size_t p = 0;
+    CHECK(index < s->n);
+    for (; index >= s->parts[p].n; p++) index -= s->parts[p].n;
+    *foreign = s->parts[p].slots[index].foreign;
+    return &s->parts[p].slots[index].t;
 }
 
 size_t safetensors_count(const safetensors *s) {
@@ -207,17 +368,17 @@ size_t safetensors_count(const safetensors *s) {
 }
 
 err safetensors_tensor(const safetensors *s, str name, const tensor **out, fail *f) {
-    int64_t i;
     char text[TENSOR_PRINT_BYTES];
-    if (!map_get(&s->index, name, &i))
+    const slot *x = map_get_ptr(&s->index, name);
+    if (!x)
         return fail_set(f, E_NOT_FOUND, "\"%s\" has no tensor \"%s\"", s->name,
                         tensor_print_name(name, text));
-    if (s->slots[i].foreign) {
+    if (x->foreign) {
         fail_set(f, E_UNSUPPORTED, "\"%s\": we cannot compute with tensor \"%s\": %s", s->name,
-                 tensor_print_name(name, text), s->slots[i].foreign);
+                 tensor_print_name(name, text), x->foreign);
         return fail_hint(f, "F32, F16 and BF16 of up to %d dimensions are computed with",
                          TENSOR_DIMS_MAX);
     }
-    *out = &s->slots[i].t;
+    *out = &x->t;
     return E_OK;
 }
