@@ -110,6 +110,7 @@ static err open_arch(model *m, const model_arch *arch, fail *f) {
     m->info.has_weights = true;
     TRY(arch->decoder ? decoder_open(m, f) : arch->open(m, f));
     file_map_release(&m->map); /* what was packed is not read there again */
+    if (m->safetensors) safetensors_release(m->safetensors);
     return model_name_type(m, f);
 }
 
@@ -157,10 +158,8 @@ static err open_folder(model *m, const char *path, fail *f) {
     if (e != E_OK) return e;
     m->info.vocabulary = (int64_t)tokenizer_count(m->tokenizer);
     if (m->o.vocabulary_only) return E_OK;
-    TRY(file_join(file, path, "model.safetensors", f));
-    TRY(file_map_open(&m->map, file, f));
-    m->info.file_bytes = (int64_t)m->map.n;
-    TRY(safetensors_open(&m->safetensors, (str){(const char *)m->map.p, m->map.n}, file, f));
+    TRY(safetensors_open_folder(&m->safetensors, path, f));
+    m->info.file_bytes = safetensors_bytes(m->safetensors);
     return choose_arch(m, f);
 }
 

@@ -1,9 +1,10 @@
 /* model.h - weights, tokenizer and chat template as one immutable thing.
  *
- * A model is a GGUF file, or a folder with config.json, tokenizer.json and model.safetensors. One
- * file and one table row per architecture (model_bert.c, model_llama.c; the table is in model.c).
- * Weights are mapped, not copied. Any thread may read a model; model_embed locks, because its
- * scratch memory is the model's. Decoders are driven through model_forward.h by the engine. */
+ * A model is a GGUF file, or a folder with config.json, tokenizer.json and model.safetensors (or
+ * its shards). One file and one table row per architecture (model_bert.c, model_llama.c; the table
+ * is in model.c). Weights are mapped, not copied. Any thread may read a model; model_embed locks,
+ * because its scratch memory is the model's. Decoders are driven through model_forward.h by the
+ * engine. */
 #ifndef BANTAM_MODEL_MODEL_H
 #define BANTAM_MODEL_MODEL_H
 
