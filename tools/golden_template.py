@@ -1,58 +1,25 @@
 #!/usr/bin/env python3
-"""Makes tests/text/golden_template.jsonl and golden_template_models.jsonl with Jinja2, configured as
-transformers' apply_chat_template configures it (5.23, utils/chat_template_utils.py).
+"""Makes the goldens of tests/text/t_template.c and t_template_models.c with Jinja2 as transformers sets it up
+(jinja_reference.py).
 
-    python tools/golden_template.py TEMPLATES_DIR [SMOLLM2.gguf]
+    python tools/golden_template.py TEMPLATES_DIR [SMOLLM2.gguf] [--rows FILE]
 
 golden_template.jsonl: small templates with their output, one feature each.
-golden_template_models.jsonl: SHA-256 of each model's template over the conversations in
-golden_template_chats.json; {"error": true} where Jinja refuses. Needs jinja2 (and gguf for the last)."""
-import datetime
+golden_template_chats.json: the values of those, and the conversations of template_chats.py.
+golden_template_models.jsonl: for each model's template the first 16 hexadecimal digits of the SHA-256 of each
+conversation's text, in order of the conversations, "" where Jinja refuses; and some texts in full.
+--rows: into FILE every template over every conversation, set of variables and end, whole texts: a row is
+{"file", "chat", "values", "expect"}, or "error" with the reason instead of "expect".
+Needs jinja2 (and gguf for SmolLM2's)."""
+import argparse
 import hashlib
 import json
 import pathlib
-import sys
 
-import jinja2
-from jinja2.ext import Extension, loopcontrols
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja_reference import render
+from template_chats import BASE, CHATS, matrix
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent / "tests" / "text"
-NOW = datetime.datetime(2026, 11, 23, 20, 45, 51)
-
-
-class Generation(Extension):
-    tags = {"generation"}
-
-    def parse(self, parser):
-        line = next(parser.stream).lineno
-        body = parser.parse_statements(["name:endgeneration"], drop_needle=True)
-        return jinja2.nodes.CallBlock(self.call_method("_run"), [], [], body).set_lineno(line)
-
-    def _run(self, caller):
-        return caller()
-
-
-def environment():
-    def raise_exception(message):
-        raise jinja2.exceptions.TemplateError(message)
-
-    def tojson(x, ensure_ascii=False, indent=None, separators=None, sort_keys=False):
-        return json.dumps(x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
-
-    env = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols])
-    env.filters["tojson"] = tojson
-    env.globals["raise_exception"] = raise_exception
-    env.globals["strftime_now"] = NOW.strftime
-    return env
-
-
-def render(source, values):
-    try:
-        return environment().from_string(source).render(**values)
-    except Exception:  # whatever it is, the template is refused
-        return None
-
 
 VALUES = {
     "name": "Ann <b>", "items": [3, 1, 2], "words": ["b", "A", "c", "a"], "none_value": None, "yes": True,
@@ -118,60 +85,71 @@ CASES = [
     "{{ range(3) | list }}{{ range(1, 7, 2) | list }}{{ range(3, 0, -1) | list }}{% for i in range(2) %}{{ i }}{% endfor %}", "{{ raise_exception('no') }}", "{{ strftime_now('%Y-%m-%d %B %d %H:%M') }}", "{{ dict(a=1) }}",
     "{{ none_value | selectattr('x') | list }}{{ 0 | map('upper') | list }}", "{% macro m(a, b=2, c=3) %}[{{ a }}{{ b }}{{ c }}]{% endmacro %}{{ m(1) }}{{ m(1, c=4) }}{{ m() }}",
     "{{ 1.5e-3 }} {{ 1E3 }} {{ 2e2 | int }}",
+    # streams, views, ranges
+    "{% set s = items | select('odd') %}{{ s | first }}|{{ s | list }}|{{ s | list }}|{{ s is sequence }}{{ s is iterable }}", "{{ items | select | tojson }}", "{{ map.items() | tojson }}", "{{ items | map('string') | length }}", "{{ map.keys() }}{{ map.values() }}{{ map.items() | length }}{{ map.items() is sequence }}{{ map.keys()[0] }}|",
+    "{% set s = items | map('upper') %}{% for x in s %}{{ x }}{% endfor %}{% for x in s %}{{ x }}{% endfor %}|{{ 3 in (items | select) }}", "{{ range(3)[1] }}{{ range(5)[1:3] | list }}{{ range(3) is sequence }}{{ range(3) | tojson }}", "{% set s = 5 | map('upper') %}ok", "{{ 5 | map('upper') | list }}", "{{ range(100001) | length }}", "{{ items | reverse | tojson }}",
+    # more filters
+    "{{ [1, 2, 3, 4, 5] | batch(2, 0) | list }}{{ [1, 2, 3, 4, 5] | slice(2) | list }}{{ [1, 2, 3] | sum }}{{ list | sum(attribute='n') }}{{ words | max }}{{ words | min }}{{ [] | max }}", "{% for g in list | groupby('t', default='-') %}{{ g.grouper }}:{{ g.list | length }}{{ g[0] }} {% endfor %}", "{{ 2.5 | round }}{{ 2.567 | round(2) }}{{ 7 | round }}{{ 2.1 | round(0, 'ceil') }}{{ 2.9 | round(method='floor') }}",
+    "{{ 'a longer text here' | truncate(9) }}|{{ 'a longer text here' | truncate(9, true) }}|{{ 'short' | truncate(3) }}|{{ 'one two-three (four' | title }}{{ 'one two_three 4' | wordcount }}{{ 'ab' | center(6) }}|{{ '<a>' | forceescape }}", "{{ '%s %d' | format('a', 3) }}{{ list | sort(attribute='t,n') }}", "{{ name | trim | attr('upper') is callable }}{{ map | attr('b') }}|", "{{ name | upper(1) }}", "{{ name | default(nothing='x') }}", "{{ name | indent(width=2, width=3) }}",
+    # formats
+    "{{ '%s|%5s|%-5s|%r|%d|%05d|%+d|%x|%.2f|%e|%g|%%' % ('a', 'b', 'c', 'd', 3.9, 42, 5, 255, 2.345, 12345.678, 0.00001) }}{{ '%(a)s' % {'a': 1} }}{{ '%s' % none }}{{ '%s' % [1] }}", "{{ '%s %s' % 1 }}", "{{ '%d' % 'a' }}", "{{ 'a' % 1 }}", "{{ '{:>5}|{:<5}|{:^5}|{:05d}|{:.2f}|{:,}|{!r}|{:x}|{:+}|{:*^7}|{:.1%}'.format('a', 'b', 'c', 42, 2.345, 1234567, 'q', 255, 5, 'm', 0.256) }}", "{{ '{0[0]}{k.x}{a}'.format([7], k={'x': 8}, a=9) }}", "{{ '{}{0}'.format(1) }}", "{{ '{:d}'.format('a') }}", "{{ '{' }}{{ '{'.format() }}",
+    # more methods
+    "{{ 'a,b,c'.rsplit(',', 1) }}{{ ' a  b '.rsplit() }}{{ 'a=b=c'.partition('=') }}{{ 'a=b=c'.rpartition('=') }}{{ 'abc'.partition('x') }}{{ '7'.zfill(3) }}{{ '-7'.zfill(4) }}{{ 'a'.center(4, '*') }}{{ 'a'.ljust(3) }}|{{ 'a'.rjust(3) }}|{{ 'a\nb\n'.splitlines(true) }}", "{{ 'abc'.index('c') }}{{ 'abc'.index('z') }}", "{{ '12'.isdigit() }}{{ 'a1'.isalnum() }}{{ ''.isdigit() }}{{ 'Ab'.isupper() }}{{ 'ab1'.islower() }}{{ ' '.isspace() }}{{ 'é'.isascii() }}{{ 'abc'.count('') }}", "{{ items.index(1) }}{{ items.count(3) }}{{ items.append is defined }}{{ map.pop is defined }}{{ items.copy() }}", "{{ map.pop('b') }}", "{{ 'straße ΣΣ İ'.upper() }}{{ 'ΟΣ ΣΑ'.lower() }}{{ 'İ'.lower() }}{{ 'ßx'.capitalize() }}{{ 'ǆa'.title() }}", "{{ (5).real }}{{ true.imag }}{{ 1.5.real }}",
+    # more statements
+    "{% raw %}{{ x }}{% if %}{% endraw %}\n{%- raw -%}  a  {%- endraw -%} b", "{% with a = 1, b = 2 %}{{ a }}{{ b }}{% endwith %}{{ a }}|", "{% set a = 5 %}{% with a = 1, b = a %}{{ b }}{% endwith %}", "{% macro m(x) %}[{{ caller(x) }}]{% endmacro %}{% call(y) m(3) %}({{ y }}){% endcall %}{% macro n() %}{{ varargs }}{{ kwargs }}{% endmacro %}{{ n(1, 2, a=3) }}", "{% macro m() %}a{% endmacro %}{% call m() %}b{% endcall %}",
+    "{% for x in [1, [2, [3]]] recursive %}{{ loop.depth }}{% if x is number %}{{ x }}{% else %}({{ loop(x) }}){% endif %}{% endfor %}", "{% for x in [1, 1, 2] %}{{ loop.cycle('a', 'b') }}{{ loop.changed(x) }}{{ loop.depth }} {% endfor %}", "{% set ns = namespace(stop=false) %}{% for x in [1, 2, 3] if not ns.stop %}{{ x }}{% if x == 2 %}{% set ns.stop = true %}{% endif %}{% endfor %}", "{% for x in [1, 2, 3] if x != 2 %}{{ loop.last }}{{ loop.length }}{{ loop.nextitem }}{% endfor %}", "{% for x in [1] %}{% break %}{% else %}e{% endfor %}{% for x in [1] %}{% else %}f{% endfor %}",
+    "{% for (a, b), c in [[[1, 2], 3]] %}{{ a }}{{ b }}{{ c }}{% endfor %}{% for x in 1, 2 %}{{ x }}{% endfor %}", "{% set j = joiner('; ') %}{{ j() }}a{{ j() }}b{% set c = cycler('x', 'y') %}{{ c.next() }}{{ c.next() }}{{ c.next() }}", "{% if 1 if 2 %}{% endif %}", "{% macro m(a) %}{{ a }}{% endmacro %}{{ m(1, a=2) }}", "{{ dict({'a': 1}, b=2) }}{{ namespace({'a': 1}).a }}", "{{ namespace(_a=1) }}",
+    "{{ 12345678901234567890 }}{{ [98765432109876543210] | tojson }}{{ 12345678901234567890 > 1 }}{{ 1_000 }}", "{{ {1: 'a', 'b': 2, none: 3, true: 4, 1.5: 5} | tojson }}", "{{ {'a': 1}[[1]] }}|{{ [1] in {'a': 1} }}", "{{ [2] < [10] }}{{ (1, 'a') < (1, 'b') }}{{ [1] == (1,) }}", "{{ nothing | int }}", "{{ '+5' | int }}{{ '1_0' | int }}{{ ' 7 ' | int }}{{ 1e300 * 1e300 }}{{ '1e2' | float }}{{ +true }}",
     # refused
     "{{ 1 +", "{% if %}", "{% endif %}", "{% if true %}", "{{ 'a }}", "{% foo %}", "{{ 1 | foo }}", "{{ 1 is foo }}", "{{ f() }}", "{{ 1 2 }}", "{# open", "{{ 'a' + 1 }}", "{{ 1 < 'a' }}", "{% break %}",
 ]
 
-TOOLS = [
-    {"type": "function", "function": {"name": "get_weather", "description": "The weather of a <city>.\nSecond line.", "parameters": {"type": "object", "properties": {"city": {"type": "string", "description": "Which city"}, "unit": {"type": "string", "enum": ["C", "F"], "default": "C"}, "days": {"type": ["integer", "null"]}, "tags": {"type": "array", "items": {"type": "string"}}}, "required": ["city"]}}},
-    {"type": "function", "function": {"name": "stop", "description": "Stops", "parameters": {"type": "object", "properties": {}}}},
-]
+WHOLE = [("Qwen-Qwen3-0.6B.jinja", "calls_turns"), ("meta-llama-Llama-3.2-3B-Instruct.jinja", "tools_many"),
+         ("openai-gpt-oss-120b.jinja", "tools_odd"), ("HuggingFaceTB-SmolLM3-3B.jinja", "calls"),
+         ("google-gemma-2-2b-it.jinja", "unicode"), ("ibm-granite-granite-3.3-2B-Instruct.jinja", "documents_tools")]
 
 
-def call(arguments):
-    return {"role": "assistant", "content": "", "tool_calls": [{"id": "call00001", "type": "function", "function": {"name": "get_weather", "arguments": arguments}}]}
+def put_lines(path, rows):
+    with open(path, "w") as f:
+        f.writelines(json.dumps(r, ensure_ascii=False) + "\n" for r in rows)
 
 
-RESULT = {"role": "tool", "tool_call_id": "call00001", "name": "get_weather", "content": "{\"temp\": 20.5}"}
-BASE = {"bos_token": "<s>", "eos_token": "</s>"}
-CHATS = {
-    "plain": {"messages": [{"role": "user", "content": "Hello <|im_start|> there"}], "add_generation_prompt": True},
-    "system": {"messages": [{"role": "system", "content": "Be \"brief\" & kind.\n"}, {"role": "user", "content": "  Gr\u00fc\u00dfe\n\nb  "}, {"role": "assistant", "content": "Hi\n"}, {"role": "user", "content": "\U0001F600?"}], "add_generation_prompt": True},
-    "closed": {"messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}], "add_generation_prompt": False},
-    "thinking": {"messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "<think>\nhm\n</think>\n\nA", "reasoning_content": "hm"}, {"role": "user", "content": "Q2"}], "add_generation_prompt": True, "enable_thinking": False, "thinking": False},
-    "tools": {"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "Weather?"}], "tools": TOOLS, "add_generation_prompt": True},
-    "calls": {"messages": [{"role": "user", "content": "Weather?"}, call({"city": "K\u00f6ln", "days": 2, "tags": ["a"], "x": None, "y": True}), RESULT, {"role": "assistant", "content": "20.5"}, {"role": "user", "content": "Thanks"}], "tools": TOOLS, "add_generation_prompt": True},
-    "calls_text": {"messages": [{"role": "user", "content": "Weather?"}, call("{\"city\": \"Paris\"}"), RESULT], "tools": TOOLS, "add_generation_prompt": True},
-    "parts": {"messages": [{"role": "user", "content": [{"type": "text", "text": "part one"}, {"type": "text", "text": "part two"}]}], "add_generation_prompt": True},
-}
-
-
-def put_lines(name, rows):
-    (ROOT / name).write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows))
+def digest(text):
+    return "" if text is None else hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("templates", type=pathlib.Path)
+    arguments.add_argument("gguf", nargs="?")
+    arguments.add_argument("--rows")
+    options = arguments.parse_args()
+    sources = {p.name: p.read_bytes().decode() for p in sorted(options.templates.glob("*.jinja"))}
+    if options.rows:
+        rows = []
+        for file, source in sources.items():
+            for name, values in matrix():
+                text, error = render(source, {**BASE, **values})
+                row = {"file": file, "chat": name, "values": values}
+                rows.append({**row, "error": error} if text is None else {**row, "expect": text})
+        put_lines(options.rows, rows)
+        print(len(rows), "rows,", sum("error" in r for r in rows), "refused")
+        return
     ROOT.mkdir(parents=True, exist_ok=True)
-    rows = [{"template": t, "expect": render(t, VALUES)} for t in CASES]
-    if len(sys.argv) > 2:
+    cases = [{"template": t, "expect": render(t, VALUES)[0]} for t in CASES]
+    if options.gguf:
         from gguf import GGUFReader
-        source = GGUFReader(sys.argv[2]).fields["tokenizer.chat_template"].contents()
-        rows += [{"template": source, "chat": n, "expect": render(source, {**BASE, **c})} for n, c in CHATS.items()]
-    put_lines("golden_template.jsonl", rows)
-    chats = {"values": VALUES, "trusted": BASE, "chats": CHATS}
-    (ROOT / "golden_template_chats.json").write_text(json.dumps(chats, ensure_ascii=False, indent=1) + "\n")
-    models = []
-    for path in sorted(pathlib.Path(sys.argv[1]).glob("*.jinja")):
-        for name, chat in CHATS.items():
-            out = render(path.read_bytes().decode(), {**BASE, **chat})
-            row = {"file": path.name, "chat": name}
-            if out is None:
-                row["error"] = True
-            else:
-                row.update(bytes=len(out.encode()), sha256=hashlib.sha256(out.encode()).hexdigest())
-            models.append(row)
-    put_lines("golden_template_models.jsonl", models)
-    print(len(rows), "cases,", len(models), "renderings,", sum("error" in m for m in models), "refused")
+        source = GGUFReader(options.gguf).fields["tokenizer.chat_template"].contents()
+        cases += [{"template": source, "chat": n, "expect": render(source, {**BASE, **c})[0]} for n, c in list(CHATS.items())[:8]]
+    put_lines(ROOT / "golden_template.jsonl", cases)
+    with open(ROOT / "golden_template_chats.json", "w") as f:
+        json.dump({"values": VALUES, "trusted": BASE, "chats": CHATS}, f, ensure_ascii=False)
+        f.write("\n")
+    models = [{"file": file, "sha256": [digest(render(source, {**BASE, **c})[0]) for c in CHATS.values()]} for file, source in sources.items()]
+    models += [{"file": file, "chat": chat, "expect": render(sources[file], {**BASE, **CHATS[chat]})[0]} for file, chat in WHOLE]
+    put_lines(ROOT / "golden_template_models.jsonl", models)
+    print(len(cases), "cases,", len(sources), "templates,", len(sources) * len(CHATS), "renderings,",
+          sum(d == "" for m in models for d in m.get("sha256", [])), "refused")
 
 
 main()

@@ -5,13 +5,14 @@
  * raise_exception, strftime_now (UTC here).
  * Each byte of the result knows where it comes from: what the template's author wrote is trusted,
  * what the values brought in is not, through every operation on text; so that text from outside
- * never becomes a special token. Where an operation cannot tell (tojson of a mixed value) the
- * result is untrusted. Not understood is E_UNSUPPORTED with the line and the construct, never a
- * guess: include, import, extends, block, call, raw, recursive loops, varargs, "..." % x, format
- * specifications; filters, tests and methods that are not listed in template_filter.c and
- * template_method.c. As in Jinja an unknown filter or test inside an `if` counts only when it is
- * reached. Run time, memory, output and nesting are bounded by the figures below (E_TOO_LARGE). A
- * compiled template is immutable and shared by threads. */
+ * never becomes a special token. Where an operation cannot tell (tojson of a mixed value), and what
+ * is put into the middle of an outside text (replace, join of its pieces, format), is untrusted.
+ * Not understood is E_UNSUPPORTED with the line and the construct, never a guess: include, import,
+ * extends, block, *list and **map as arguments; filters, tests and methods that have no row in the
+ * tables of template_filter.c, template_list.c, template_test.c and template_method.c. As in Jinja
+ * an unknown filter or test inside an `if` counts only when it is reached. Run time, memory, output
+ * and nesting are bounded by the figures below (E_TOO_LARGE). A compiled template is immutable and
+ * shared by threads. */
 #ifndef BANTAM_TEXT_TEMPLATE_H
 #define BANTAM_TEXT_TEMPLATE_H
 

@@ -8,6 +8,9 @@
 #include <math.h>
 #include <string.h>
 
+/* ---- arguments --------------------------------------------------------------------------------
+ */
+
 const value *arg_get(const call_args *args, size_t at, const char *name) {
     for (size_t i = 0; i < args->n; i++) {
         if (args->names[i].p ? name && str_is(args->names[i], name) : i == at)
@@ -21,9 +24,65 @@ err arg_int(run *r, const call_args *args, size_t at, const char *name, int64_t 
     const value *v = arg_get(args, at, name);
     *out = fallback;
     if (!v || v->kind == VALUE_NONE) return E_OK;
-    if (v->kind != VALUE_INT)
+    if (v->kind != VALUE_INT && v->kind != VALUE_BOOL)
         return run_fail(r, E_INPUT, "a whole number expected, not %s", value_kind_name(*v));
-    *out = v->as.integer;
+    *out = v->kind == VALUE_BOOL ? v->as.boolean : v->as.integer;
+    return E_OK;
+}
+
+err arg_text(run *r, const call_args *args, size_t at, const char *name, const value **out) {
+    const value *v = arg_get(args, at, name);
+    *out = NULL;
+    if (!v || v->kind == VALUE_NONE) return E_OK;
+    if (v->kind != VALUE_TEXT)
+        return run_fail(r, E_INPUT, "a text expected, not %s", value_kind_name(*v));
+    *out = v;
+    return E_OK;
+}
+
+bool arg_flag(const call_args *args, size_t at, const char *name, bool fallback) {
+    const value *v = arg_get(args, at, name);
+    return v ? value_true(*v) : fallback;
+}
+
+const callable *callable_find(const callable *table, str name) {
+    for (; table->name; table++)
+        if (str_is(name, table->name)) return table;
+    return NULL;
+}
+
+/* Where a name stands among the parameters; STR_INDEX_NONE when it does not. */
+static size_t parameter_at(const callable *c, str name) {
+    str rest = str_from(c->parameters);
+    for (size_t i = 0; rest.n; i++)
+        if (str_eq(str_cut(&rest, ' '), name)) return i;
+    return STR_INDEX_NONE;
+}
+
+static size_t parameter_count(const callable *c) {
+    size_t n = 0;
+    for (str rest = str_from(c->parameters); rest.n; n++) str_cut(&rest, ' ');
+    return n;
+}
+
+err callable_run(run *r, const callable *c, value self, const call_args *args, value *out) {
+    bool any = c->parameters[0] == '*', unnamed = c->parameters[0] == '/';
+    size_t most = parameter_count(c) - unnamed;
+    uint64_t given = 0;
+    for (size_t i = 0; i < args->n && !any; i++) {
+        bool named = args->names[i].p != NULL;
+        size_t at = !named ? i : unnamed ? STR_INDEX_NONE : parameter_at(c, args->names[i]);
+        if (at >= most || given >> at & 1)
+            return run_fail(r, E_INPUT, "%s does not take these arguments", c->name);
+        given |= 1ull << at;
+    }
+    for (size_t i = 0; i < c->needed; i++)
+        if (any ? i >= args->n : !(given >> i & 1))
+            return run_fail(r, E_INPUT, "%s needs more arguments", c->name);
+    TRY(run_charge(r, 0));
+    value result = value_undefined(STR(""));
+    TRY(c->run(r, self, args, &result));
+    *out = result;
     return E_OK;
 }
 
@@ -35,14 +94,14 @@ err eval_args(run *r, const node *n, call_args *out) {
     return E_OK;
 }
 
+/* ---- literals ---------------------------------------------------------------------------------
+ */
+
 static err eval_list(run *r, const node *n, value *out) {
-    value *items = arena_new_n(r->arena, value, n->n);
-    if (!items) return run_no_memory(r);
-    for (size_t i = 0; i < n->n; i++) TRY(eval(r, n->items[i], &items[i]));
-    *out = (value){.kind = VALUE_LIST, .tuple = n->integer != 0};
-    out->as.list.items = items;
-    out->as.list.n = n->n;
-    return E_OK;
+    value_list l = {arena_new_n(r->arena, value, n->n), n->n, n->n};
+    if (!l.items) return run_no_memory(r);
+    for (size_t i = 0; i < n->n; i++) TRY(eval(r, n->items[i], &l.items[i]));
+    return value_take_list(r, &l, n->integer ? SHAPE_TUPLE : SHAPE_LIST, false, out);
 }
 
 static err eval_dict(run *r, const node *n, value *out) {
@@ -53,27 +112,20 @@ static err eval_dict(run *r, const node *n, value *out) {
         pair p;
         TRY(eval(r, n->items[i], &p.key));
         TRY(eval(r, n->items[i + 1], &p.value));
+        TRY(value_key(r, p.key));
+        value before = {.kind = VALUE_MAP, .as.map = {pairs, count}};
         size_t at = 0;
-        while (at < count && !value_equal(pairs[at].key, p.key)) at++;
-        if (at == count) pairs[count++].key = p.key;
+        if (value_find(before, p.key))
+            while (&pairs[at].value != value_find(before, p.key)) at++;
+        else
+            pairs[at = count++].key = p.key;
         pairs[at].value = p.value;
     }
-    *out = (value){.kind = VALUE_MAP};
-    out->as.map.pairs = pairs;
-    out->as.map.n = count;
-    return E_OK;
+    return value_take_map(r, pairs, count, false, out);
 }
 
 /* ---- names, attributes, items -----------------------------------------------------------------
  */
-
-static bool is_function(str name) {
-    static const char *const names[] = {"range", "namespace", "raise_exception", "strftime_now",
-                                        "dict"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (str_is(name, names[i])) return true;
-    return false;
-}
 
 static const json *find_json(const json *object, str name) {
     if (!object || object->kind != JSON_OBJECT) return NULL;
@@ -96,34 +148,7 @@ static err eval_name(run *r, str name, value *out) {
         return scope_put(r, r->globals, name, *out);
     }
     *out = value_undefined(name);
-    if (is_function(name)) *out = (value){.kind = VALUE_FUNCTION, .as.name = name};
-    return E_OK;
-}
-
-static value loop_value(const loop_state *l, str name) {
-    int64_t i = (int64_t)l->index, n = (int64_t)l->n;
-    if (str_is(name, "index")) return value_int(i + 1, false);
-    if (str_is(name, "index0")) return value_int(i, false);
-    if (str_is(name, "revindex")) return value_int(n - i, false);
-    if (str_is(name, "revindex0")) return value_int(n - i - 1, false);
-    if (str_is(name, "length")) return value_int(n, false);
-    if (str_is(name, "depth")) return value_int(l->depth, false);
-    if (str_is(name, "depth0")) return value_int(l->depth - 1, false);
-    if (str_is(name, "first")) return value_bool(i == 0);
-    if (str_is(name, "last")) return value_bool(i == n - 1);
-    if (str_is(name, "previtem") && i > 0) return l->items[i - 1];
-    if (str_is(name, "nextitem") && i < n - 1) return l->items[i + 1];
-    return value_undefined(name);
-}
-
-static err new_method(run *r, value self, str name, value *out) {
-    value *kept = arena_new(r->arena, value);
-    if (!kept) return run_no_memory(r);
-    *kept = self;
-    *out = (value){.kind = VALUE_METHOD};
-    out->as.method.self = kept;
-    out->as.method.p = name.p;
-    out->as.method.n = name.n;
+    if (function_known(name)) *out = (value){.kind = VALUE_FUNCTION, .as.name = name};
     return E_OK;
 }
 
@@ -131,25 +156,28 @@ static err fail_undefined(run *r, value v) {
     return run_fail(r, E_INPUT, "\"%.*s\" is undefined", STR_ARG(str_slice(v.as.name, 0, 80)));
 }
 
-/* x.name: Python's attribute first, which for our kinds is a method, then the item. */
+/* x.name: Python's attribute first, then the item. */
 err eval_attribute(run *r, value v, str name, value *out) {
+    bool found = false;
+    if (v.kind == VALUE_UNDEFINED && str_starts(name, STR("__"))) {
+        *out = value_undefined(name);
+        return E_OK;
+    }
     if (v.kind == VALUE_UNDEFINED) return fail_undefined(r, v);
-    if (v.kind == VALUE_LOOP) {
-        *out = loop_value(v.as.loop, name);
-        if (str_is(name, "cycle") || str_is(name, "changed"))
-            return run_fail(r, E_UNSUPPORTED, "loop.%.*s is not supported", STR_ARG(name));
-        return E_OK;
-    }
     if (v.kind == VALUE_SPACE) {
-        const value *found = NULL;
+        *out = value_undefined(name);
         for (size_t i = 0; i < v.as.space->n; i++)
-            if (str_eq(v.as.space->items[i].name, name)) found = &v.as.space->items[i].value;
-        *out = found ? *found : value_undefined(name);
+            if (str_eq(v.as.space->items[i].name, name)) *out = v.as.space->items[i].value;
         return E_OK;
     }
-    if (method_known(v, name)) return new_method(r, v, name, out);
-    const value *found = value_find(v, value_text(name, false));
-    *out = found ? *found : value_undefined(name);
+    if (v.kind == VALUE_LOOP) return run_loop_attribute(r, v.as.loop, name, out);
+    if (v.kind == VALUE_CYCLER && (str_is(name, "next") || str_is(name, "reset")))
+        return method_bind(r, v, name, out);
+    TRY(method_find(r, v, name, &found, out));
+    if (found) return E_OK;
+    TRY(run_charge(r, v.kind == VALUE_MAP ? v.as.map.n * 16 : 0));
+    const value *item = value_find(v, value_text(name, false));
+    *out = item ? *item : value_undefined(name);
     return E_OK;
 }
 
@@ -165,8 +193,9 @@ static err text_at(run *r, value v, int64_t index, value *out) {
 
 err eval_item(run *r, value v, value key, value *out) {
     if (v.kind == VALUE_UNDEFINED) return fail_undefined(r, v);
+    if (key.kind == VALUE_BOOL && v.kind != VALUE_MAP) key = value_int(key.as.boolean, false);
     if (key.kind == VALUE_INT && v.kind == VALUE_TEXT) return text_at(r, v, key.as.integer, out);
-    if (key.kind == VALUE_INT && v.kind == VALUE_LIST) {
+    if (key.kind == VALUE_INT && value_is_sequence(v)) {
         int64_t i = key.as.integer, n = (int64_t)v.as.list.n;
         if (i < 0) i += n;
         *out = i >= 0 && i < n ? v.as.list.items[i] : value_undefined(STR("item"));
@@ -183,16 +212,18 @@ err eval_item(run *r, value v, value key, value *out) {
     return E_OK;
 }
 
-/* Python's slice indices, clamped; false where a part is no whole number. */
-static err slice_part(run *r, const node *n, bool *given, int64_t *out) {
+/* One of a slice's places; *ok false when it is no whole number. */
+static err slice_part(run *r, const node *n, bool *given, int64_t *out, bool *ok) {
     value v;
     *given = false;
     if (!n) return E_OK;
     TRY(eval(r, n, &v));
     if (v.kind == VALUE_NONE) return E_OK;
     if (v.kind == VALUE_BOOL) v = value_int(v.as.boolean, false);
-    if (v.kind != VALUE_INT)
-        return run_fail(r, E_INPUT, "a slice needs whole numbers, not %s", value_kind_name(v));
+    if (v.kind != VALUE_INT) {
+        *ok = false;
+        return E_OK;
+    }
     *given = true;
     *out = v.as.integer;
     return E_OK;
@@ -205,40 +236,41 @@ static int64_t clamp(int64_t i, int64_t low, int64_t high) {
 static err eval_slice(run *r, const node *n, value *out) {
     value of;
     value_list all, picked = {0};
-    int64_t from = 0, to = 0, step = 1;
-    bool has_from, has_to, has_step;
+    int64_t from = 0, to = 0, step = 1, count;
+    bool has_from, has_to, has_step, ok = true;
     TRY(eval(r, n->a, &of));
-    TRY(slice_part(r, n->items[0], &has_from, &from));
-    TRY(slice_part(r, n->items[1], &has_to, &to));
-    TRY(slice_part(r, n->items[2], &has_step, &step));
+    TRY(slice_part(r, n->items[0], &has_from, &from, &ok));
+    TRY(slice_part(r, n->items[1], &has_to, &to, &ok));
+    TRY(slice_part(r, n->items[2], &has_step, &step, &ok));
     if (!has_step) step = 1;
-    if (step == 0) return run_fail(r, E_INPUT, "a slice with step 0");
     if (of.kind == VALUE_UNDEFINED) return fail_undefined(r, of);
-    if (of.kind != VALUE_LIST && of.kind != VALUE_TEXT)
-        return run_fail(r, E_INPUT, "%s cannot be sliced", value_kind_name(of));
-    TRY(value_iterate(r, of, &all));
-    int64_t count = (int64_t)all.n, low = step > 0 ? 0 : -1, high = step > 0 ? count : count - 1;
+    if (!ok || (!value_is_sequence(of) && of.kind != VALUE_TEXT))
+        return run_fail(r, E_UNSUPPORTED, "slicing %s is not supported so", value_kind_name(of));
+    if (step == 0) return run_fail(r, E_INPUT, "a slice with step 0");
+    TRY(value_count(r, of, &count));
+    int64_t low = step > 0 ? 0 : -1, high = step > 0 ? count : count - 1;
     from = !has_from ? (step > 0 ? low : high) : clamp(from < 0 ? from + count : from, low, high);
     to = !has_to ? (step > 0 ? high : low) : clamp(to < 0 ? to + count : to, low, high);
+    if (of.kind == VALUE_TEXT && step == 1) {
+        size_t start = utf8_index(value_str(of), (size_t)from);
+        *out = value_slice(of, start, to > from ? utf8_index(value_str(of), (size_t)to) : start);
+        return E_OK;
+    }
     step = clamp(step, -count - 1, count + 1);
+    TRY(value_iterate(r, of, &all));
     for (int64_t i = from; step > 0 ? i < to : i > to; i += step)
         TRY(value_push(r, &picked, all.items[i]));
     if (of.kind == VALUE_TEXT) return value_concat(r, picked.items, picked.n, out);
-    *out = value_list_of(&picked, of.outside);
-    out->tuple = of.tuple;
+    TRY(value_take_list(r, &picked, of.shape, of.outside, out));
+    out->cut = of.cut;
     return E_OK;
 }
 
 /* ---- operators --------------------------------------------------------------------------------
  */
 
-static bool is_number(value v) {
-    return v.kind == VALUE_INT || v.kind == VALUE_FLOAT || v.kind == VALUE_BOOL;
-}
-static double number_of(value v) {
-    return v.kind == VALUE_FLOAT ? v.as.number
-           : v.kind == VALUE_INT ? (double)v.as.integer
-                                 : v.as.boolean;
+static bool is_whole(value v) {
+    return v.kind == VALUE_INT || v.kind == VALUE_BOOL;
 }
 static int64_t integer_of(value v) {
     return v.kind == VALUE_BOOL ? v.as.boolean : v.as.integer;
@@ -300,6 +332,8 @@ static err real_arithmetic(run *r, str op, double a, double b, double *out) {
 
 static err arithmetic(run *r, str op, value a, value b, value *out) {
     bool outside = a.outside || b.outside;
+    if (a.kind == VALUE_BIG || b.kind == VALUE_BIG)
+        return run_fail(r, E_UNSUPPORTED, "a number beyond 64 bits");
     bool whole = a.kind != VALUE_FLOAT && b.kind != VALUE_FLOAT && !str_is(op, "/");
     if (whole && str_is(op, "**") && integer_of(b) < 0) whole = false;
     if (whole) {
@@ -309,7 +343,7 @@ static err arithmetic(run *r, str op, value a, value b, value *out) {
         return E_OK;
     }
     double v = 0;
-    TRY(real_arithmetic(r, op, number_of(a), number_of(b), &v));
+    TRY(real_arithmetic(r, op, value_number(a), value_number(b), &v));
     return float_result(v, outside, out);
 }
 
@@ -329,8 +363,8 @@ static err add_lists(run *r, value a, value b, value *out) {
     TRY(run_charge(r, (a.as.list.n + b.as.list.n) * 64));
     for (size_t i = 0; i < a.as.list.n; i++) TRY(value_push(r, &l, a.as.list.items[i]));
     for (size_t i = 0; i < b.as.list.n; i++) TRY(value_push(r, &l, b.as.list.items[i]));
-    *out = value_list_of(&l, a.outside || b.outside);
-    out->tuple = a.tuple;
+    TRY(value_take_list(r, &l, a.shape, a.outside || b.outside, out));
+    out->cut = a.cut || b.cut;
     return E_OK;
 }
 
@@ -342,7 +376,8 @@ static err multiply(run *r, value a, int64_t times, value *out) {
             TRY(run_charge(r, 64));
             TRY(value_push(r, &l, a.as.list.items[k]));
         }
-    *out = value_list_of(&l, a.outside);
+    TRY(value_take_list(r, &l, a.shape, a.outside, out));
+    out->cut = a.cut;
     return E_OK;
 }
 
@@ -353,51 +388,42 @@ static err eval_concat(run *r, value a, value b, value *out) {
     return value_concat(r, both, 2, out);
 }
 
+static bool is_plain_list(value v) {
+    return v.kind == VALUE_LIST && v.shape <= SHAPE_TUPLE;
+}
+
+err eval_add(run *r, value a, value b, value *out) {
+    TRY(run_charge(r, 0));
+    if (value_is_number(a) && value_is_number(b)) return arithmetic(r, STR("+"), a, b, out);
+    if (a.kind == VALUE_TEXT && b.kind == VALUE_TEXT) return add_texts(r, a, b, out);
+    if (is_plain_list(a) && is_plain_list(b) && a.shape == b.shape) return add_lists(r, a, b, out);
+    return fail_operands(r, STR("+"), a, b);
+}
+
 static err eval_binary(run *r, const node *n, value *out) {
     value a, b;
     TRY(eval(r, n->a, &a));
     TRY(eval(r, n->b, &b));
     if (str_is(n->text, "~")) return eval_concat(r, a, b, out);
-    if (is_number(a) && is_number(b)) return arithmetic(r, n->text, a, b, out);
-    bool plus = str_is(n->text, "+"), times = str_is(n->text, "*");
-    if (plus && a.kind == VALUE_TEXT && b.kind == VALUE_TEXT) return add_texts(r, a, b, out);
-    if (plus && a.kind == VALUE_LIST && b.kind == VALUE_LIST && a.tuple == b.tuple)
-        return add_lists(r, a, b, out);
-    bool left = a.kind == VALUE_TEXT || a.kind == VALUE_LIST,
-         right = b.kind == VALUE_TEXT || b.kind == VALUE_LIST;
-    if (times && left && b.kind == VALUE_INT) return multiply(r, a, b.as.integer, out);
-    if (times && right && a.kind == VALUE_INT) return multiply(r, b, a.as.integer, out);
-    if (str_is(n->text, "%") && a.kind == VALUE_TEXT)
-        return run_fail(r, E_UNSUPPORTED, "formatting a text by \"%%\" is not supported");
+    if (str_is(n->text, "+")) return eval_add(r, a, b, out);
+    if (value_is_number(a) && value_is_number(b)) return arithmetic(r, n->text, a, b, out);
+    bool times = str_is(n->text, "*"), left = a.kind == VALUE_TEXT || is_plain_list(a),
+         right = b.kind == VALUE_TEXT || is_plain_list(b);
+    if (times && left && is_whole(b)) return multiply(r, a, integer_of(b), out);
+    if (times && right && is_whole(a)) return multiply(r, b, integer_of(a), out);
+    if (str_is(n->text, "%") && a.kind == VALUE_TEXT) return format_percent(r, a, b, out);
     return fail_operands(r, n->text, a, b);
-}
-
-static err contains(run *r, value item, value in, bool *out) {
-    *out = false;
-    switch (in.kind) {
-    case VALUE_UNDEFINED: return E_OK;
-    case VALUE_MAP: *out = value_find(in, item) != NULL; return run_charge(r, in.as.map.n * 16);
-    case VALUE_LIST:
-        for (size_t i = 0; i < in.as.list.n && !*out; i++)
-            *out = value_equal(in.as.list.items[i], item);
-        return run_charge(r, in.as.list.n * 16);
-    case VALUE_TEXT:
-        if (item.kind != VALUE_TEXT) break;
-        *out = str_find(value_str(in), value_str(item)) != STR_INDEX_NONE;
-        return run_charge(r, in.as.text.n);
-    default: break;
-    }
-    return fail_operands(r, STR("in"), item, in);
 }
 
 static err compare(run *r, str op, value a, value b, bool *out) {
     int order = 0;
     if (str_is(op, "==") || str_is(op, "!=")) {
-        *out = value_equal(a, b) == str_is(op, "==");
-        return run_charge(r, a.kind == VALUE_LIST || a.kind == VALUE_MAP ? 4096 : 0);
+        TRY(value_equal(r, a, b, out));
+        *out = *out == str_is(op, "==");
+        return E_OK;
     }
     if (str_is(op, "in") || str_is(op, "not in")) {
-        TRY(contains(r, a, b, out));
+        TRY(value_contains(r, a, b, out));
         *out = *out == str_is(op, "in");
         return E_OK;
     }
@@ -423,9 +449,9 @@ static err eval_compare(run *r, const node *n, value *out) {
 static err eval_sign(run *r, const node *n, value *out) {
     value v;
     TRY(eval(r, n->a, &v));
-    if (!is_number(v)) return fail_operands(r, STR("-"), v, v);
+    if (!value_is_number(v)) return fail_operands(r, STR("-"), v, v);
     if (n->kind == NODE_PLUS) {
-        *out = v;
+        *out = v.kind == VALUE_BOOL ? value_int(v.as.boolean, v.outside) : v;
         return E_OK;
     }
     return arithmetic(r, STR("-"), value_int(0, false), v, out);
@@ -445,6 +471,8 @@ err eval_call(run *r, value callee, const call_args *args, value *out) {
     case VALUE_UNDEFINED: return fail_undefined(r, callee);
     case VALUE_FUNCTION: return run_function(r, callee.as.name, args, out);
     case VALUE_MACRO: return run_macro(r, callee.as.macro, args, out);
+    case VALUE_LOOP: return run_loop_again(r, callee.as.loop, args, out);
+    case VALUE_JOINER: return run_joiner(r, callee.as.cycle, args, out);
     case VALUE_METHOD:
         return run_method(r, *callee.as.method.self, (str){callee.as.method.p, callee.as.method.n},
                           args, out);
@@ -508,6 +536,7 @@ static err eval_node(run *r, const node *n, value *out) {
     switch (n->kind) {
     case NODE_TEXT: *out = value_text(n->text, false); return E_OK;
     case NODE_INT: *out = value_int(n->integer, false); return E_OK;
+    case NODE_BIG: *out = (value){.kind = VALUE_BIG, .as.name = n->text}; return E_OK;
     case NODE_FLOAT: return float_result(n->number, false, out);
     case NODE_BOOL: *out = value_bool(n->integer != 0); return E_OK;
     case NODE_NONE: *out = (value){.kind = VALUE_NONE}; return E_OK;

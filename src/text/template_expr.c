@@ -189,8 +189,10 @@ static err parse_name(parser *p, const node **out) {
     if (!n) return parser_no_memory(p);
     n->text = p->t->text;
     n->integer = yes;
-    if (parser_is_name(p, "varargs") || parser_is_name(p, "kwargs") || parser_is_name(p, "caller"))
-        return parser_unsupported(p, "the variable", p->t->text);
+    if (parser_is_name(p, "varargs")) p->uses |= USES_VARARGS;
+    if (parser_is_name(p, "kwargs")) p->uses |= USES_KWARGS;
+    if (parser_is_name(p, "caller")) p->uses |= USES_CALLER;
+    if (parser_is_name(p, "loop")) p->uses |= USES_LOOP;
     p->t++;
     *out = n;
     return E_OK;
@@ -201,6 +203,7 @@ static err parse_primary(parser *p, const node **out) {
     case TOKEN_NAME: return parse_name(p, out);
     case TOKEN_TEXT: return parse_texts(p, out);
     case TOKEN_INT: return parser_literal(p, NODE_INT, out);
+    case TOKEN_BIG: return parser_literal(p, NODE_BIG, out);
     case TOKEN_FLOAT: return parser_literal(p, NODE_FLOAT, out);
     default: break;
     }
@@ -508,16 +511,18 @@ err parser_expression(parser *p, const node **out) {
 }
 
 /* An expression or several with commas: a tuple without parentheses. */
-err parser_tuple(parser *p, const node **out) {
+err parser_tuple(parser *p, bool choices, const node **out) {
     node_list l = {0};
     const node *first = NULL;
-    TRY(parser_expression(p, &first));
+    TRY(choices ? parser_expression(p, &first) : parser_logic(p, true, &first));
     *out = first;
     if (!parser_is_op(p, ",")) return E_OK;
     TRY(parser_push(p, &l, first, STR_NONE));
     while (parser_take_op(p, ",")) {
-        if (p->t->kind == TOKEN_BLOCK_END || p->t->kind == TOKEN_OUTPUT_END) break;
-        TRY(parser_expression(p, &first));
+        if (p->t->kind == TOKEN_BLOCK_END || p->t->kind == TOKEN_OUTPUT_END ||
+            (!choices && (parser_is_name(p, "if") || parser_is_name(p, "recursive"))))
+            break;
+        TRY(choices ? parser_expression(p, &first) : parser_logic(p, true, &first));
         TRY(parser_push(p, &l, first, STR_NONE));
     }
     node *n = parser_new_node(p, NODE_LIST);

@@ -1,59 +1,70 @@
-/* template_filter.c - the filters of a template, by name; see template_int.h. Each behaves as Jinja
- * 3.1's of that name does without escaping; tojson as transformers defines it. */
+/* template_filter.c - the filters of a template over one value, by name; see template_int.h. Each
+ * behaves as Jinja 3.1's of that name does without escaping; tojson as transformers defines it. The
+ * filters over lists stand in template_list.c. */
 #include "text/template_int.h"
 
 #include "text/utf8.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-typedef err (*filter_run)(run *r, value v, const call_args *args, value *out);
+/* The text of a value for an operation on texts; what went through `safe` stays so. */
+static err soft_text(run *r, value v, value *out) {
+    return value_to_text(r, v, out);
+}
 
-static err need_text(run *r, value v, value *out) {
+/* The same where Jinja goes on with a plain text. */
+static err plain_text(run *r, value v, value *out) {
     TRY(value_to_text(r, v, out));
     out->markup = false;
     return E_OK;
 }
 
-static const value *text_arg(const call_args *args, size_t at, const char *name) {
-    const value *v = arg_get(args, at, name);
-    return v && v->kind == VALUE_TEXT ? v : NULL;
-}
-
-static bool flag_arg(const call_args *args, size_t at, const char *name, bool fallback) {
-    const value *v = arg_get(args, at, name);
-    return v ? value_true(*v) : fallback;
+/* A value that must be a text already. */
+static err need_text(run *r, const char *filter, value v) {
+    if (v.kind == VALUE_TEXT && !v.markup) return E_OK;
+    return run_fail(r, v.markup ? E_UNSUPPORTED : E_INPUT, "%s needs a plain text, not %s", filter,
+                    v.markup ? "one that went through `safe`" : value_kind_name(v));
 }
 
 /* ---- texts ------------------------------------------------------------------------------------
  */
 
 static err filter_trim(run *r, value v, const call_args *args, value *out) {
+    const value *characters;
     value text;
-    TRY(need_text(r, v, &text));
-    *out = text_strip(text, STRIP_BOTH, text_arg(args, 0, "chars"));
+    TRY(arg_text(r, args, 0, "chars", &characters));
+    TRY(soft_text(r, v, &text));
+    TRY(run_charge(r, text.as.text.n * (characters ? characters->as.text.n + 1 : 1)));
+    *out = text_strip(text, STRIP_BOTH, characters);
     return E_OK;
 }
 
 static err filter_upper(run *r, value v, const call_args *args, value *out) {
     (void)args;
-    TRY(need_text(r, v, &v));
-    return text_case(r, v, true, out);
+    TRY(soft_text(r, v, &v));
+    return text_case(r, v, CASE_UPPER, out);
 }
 static err filter_lower(run *r, value v, const call_args *args, value *out) {
     (void)args;
-    TRY(need_text(r, v, &v));
-    return text_case(r, v, false, out);
+    TRY(soft_text(r, v, &v));
+    return text_case(r, v, CASE_LOWER, out);
 }
 static err filter_capitalize(run *r, value v, const call_args *args, value *out) {
     (void)args;
-    TRY(need_text(r, v, &v));
-    return text_capitalize(r, v, false, out);
+    TRY(soft_text(r, v, &v));
+    return text_case(r, v, CASE_CAPITAL, out);
+}
+static err filter_title(run *r, value v, const call_args *args, value *out) {
+    (void)args;
+    TRY(soft_text(r, v, &v));
+    return text_case(r, v, CASE_TITLE_JINJA, out);
 }
 
 static err filter_string(run *r, value v, const call_args *args, value *out) {
     (void)args;
-    return value_to_text(r, v, out);
+    return soft_text(r, v, out);
 }
 static err filter_safe(run *r, value v, const call_args *args, value *out) {
     (void)args;
@@ -61,30 +72,31 @@ static err filter_safe(run *r, value v, const call_args *args, value *out) {
     out->markup = true;
     return E_OK;
 }
-static err filter_escape(run *r, value v, const call_args *args, value *out) {
+static err filter_force_escape(run *r, value v, const call_args *args, value *out) {
     (void)args;
-    TRY(value_to_text(r, v, &v));
-    if (!v.markup) return text_escape(r, v, out);
+    TRY(plain_text(r, v, &v));
+    return text_escape(r, v, out);
+}
+static err filter_escape(run *r, value v, const call_args *args, value *out) {
+    if (!v.markup) return filter_force_escape(r, v, args, out);
     *out = v;
     return E_OK;
 }
 
 static err filter_replace(run *r, value v, const call_args *args, value *out) {
-    const value *old = arg_get(args, 0, "old"), *new = arg_get(args, 1, "new");
     value text, from, to;
     int64_t most;
-    if (!old || !new) return run_fail(r, E_INPUT, "replace needs two texts");
     TRY(arg_int(r, args, 2, "count", -1, &most));
-    TRY(need_text(r, v, &text));
-    TRY(need_text(r, *old, &from));
-    TRY(need_text(r, *new, &to));
+    TRY(plain_text(r, v, &text));
+    TRY(plain_text(r, *arg_get(args, 0, "old"), &from));
+    TRY(plain_text(r, *arg_get(args, 1, "new"), &to));
     return text_replace(r, text, from, to, most, out);
 }
 
 static err filter_indent(run *r, value v, const call_args *args, value *out) {
     const value *width = arg_get(args, 0, "width");
-    value text, by;
-    TRY(need_text(r, v, &text));
+    value by;
+    TRY(need_text(r, "indent", v));
     if (width && width->kind == VALUE_TEXT) {
         by = *width;
     } else {
@@ -92,8 +104,79 @@ static err filter_indent(run *r, value v, const call_args *args, value *out) {
         TRY(arg_int(r, args, 0, "width", 4, &n));
         TRY(text_repeat(r, value_text(STR(" "), false), n, &by));
     }
-    return text_indent(r, text, by, flag_arg(args, 1, "first", false),
-                       flag_arg(args, 2, "blank", false), out);
+    return text_indent(r, v, by, arg_flag(args, 1, "first", false),
+                       arg_flag(args, 2, "blank", false), out);
+}
+
+static err filter_center(run *r, value v, const call_args *args, value *out) {
+    int64_t width;
+    TRY(arg_int(r, args, 0, "width", 80, &width));
+    TRY(soft_text(r, v, &v));
+    TRY(need_text(r, "center", v));
+    return text_pad(r, v, width, value_text(STR(" "), false), PAD_CENTER, out);
+}
+
+/* Jinja's: a text a little longer than the length is left whole (leeway 5). */
+static err filter_truncate(run *r, value v, const call_args *args, value *out) {
+    const value *end = arg_get(args, 2, "end");
+    value dots = end ? *end : value_text(STR("..."), false), both[2];
+    int64_t length, leeway, count;
+    *out = v;
+    if (v.kind == VALUE_UNDEFINED) return E_OK;
+    if (v.kind != VALUE_TEXT)
+        return run_fail(r, E_UNSUPPORTED, "truncate of %s is not supported", value_kind_name(v));
+    TRY(need_text(r, "truncate", v));
+    TRY(need_text(r, "truncate", dots));
+    TRY(arg_int(r, args, 0, "length", 255, &length));
+    TRY(arg_int(r, args, 3, "leeway", 5, &leeway));
+    int64_t dots_count = (int64_t)utf8_count(value_str(dots));
+    if (length < dots_count || leeway < 0)
+        return run_fail(r, E_INPUT, "truncate: the length must not be below the end's");
+    TRY(value_count(r, v, &count));
+    if (count - length <= leeway) return E_OK;
+    both[0] = value_slice(v, 0, utf8_index(value_str(v), (size_t)(length - dots_count)));
+    both[1] = dots;
+    size_t blank = both[0].as.text.n;
+    while (blank > 0 && both[0].as.text.p[blank - 1] != ' ') blank--;
+    if (blank > 0 && !arg_flag(args, 1, "killwords", false))
+        both[0] = value_slice(both[0], 0, blank - 1);
+    return value_concat(r, both, 2, out);
+}
+
+static err filter_wordcount(run *r, value v, const call_args *args, value *out) {
+    int64_t words = 0;
+    bool inside = false;
+    (void)args;
+    TRY(soft_text(r, v, &v));
+    TRY(run_charge(r, v.as.text.n * 4));
+    for (size_t at = 0; at < v.as.text.n;) {
+        int32_t c = utf8_walk(value_str(v), &at);
+        bool word = c == '_' || utf8_is_letter(c) || utf8_is_number(c);
+        words += word && !inside;
+        inside = word;
+    }
+    *out = value_int(words, v.outside);
+    return E_OK;
+}
+
+static err filter_format(run *r, value v, const call_args *args, value *out) {
+    value_list positions = {0};
+    pair *named = arena_new_n(r->arena, pair, args->n);
+    size_t n = 0;
+    value values;
+    if (!named) return run_no_memory(r);
+    for (size_t i = 0; i < args->n; i++)
+        if (args->names[i].p)
+            named[n++] = (pair){value_text(args->names[i], false), args->items[i]};
+        else
+            TRY(value_push(r, &positions, args->items[i]));
+    if (n && positions.n) return run_fail(r, E_INPUT, "format takes positions or names, not both");
+    if (n)
+        TRY(value_take_map(r, named, n, false, &values));
+    else
+        TRY(value_take_list(r, &positions, SHAPE_TUPLE, false, &values));
+    TRY(soft_text(r, v, &v));
+    return format_percent(r, v, values, out);
 }
 
 /* ---- JSON -------------------------------------------------------------------------------------
@@ -110,17 +193,18 @@ static err separators(run *r, const call_args *args, json_style *s) {
     return E_OK;
 }
 
-/* tojson(ensure_ascii, indent, separators, sort_keys) */
+enum { INDENT_MAX = 64 };
+
 static err filter_tojson(run *r, value v, const call_args *args, value *out) {
     int64_t indent;
     bool outside = false;
     buf b = {.bytes_max = TEMPLATE_OUTPUT_BYTES_MAX};
     TRY(arg_int(r, args, 1, "indent", -1, &indent));
-    json_style s = {.indent = indent < 0    ? -1
-                              : indent > 64 ? 64
-                                            : (int)indent,
-                    .ascii = flag_arg(args, 0, "ensure_ascii", false),
-                    .sort_keys = flag_arg(args, 3, "sort_keys", false),
+    if (indent > INDENT_MAX)
+        return run_fail(r, E_TOO_LARGE, "tojson's indent is above %d", INDENT_MAX);
+    json_style s = {.indent = indent < 0 ? -1 : (int)indent,
+                    .ascii = arg_flag(args, 0, "ensure_ascii", false),
+                    .sort_keys = arg_flag(args, 3, "sort_keys", false),
                     .item_separator = indent < 0 ? STR(", ") : STR(","),
                     .key_separator = STR(": ")};
     TRY(separators(r, args, &s));
@@ -128,8 +212,17 @@ static err filter_tojson(run *r, value v, const call_args *args, value *out) {
     return print_take(r, &b, outside, e, out);
 }
 
-/* ---- lists and maps ---------------------------------------------------------------------------
+/* ---- any value --------------------------------------------------------------------------------
  */
+
+static err filter_default(run *r, value v, const call_args *args, value *out) {
+    const value *fallback = arg_get(args, 0, "default_value");
+    bool missing =
+        v.kind == VALUE_UNDEFINED || (arg_flag(args, 1, "boolean", false) && !value_true(v));
+    (void)r;
+    *out = !missing ? v : fallback ? *fallback : value_text(STR(""), false);
+    return E_OK;
+}
 
 static err filter_length(run *r, value v, const call_args *args, value *out) {
     int64_t n;
@@ -139,362 +232,164 @@ static err filter_length(run *r, value v, const call_args *args, value *out) {
     return E_OK;
 }
 
-static err filter_default(run *r, value v, const call_args *args, value *out) {
-    const value *fallback = arg_get(args, 0, "default_value");
-    bool missing =
-        v.kind == VALUE_UNDEFINED || (flag_arg(args, 1, "boolean", false) && !value_true(v));
-    (void)r;
-    *out = !missing ? v : fallback ? *fallback : value_text(STR(""), false);
+/* An attribute, never an item. */
+static err filter_attr(run *r, value v, const call_args *args, value *out) {
+    const value *name = arg_get(args, 0, "name");
+    bool found = false;
+    if (name->kind != VALUE_TEXT) return run_fail(r, E_INPUT, "attr needs a name");
+    if (v.kind == VALUE_UNDEFINED || v.kind == VALUE_SPACE || v.kind == VALUE_LOOP)
+        return eval_attribute(r, v, value_str(*name), out);
+    TRY(method_find(r, v, value_str(*name), &found, out));
+    if (!found) *out = value_undefined(value_str(*name));
     return E_OK;
-}
-
-static err filter_list(run *r, value v, const call_args *args, value *out) {
-    value_list l;
-    (void)args;
-    TRY(value_iterate(r, v, &l));
-    *out = value_list_of(&l, v.outside);
-    return E_OK;
-}
-
-static err filter_first(run *r, value v, const call_args *args, value *out) {
-    value_list l;
-    (void)args;
-    TRY(value_iterate(r, v, &l));
-    *out = l.n ? l.items[0] : value_undefined(STR("first"));
-    return E_OK;
-}
-static err filter_last(run *r, value v, const call_args *args, value *out) {
-    value_list l;
-    (void)args;
-    TRY(value_iterate(r, v, &l));
-    *out = l.n ? l.items[l.n - 1] : value_undefined(STR("last"));
-    return E_OK;
-}
-
-static err filter_reverse(run *r, value v, const call_args *args, value *out) {
-    value_list l, back = {0};
-    (void)args;
-    TRY(value_iterate(r, v, &l));
-    for (size_t i = l.n; i-- > 0;) TRY(value_push(r, &back, l.items[i]));
-    if (v.kind == VALUE_TEXT) return value_concat(r, back.items, back.n, out);
-    *out = value_list_of(&back, v.outside);
-    return E_OK;
-}
-
-static err pair_value(run *r, const pair *p, value *out) {
-    value *two = arena_new_n(r->arena, value, 2);
-    if (!two) return run_no_memory(r);
-    two[0] = p->key;
-    two[1] = p->value;
-    *out = (value){.kind = VALUE_LIST, .outside = p->key.outside, .tuple = true};
-    out->as.list.items = two;
-    out->as.list.n = 2;
-    return E_OK;
-}
-
-static err filter_items(run *r, value v, const call_args *args, value *out) {
-    value_list l = {0};
-    (void)args;
-    if (v.kind != VALUE_MAP && v.kind != VALUE_UNDEFINED)
-        return run_fail(r, E_INPUT, "items needs a map, not %s", value_kind_name(v));
-    for (size_t i = 0; v.kind == VALUE_MAP && i < v.as.map.n; i++) {
-        value p;
-        TRY(pair_value(r, &v.as.map.pairs[i], &p));
-        TRY(value_push(r, &l, p));
-    }
-    *out = value_list_of(&l, v.outside);
-    return E_OK;
-}
-
-/* "a.b.0" of a value, as map(attribute=...) and its kin read it. */
-static err attribute_path(run *r, value v, value path, value *out) {
-    if (path.kind == VALUE_INT) return eval_item(r, v, path, out);
-    if (path.kind != VALUE_TEXT) return run_fail(r, E_INPUT, "an attribute's name must be a text");
-    for (str rest = value_str(path); rest.p;) {
-        int64_t index;
-        str part = str_cut(&rest, '.');
-        value key = str_to_int(part, &index) ? value_int(index, false) : value_text(part, false);
-        TRY(eval_item(r, v, key, &v));
-    }
-    *out = v;
-    return E_OK;
-}
-
-/* ---- order ------------------------------------------------------------------------------------
- */
-
-typedef struct sorter {
-    bool case_sensitive, reverse;
-    const value *attribute; /* or NULL */
-} sorter;
-
-static err sort_key(run *r, const sorter *s, value v, value *out) {
-    if (s->attribute) TRY(attribute_path(r, v, *s->attribute, &v));
-    *out = v;
-    return v.kind == VALUE_TEXT && !s->case_sensitive ? text_case(r, v, false, out) : E_OK;
-}
-
-static err key_order(run *r, value a, value b, int *order) {
-    if (a.kind == VALUE_LIST || b.kind == VALUE_LIST)
-        return run_fail(r, E_UNSUPPORTED, "sorting lists is not supported");
-    return value_order(r, a, b, order);
-}
-
-/* Stable, because Python's is: a merge sort of (key, item) side by side. */
-static err merge_sort(run *r, const sorter *s, value *keys, value *items, value *spare, size_t n) {
-    size_t half = n / 2, i = 0, k = half;
-    if (n < 2) return E_OK;
-    TRY(merge_sort(r, s, keys, items, spare, half));
-    TRY(merge_sort(r, s, keys + half, items + half, spare, n - half));
-    for (size_t to = 0; to < n; to++) {
-        int order = 0;
-        if (i < half && k < n) TRY(key_order(r, keys[i], keys[k], &order));
-        if (s->reverse) order = -order;
-        bool left = k >= n || (i < half && order <= 0);
-        size_t from = left ? i++ : k++;
-        spare[2 * to] = keys[from];
-        spare[2 * to + 1] = items[from];
-    }
-    for (size_t to = 0; to < n; to++) {
-        keys[to] = spare[2 * to];
-        items[to] = spare[2 * to + 1];
-    }
-    return run_charge(r, n * 64);
-}
-
-static err sort_list(run *r, const sorter *s, value_list *l) {
-    value *keys = arena_new_n(r->arena, value, l->n),
-          *spare = arena_new_n(r->arena, value, l->n * 2);
-    if (!keys || !spare) return run_no_memory(r);
-    for (size_t i = 0; i < l->n; i++) TRY(sort_key(r, s, l->items[i], &keys[i]));
-    return merge_sort(r, s, keys, l->items, spare, l->n);
-}
-
-static err filter_sort(run *r, value v, const call_args *args, value *out) {
-    sorter s = {.reverse = flag_arg(args, 0, "reverse", false),
-                .case_sensitive = flag_arg(args, 1, "case_sensitive", false),
-                .attribute = arg_get(args, 2, "attribute")};
-    value_list l;
-    TRY(value_iterate(r, v, &l));
-    TRY(sort_list(r, &s, &l));
-    *out = value_list_of(&l, v.outside);
-    return E_OK;
-}
-
-static err filter_dictsort(run *r, value v, const call_args *args, value *out) {
-    const value *by = arg_get(args, 1, "by");
-    bool by_value = by && value_is(*by, "value");
-    value place = value_int(by_value, false), pairs;
-    sorter s = {.case_sensitive = flag_arg(args, 0, "case_sensitive", false),
-                .reverse = flag_arg(args, 2, "reverse", false),
-                .attribute = &place};
-    value_list l;
-    if (v.kind != VALUE_MAP)
-        return run_fail(r, E_INPUT, "dictsort needs a map, not %s", value_kind_name(v));
-    TRY(filter_items(r, v, args, &pairs));
-    TRY(value_iterate(r, pairs, &l));
-    TRY(sort_list(r, &s, &l));
-    *out = value_list_of(&l, v.outside);
-    return E_OK;
-}
-
-static err filter_unique(run *r, value v, const call_args *args, value *out) {
-    sorter s = {.case_sensitive = flag_arg(args, 0, "case_sensitive", false),
-                .attribute = arg_get(args, 1, "attribute")};
-    value_list l, keys = {0}, kept = {0};
-    TRY(value_iterate(r, v, &l));
-    for (size_t i = 0; i < l.n; i++) {
-        value key;
-        bool seen = false;
-        TRY(sort_key(r, &s, l.items[i], &key));
-        TRY(run_charge(r, keys.n * 16));
-        for (size_t k = 0; k < keys.n && !seen; k++) seen = value_equal(keys.items[k], key);
-        if (seen) continue;
-        TRY(value_push(r, &keys, key));
-        TRY(value_push(r, &kept, l.items[i]));
-    }
-    *out = value_list_of(&kept, v.outside);
-    return E_OK;
-}
-
-/* ---- picking and mapping ----------------------------------------------------------------------
- */
-
-static call_args args_behind(const call_args *args, size_t n) {
-    if (n > args->n) n = args->n;
-    if (n == 0) return *args; /* items may be NULL then */
-    return (call_args){args->items + n, args->names + n, args->n - n};
-}
-
-/* None and 0 have nothing to pick from, says Jinja; only what is true must be a list. */
-static err iterate_if_any(run *r, value v, value_list *out) {
-    *out = (value_list){0};
-    return value_true(v) ? value_iterate(r, v, out) : E_OK;
-}
-
-/* select, reject, selectattr, rejectattr: (attribute,) test, its arguments. */
-static err pick(run *r, value v, const call_args *args, bool attribute, bool want, value *out) {
-    value_list l, kept = {0};
-    const value *name = attribute ? arg_get(args, 0, NULL) : NULL,
-                *test = arg_get(args, attribute, NULL);
-    call_args rest = args_behind(args, attribute ? 2 : 1);
-    if (attribute && !name) return run_fail(r, E_INPUT, "the attribute's name is missing");
-    if (test && test->kind != VALUE_TEXT)
-        return run_fail(r, E_INPUT, "a test's name must be a text");
-    TRY(iterate_if_any(r, v, &l));
-    for (size_t i = 0; i < l.n; i++) {
-        value of = l.items[i];
-        if (name) TRY(attribute_path(r, of, *name, &of));
-        bool passes = value_true(of);
-        if (test) TRY(run_test(r, value_str(*test), of, &rest, &passes));
-        if (passes == want) TRY(value_push(r, &kept, l.items[i]));
-    }
-    *out = value_list_of(&kept, v.outside);
-    return E_OK;
-}
-
-static err filter_select(run *r, value v, const call_args *args, value *out) {
-    return pick(r, v, args, false, true, out);
-}
-static err filter_reject(run *r, value v, const call_args *args, value *out) {
-    return pick(r, v, args, false, false, out);
-}
-static err filter_selectattr(run *r, value v, const call_args *args, value *out) {
-    return pick(r, v, args, true, true, out);
-}
-static err filter_rejectattr(run *r, value v, const call_args *args, value *out) {
-    return pick(r, v, args, true, false, out);
-}
-
-static err map_one(run *r, const call_args *args, value of, value *out) {
-    const value *attribute = arg_get(args, SIZE_MAX, "attribute"), *name = arg_get(args, 0, NULL);
-    if (attribute) {
-        const value *fallback = arg_get(args, SIZE_MAX, "default");
-        TRY(attribute_path(r, of, *attribute, out));
-        if (out->kind == VALUE_UNDEFINED && fallback) *out = *fallback;
-        return E_OK;
-    }
-    if (!name || name->kind != VALUE_TEXT) return run_fail(r, E_INPUT, "map needs a filter's name");
-    call_args rest = args_behind(args, 1);
-    return run_filter(r, value_str(*name), of, &rest, out);
-}
-
-static err filter_map(run *r, value v, const call_args *args, value *out) {
-    value_list l, mapped = {0};
-    TRY(iterate_if_any(r, v, &l));
-    for (size_t i = 0; i < l.n; i++) {
-        value one;
-        TRY(map_one(r, args, l.items[i], &one));
-        TRY(value_push(r, &mapped, one));
-    }
-    *out = value_list_of(&mapped, v.outside);
-    return E_OK;
-}
-
-static err filter_join(run *r, value v, const call_args *args, value *out) {
-    const value *by = arg_get(args, 0, "d"), *attribute = arg_get(args, 1, "attribute");
-    value separator = value_text(STR(""), false);
-    value_list l;
-    if (by) TRY(need_text(r, *by, &separator));
-    TRY(value_iterate(r, v, &l));
-    for (size_t i = 0; attribute && i < l.n; i++)
-        TRY(attribute_path(r, l.items[i], *attribute, &l.items[i]));
-    return text_join(r, separator, &l, out);
 }
 
 /* ---- numbers ----------------------------------------------------------------------------------
  */
 
-static err filter_int(run *r, value v, const call_args *args, value *out) {
-    int64_t fallback, n;
+static err fail_number(run *r, const char *filter, value v) {
+    if (v.kind == VALUE_BIG) return run_fail(r, E_UNSUPPORTED, "a number beyond 64 bits");
+    return run_fail(r, E_INPUT, "%s needs a number, not %s", filter, value_kind_name(v));
+}
+
+/* Digits and one "_" between two of them, as Python reads numbers; the text without them. */
+static str without_underscores(run *r, str s) {
+    char *p = arena_alloc(r->arena, s.n + 1);
+    size_t n = 0;
+    for (size_t i = 0; p && i < s.n; i++) {
+        bool between = i > 0 && i + 1 < s.n && s.p[i - 1] >= '0' && s.p[i - 1] <= '9' &&
+                       s.p[i + 1] >= '0' && s.p[i + 1] <= '9';
+        if (s.p[i] != '_' || !between) p[n++] = s.p[i];
+    }
+    return p ? (str){p, n} : STR_NONE;
+}
+
+/* A text that Python's int() or float() reads. */
+static err read_number(run *r, value text, bool whole, bool *ok, value *out) {
+    value stripped = text_strip(text, STRIP_BOTH, NULL);
+    str s = without_underscores(r, value_str(stripped));
+    int64_t n;
     double d;
-    TRY(arg_int(r, args, 0, "default", 0, &fallback));
-    *out = value_int(fallback, false);
-    if (v.kind == VALUE_INT) *out = v;
+    *ok = true;
+    if (!s.p) return run_no_memory(r);
+    if (s.n > 1 && s.p[0] == '+' && s.p[1] != '-') s = str_slice(s, 1, s.n);
+    if (whole && str_to_int(s, &n))
+        *out = value_int(n, text.outside);
+    else if (str_to_double(s, &d))
+        *out = (value){.kind = VALUE_FLOAT, .outside = text.outside, .as.number = d};
+    else
+        *ok = false;
+    return E_OK;
+}
+
+static err filter_int(run *r, value v, const call_args *args, value *out) {
+    const value *fallback = arg_get(args, 0, "default");
+    int64_t base;
+    bool ok = true;
+    TRY(arg_int(r, args, 1, "base", 10, &base));
+    if (v.kind == VALUE_TEXT && base != 10)
+        return run_fail(r, E_UNSUPPORTED, "int with a base is not supported");
+    if (v.kind == VALUE_UNDEFINED)
+        return run_fail(r, E_INPUT, "int needs a number, not what is undefined");
+    if (v.kind == VALUE_TEXT) TRY(read_number(r, v, true, &ok, &v));
+    *out = ok && value_is_number(v) ? v : fallback ? *fallback : value_int(0, false);
+    if (!ok || !value_is_number(v)) return E_OK;
     if (v.kind == VALUE_BOOL) *out = value_int(v.as.boolean, v.outside);
-    if (v.kind == VALUE_FLOAT && fabs(v.as.number) < 9e18)
-        *out = value_int((int64_t)v.as.number, v.outside);
-    if (v.kind != VALUE_TEXT) return E_OK;
-    str s = str_trim(value_str(v));
-    if (str_to_int(s, &n))
-        *out = value_int(n, v.outside);
-    else if (str_to_double(s, &d) && fabs(d) < 9e18)
-        *out = value_int((int64_t)d, v.outside);
+    if (v.kind != VALUE_FLOAT) return E_OK;
+    if (!(fabs(v.as.number) < 9e18)) return run_fail(r, E_UNSUPPORTED, "a number beyond 64 bits");
+    *out = value_int((int64_t)v.as.number, v.outside);
     return E_OK;
 }
 
 static err filter_float(run *r, value v, const call_args *args, value *out) {
     const value *fallback = arg_get(args, 0, "default");
-    double d = 0;
-    (void)r;
     bool ok = true;
-    if (v.kind == VALUE_INT)
-        d = (double)v.as.integer;
-    else if (v.kind == VALUE_FLOAT)
-        d = v.as.number;
-    else
-        ok = v.kind == VALUE_TEXT && str_to_double(str_trim(value_str(v)), &d);
-    *out = (value){.kind = VALUE_FLOAT, .outside = v.outside, .as.number = d};
-    if (!ok && fallback) *out = *fallback;
+    if (v.kind == VALUE_UNDEFINED)
+        return run_fail(r, E_INPUT, "float needs a number, not what is undefined");
+    if (v.kind == VALUE_TEXT) TRY(read_number(r, v, false, &ok, &v));
+    *out = (value){.kind = VALUE_FLOAT, .outside = v.outside};
+    if (ok && value_is_number(v))
+        out->as.number = value_number(v);
+    else if (fallback)
+        *out = *fallback;
     return E_OK;
 }
 
 static err filter_abs(run *r, value v, const call_args *args, value *out) {
     (void)args;
-    if (v.kind == VALUE_FLOAT) v.as.number = fabs(v.as.number);
-    if (v.kind == VALUE_INT && v.as.integer < 0 && v.as.integer > INT64_MIN)
+    if (v.kind == VALUE_BOOL) v = value_int(v.as.boolean, v.outside);
+    if (v.kind == VALUE_FLOAT)
+        v.as.number = fabs(v.as.number);
+    else if (v.kind != VALUE_INT || v.as.integer == INT64_MIN)
+        return fail_number(r, "abs", v);
+    else if (v.as.integer < 0)
         v.as.integer = -v.as.integer;
-    if (v.kind != VALUE_INT && v.kind != VALUE_FLOAT)
-        return run_fail(r, E_INPUT, "abs needs a number, not %s", value_kind_name(v));
     *out = v;
+    return E_OK;
+}
+
+enum { PRECISION_MAX = 15 };
+
+static err filter_round(run *r, value v, const call_args *args, value *out) {
+    const value *method = arg_get(args, 1, "method");
+    int64_t precision;
+    char text[400];
+    TRY(arg_int(r, args, 0, "precision", 0, &precision));
+    bool up = method && value_is(*method, "ceil"), down = method && value_is(*method, "floor");
+    if (method && !up && !down && !value_is(*method, "common"))
+        return run_fail(r, E_INPUT, "round: the method is common, ceil or floor");
+    if (precision < 0 || precision > PRECISION_MAX)
+        return run_fail(r, E_UNSUPPORTED, "round to %lld digits is not supported",
+                        (long long)precision);
+    if (v.kind == VALUE_BOOL) v = value_int(v.as.boolean, v.outside);
+    if (v.kind == VALUE_BIG || !value_is_number(v)) return fail_number(r, "round", v);
+    *out = v;
+    if (v.kind == VALUE_INT && !up && !down) return E_OK;
+    double scale = pow(10, (double)precision), d = value_number(v);
+    *out = (value){.kind = VALUE_FLOAT, .outside = v.outside};
+    out->as.number = up ? ceil(d * scale) / scale : floor(d * scale) / scale;
+    if (up || down) return E_OK;
+    snprintf(text, sizeof text, "%.*f", (int)precision, d);
+    if (!str_to_double(str_from(text), &out->as.number)) out->as.number = d;
     return E_OK;
 }
 
 /* ---- the table --------------------------------------------------------------------------------
  */
 
-static const struct {
-    const char *name;
-    filter_run run;
-} filters[] = {
-    {"abs", filter_abs},
-    {"capitalize", filter_capitalize},
-    {"count", filter_length},
-    {"d", filter_default},
-    {"default", filter_default},
-    {"dictsort", filter_dictsort},
-    {"e", filter_escape},
-    {"escape", filter_escape},
-    {"first", filter_first},
-    {"float", filter_float},
-    {"indent", filter_indent},
-    {"int", filter_int},
-    {"items", filter_items},
-    {"join", filter_join},
-    {"last", filter_last},
-    {"length", filter_length},
-    {"list", filter_list},
-    {"lower", filter_lower},
-    {"map", filter_map},
-    {"reject", filter_reject},
-    {"rejectattr", filter_rejectattr},
-    {"replace", filter_replace},
-    {"reverse", filter_reverse},
-    {"safe", filter_safe},
-    {"select", filter_select},
-    {"selectattr", filter_selectattr},
-    {"sort", filter_sort},
-    {"string", filter_string},
-    {"tojson", filter_tojson},
-    {"trim", filter_trim},
-    {"unique", filter_unique},
-    {"upper", filter_upper},
+static const callable filters[] = {
+    {"abs", filter_abs, "", 0},
+    {"attr", filter_attr, "name", 1},
+    {"capitalize", filter_capitalize, "", 0},
+    {"center", filter_center, "width", 0},
+    {"count", filter_length, "", 0},
+    {"d", filter_default, "default_value boolean", 0},
+    {"default", filter_default, "default_value boolean", 0},
+    {"e", filter_escape, "", 0},
+    {"escape", filter_escape, "", 0},
+    {"float", filter_float, "default", 0},
+    {"forceescape", filter_force_escape, "", 0},
+    {"format", filter_format, "*", 0},
+    {"indent", filter_indent, "width first blank", 0},
+    {"int", filter_int, "default base", 0},
+    {"length", filter_length, "", 0},
+    {"lower", filter_lower, "", 0},
+    {"replace", filter_replace, "old new count", 2},
+    {"round", filter_round, "precision method", 0},
+    {"safe", filter_safe, "", 0},
+    {"string", filter_string, "", 0},
+    {"title", filter_title, "", 0},
+    {"tojson", filter_tojson, "ensure_ascii indent separators sort_keys", 0},
+    {"trim", filter_trim, "chars", 0},
+    {"truncate", filter_truncate, "length killwords end leeway", 0},
+    {"upper", filter_upper, "", 0},
+    {"wordcount", filter_wordcount, "", 0},
+    {NULL, NULL, NULL, 0},
 };
 
-static filter_run find_filter(str name) {
-    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
-        if (str_is(name, filters[i].name)) return filters[i].run;
-    return NULL;
+static const callable *find_filter(str name) {
+    const callable *c = callable_find(filters, name);
+    return c ? c : callable_find(list_filters, name);
 }
 
 bool template_filter_known(str name) {
@@ -502,13 +397,8 @@ bool template_filter_known(str name) {
 }
 
 err run_filter(run *r, str name, value v, const call_args *args, value *out) {
-    filter_run f = find_filter(name);
-    if (!f)
-        return run_fail(r, E_UNSUPPORTED, "the filter \"%.*s\" is not supported",
-                        STR_ARG(str_slice(name, 0, 60)));
-    TRY(run_charge(r, 0));
-    value result = value_undefined(STR(""));
-    TRY(f(r, v, args, &result));
-    *out = result;
-    return E_OK;
+    const callable *c = find_filter(name);
+    if (c) return callable_run(r, c, v, args, out);
+    return run_fail(r, E_UNSUPPORTED, "the filter \"%.*s\" is not supported",
+                    STR_ARG(str_slice(name, 0, 60)));
 }

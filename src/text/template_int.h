@@ -15,6 +15,7 @@ typedef enum token_kind {
     TOKEN_NAME,
     TOKEN_TEXT, /* string literal, decoded */
     TOKEN_INT,
+    TOKEN_BIG, /* digits beyond 64 bits */
     TOKEN_FLOAT,
     TOKEN_OP,
     TOKEN_END
@@ -42,6 +43,7 @@ enum { TEMPLATE_EVAL_DEPTH_MAX = 1000 };
 typedef enum node_kind {
     NODE_TEXT, /* expressions */
     NODE_INT,
+    NODE_BIG, /* text: its digits */
     NODE_FLOAT,
     NODE_BOOL,
     NODE_NONE,
@@ -65,15 +67,20 @@ typedef enum node_kind {
     NODE_DATA, /* statements */
     NODE_OUTPUT,
     NODE_BLOCK,
-    NODE_FOR,          /* target, a: iterable, b: condition, body, other */
+    NODE_FOR,          /* target, a: iterable, b: condition, body, other; integer: 1 = recursive */
     NODE_IF,           /* a: condition, body, other */
     NODE_SET,          /* target, a */
     NODE_SET_BLOCK,    /* target, body, a: filter over NULL or NULL */
-    NODE_MACRO,        /* text: name; names, items: parameters and defaults; body */
+    NODE_MACRO,        /* text: name; names, items: parameters and defaults; body; integer: uses */
+    NODE_CALL_BLOCK,   /* a: the call; names, items, body: of the macro `caller` */
+    NODE_WITH,         /* items: target, value, target, value; body */
     NODE_FILTER_BLOCK, /* a: filter, body */
     NODE_BREAK,
     NODE_CONTINUE
 } node_kind;
+
+/* Names that mean something by themselves: what the body of a macro asks for, for one. */
+enum { USES_VARARGS = 1, USES_KWARGS = 2, USES_CALLER = 4, USES_LOOP = 8 };
 
 typedef struct node node;
 struct node {
@@ -104,6 +111,7 @@ typedef enum value_kind {
     VALUE_NONE,
     VALUE_BOOL,
     VALUE_INT,
+    VALUE_BIG, /* a whole number beyond 64 bits: as it is written, for printing only */
     VALUE_FLOAT,
     VALUE_TEXT,
     VALUE_LIST,
@@ -111,9 +119,22 @@ typedef enum value_kind {
     VALUE_SPACE, /* namespace(): the one thing that changes */
     VALUE_LOOP,
     VALUE_MACRO,
-    VALUE_METHOD,  /* of an object, not called yet */
-    VALUE_FUNCTION /* range, namespace... */
+    VALUE_METHOD,   /* of an object, not called yet */
+    VALUE_FUNCTION, /* range, namespace... */
+    VALUE_CYCLER,   /* cycler() and joiner(): they change, too */
+    VALUE_JOINER
 } value_kind;
+
+/* What Python calls the things that a list here stands for. */
+typedef enum list_shape {
+    SHAPE_LIST,
+    SHAPE_TUPLE,
+    SHAPE_RANGE,
+    SHAPE_KEYS, /* views of a map: counted, gone through, but not indexed */
+    SHAPE_VALUES,
+    SHAPE_ITEMS,
+    SHAPE_STREAM /* a generator: gone through once */
+} list_shape;
 
 typedef struct value value;
 typedef struct pair pair;
@@ -122,7 +143,10 @@ struct value {
     value_kind kind;
     bool outside; /* brought in by the values; of mixed text: see marks */
     bool markup;  /* text that went through `safe`: "+" escapes what is added to it */
-    bool tuple;
+    bool group;   /* a pair that groupby made: it has .grouper and .list */
+    bool cut; /* list of pieces of an outside text: what joins them stands inside of that text */
+    unsigned char shape; /* of a list: list_shape */
+    unsigned char depth; /* of a list or map: 1 + the deepest in it */
     union {
         bool boolean;
         int64_t integer;
@@ -135,20 +159,22 @@ struct value {
         struct {
             const value *items;
             size_t n;
+            struct stream *stream; /* of a stream: how far it was read */
         } list;
         struct {
             const pair *pairs;
             size_t n;
         } map;
         scope *space;
-        const struct loop_state *loop;
+        struct loop_state *loop;
         const struct macro *macro;
         struct {
             const value *self;
             const char *p; /* name */
             size_t n;
         } method;
-        str name; /* of a function; of what is undefined */
+        struct cycle_state *cycle;
+        str name; /* of a function; of what is undefined; digits of a big number */
     } as;
 };
 struct pair {
@@ -165,11 +191,34 @@ struct scope {
     size_t n, cap;
 };
 
+enum { TEMPLATE_VALUE_DEPTH_MAX = 200 };
+
+/* A generator: read once, from where the last reader stopped. */
+typedef struct stream {
+    size_t taken;
+    bool lost;   /* a loop left it in its middle: where, is not known */
+    bool broken; /* behind its items stands an error, for who reads as far */
+    str why;     /* what the error says */
+} stream;
+
+/* A loop under way. With a condition its items are picked one by one, as the body (or loop.last and
+ * its kin) asks for them, for the body may change what the condition says. */
 typedef struct loop_state {
-    const value *items;
-    size_t n, index;
+    const node *node;
+    scope *around;    /* where the loop stands */
+    const value *all; /* [all_n] */
+    size_t all_n, all_at;
+    const value *items; /* [n]: picked so far */
+    size_t n, cap, index;
     int depth;
+    bool completed; /* a pass came to the end of the body: Jinja's `else` asks for that */
+    value *changed; /* what loop.changed() was given last; NULL before */
 } loop_state;
+
+typedef struct cycle_state {
+    const value *items;
+    size_t n, at;
+} cycle_state;
 
 typedef struct macro {
     const node *node;
@@ -205,7 +254,7 @@ typedef struct run {
     sink *sink;
     scope *globals, *scope;
     int64_t steps_left;
-    int calls, nesting, loops;
+    int calls, nesting;
     int line; /* of the statement or call under way, for errors */
     enum { FLOW_ON, FLOW_BREAK, FLOW_CONTINUE } flow;
 } run;
@@ -219,24 +268,40 @@ err run_no_memory(run *r);
 static inline str value_str(value v) {
     return (str){v.as.text.p, v.as.text.n};
 }
+static inline bool value_is_list(value v, list_shape shape) {
+    return v.kind == VALUE_LIST && v.shape == shape;
+}
+/* Has an order and an index: list, tuple, range. */
+static inline bool value_is_sequence(value v) {
+    return v.kind == VALUE_LIST && v.shape <= SHAPE_RANGE;
+}
+static inline bool value_is_number(value v) {
+    return v.kind >= VALUE_BOOL && v.kind <= VALUE_FLOAT;
+}
 value value_text(str s, bool outside);
 value value_bool(bool b);
 value value_int(int64_t i, bool outside);
 value value_undefined(str name);
 bool value_true(value v);
-bool value_equal(value a, value b);
-err value_order(run *r, value a, value b, int *order) MUST_CHECK; /* numbers, texts */
+double value_number(value v); /* of a number */
+err value_equal(run *r, value a, value b, bool *out) MUST_CHECK;
+err value_order(run *r, value a, value b, int *order) MUST_CHECK; /* numbers, texts, lists */
 bool value_is(value v, const char *z);
 const char *value_kind_name(value v);
 err value_of_json(run *r, const json *v, bool outside, value *out) MUST_CHECK;
 err value_push(run *r, value_list *l, value v) MUST_CHECK;
-value value_list_of(const value_list *l, bool outside);
-value value_slice(value text, size_t from, size_t to); /* bytes of a text */
+err value_take_list(run *r, const value_list *l, list_shape shape, bool outside,
+                    value *out) MUST_CHECK;
+err value_take_map(run *r, const pair *pairs, size_t n, bool outside, value *out) MUST_CHECK;
+err value_pair(run *r, value a, value b, value *out) MUST_CHECK; /* the tuple (a, b) */
+value value_slice(value text, size_t from, size_t to);           /* bytes of a text */
 err value_concat(run *r, const value *parts, size_t n, value *out) MUST_CHECK;
 err value_to_text(run *r, value v, value *out) MUST_CHECK; /* str(v) */
-/* What a for loop sees: items, keys, characters. */
+/* What a for loop sees: items, keys, characters. A stream is then at its end. */
 err value_iterate(run *r, value v, value_list *out) MUST_CHECK;
-const value *value_find(value map, value key); /* NULL when absent */
+err value_key(run *r, value key) MUST_CHECK;   /* E_INPUT when it cannot be a key of a map */
+const value *value_find(value map, value key); /* NULL when absent, or when it can be no key */
+err value_contains(run *r, value item, value in, bool *out) MUST_CHECK;
 err value_count(run *r, value v, int64_t *out) MUST_CHECK;
 
 /* template_print.c: Python's str(), repr() and json.dumps() */
@@ -248,33 +313,73 @@ typedef struct json_style {
 err print_repr(run *r, buf *b, value v, bool *outside, int depth) MUST_CHECK;
 err print_json(run *r, buf *b, value v, const json_style *s, bool *outside, int depth) MUST_CHECK;
 void print_float(buf *b, double v);
+err print_to_text(run *r, value v, value *out) MUST_CHECK;                  /* repr(v) */
 err print_take(run *r, buf *b, bool outside, err e, value *out) MUST_CHECK; /* frees b */
 
-/* template_filter.c, template_test.c, template_method.c, template_text.c */
+/* A row of the tables of filters, tests, methods and functions. */
+typedef struct callable {
+    const char *name;
+    err (*run)(run *r, value self, const call_args *args, value *out);
+    const char *parameters; /* their names in order; "/" first: none may be named; "*": anything */
+    size_t needed;          /* the first ones must be given */
+} callable;
+/* The row of that name; NULL when there is none. The last row's name is NULL. */
+const callable *callable_find(const callable *table, str name);
+/* Refuses arguments that the row does not take (E_INPUT), then runs it. */
+err callable_run(run *r, const callable *c, value self, const call_args *args,
+                 value *out) MUST_CHECK;
+
+/* template_filter.c, template_list.c, template_test.c, template_method.c, template_function.c */
 err run_filter(run *r, str name, value v, const call_args *args, value *out) MUST_CHECK;
 err run_test(run *r, str name, value v, const call_args *args, bool *out) MUST_CHECK;
 err run_method(run *r, value self, str name, const call_args *args, value *out) MUST_CHECK;
 err run_function(run *r, str name, const call_args *args, value *out) MUST_CHECK;
-bool method_known(value self, str name);
+extern const callable list_filters[];
+bool function_known(str name);
+err run_cycler(run *r, struct cycle_state *c, str name, const call_args *args,
+               value *out) MUST_CHECK;
+err run_joiner(run *r, struct cycle_state *c, const call_args *args, value *out) MUST_CHECK;
+/* What Python says to x.name: a method, an attribute, or nothing (then *out is untouched). */
+err method_find(run *r, value self, str name, bool *found, value *out) MUST_CHECK;
+err method_bind(run *r, value self, str name, value *out) MUST_CHECK;
 /* The argument at a position or by its name; NULL when not given. */
 const value *arg_get(const call_args *args, size_t at, const char *name);
 err arg_int(run *r, const call_args *args, size_t at, const char *name, int64_t fallback,
             int64_t *out) MUST_CHECK;
+err arg_text(run *r, const call_args *args, size_t at, const char *name,
+             const value **out) MUST_CHECK; /* NULL when not given or none; E_INPUT when no text */
+bool arg_flag(const call_args *args, size_t at, const char *name, bool fallback);
 
+/* template_text.c, template_case.c */
 typedef enum strip_side { STRIP_LEFT = 1, STRIP_RIGHT = 2, STRIP_BOTH = 3 } strip_side;
+typedef enum pad_side { PAD_LEFT, PAD_RIGHT, PAD_CENTER } pad_side; /* where the filling goes */
+typedef enum text_cases {
+    CASE_UPPER,
+    CASE_LOWER,
+    CASE_CAPITAL,
+    CASE_TITLE,      /* each word as str.title() */
+    CASE_TITLE_JINJA /* each word as the filter does */
+} text_cases;
+bool text_is_space(int32_t c);    /* as Python's str.isspace() */
+bool text_is_outside(value text); /* in one byte at least */
 value text_strip(value text, strip_side side, const value *characters);
 err text_replace(run *r, value text, value old, value new, int64_t most, value *out) MUST_CHECK;
-err text_split(run *r, value text, const value *separator, int64_t most, value *out) MUST_CHECK;
-err text_lines(run *r, value text, value_list *out) MUST_CHECK;
-err text_case(run *r, value text, bool upper, value *out) MUST_CHECK;
-err text_capitalize(run *r, value text, bool title, value *out) MUST_CHECK;
+err text_split(run *r, value text, const value *separator, int64_t most, bool back,
+               value *out) MUST_CHECK;
+err text_lines(run *r, value text, bool keep_ends, value_list *out) MUST_CHECK;
+err text_case(run *r, value text, text_cases to, value *out) MUST_CHECK;
 err text_join(run *r, value separator, const value_list *items, value *out) MUST_CHECK;
 err text_indent(run *r, value text, value by, bool first, bool blank, value *out) MUST_CHECK;
 err text_repeat(run *r, value text, int64_t times, value *out) MUST_CHECK;
-err text_format(run *r, value text, const call_args *args, value *out) MUST_CHECK;
+err text_pad(run *r, value text, int64_t width, value fill, pad_side side, value *out) MUST_CHECK;
 err text_escape(run *r, value text, value *out) MUST_CHECK;
 
+/* template_format.c: Python's text % values and text.format(...) */
+err format_percent(run *r, value text, value values, value *out) MUST_CHECK;
+err format_braces(run *r, value text, const call_args *args, value *out) MUST_CHECK;
+
 /* template_eval.c */
+err eval_add(run *r, value a, value b, value *out) MUST_CHECK; /* a + b */
 err eval(run *r, const node *n, value *out) MUST_CHECK;
 err eval_args(run *r, const node *n, call_args *out) MUST_CHECK;
 err eval_attribute(run *r, value v, str name, value *out) MUST_CHECK;
@@ -283,6 +388,9 @@ err eval_call(run *r, value callee, const call_args *args, value *out) MUST_CHEC
 
 /* template_run.c */
 err run_macro(run *r, const macro *m, const call_args *args, value *out) MUST_CHECK;
+err run_loop_attribute(run *r, loop_state *l, str name, value *out) MUST_CHECK;
+err run_loop_method(run *r, loop_state *l, str name, const call_args *args, value *out) MUST_CHECK;
+err run_loop_again(run *r, loop_state *l, const call_args *args, value *out) MUST_CHECK;
 const value *scope_find(const scope *s, str name);
 err scope_put(run *r, scope *s, str name, value v) MUST_CHECK;
 

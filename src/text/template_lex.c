@@ -47,14 +47,10 @@ static void advance(lexer *l, size_t n) {
         if (l->source.p[l->at++] == '\n') l->line++;
 }
 
-static bool python_space(int32_t c) {
-    return utf8_is_space(c) || (c >= 0x1C && c <= 0x1F);
-}
-
 static void skip_spaces(lexer *l) {
     while (l->at < l->source.n) {
         size_t next = l->at;
-        if (!python_space(utf8_walk(l->source, &next))) return;
+        if (!text_is_space(utf8_walk(l->source, &next))) return;
         advance(l, next - l->at);
     }
 }
@@ -64,7 +60,7 @@ static str trim_right(str s) {
         size_t start = s.n - 1;
         while (start > 0 && ((unsigned char)s.p[start] & 0xC0) == 0x80) start--;
         size_t at = start;
-        if (!python_space(utf8_walk(s, &at))) break;
+        if (!text_is_space(utf8_walk(s, &at))) break;
         s.n = start;
     }
     return s;
@@ -123,14 +119,30 @@ static bool name_char(char c) {
     return c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
+static bool is_digit(str s, size_t at) {
+    return at < s.n && s.p[at] >= '0' && s.p[at] <= '9';
+}
+
+/* Digits, and one underscore between two of them. */
 static size_t skip_digits(str s, size_t at) {
-    while (at < s.n && s.p[at] >= '0' && s.p[at] <= '9') at++;
+    while (is_digit(s, at)) at += at + 1 < s.n && s.p[at + 1] == '_' && is_digit(s, at + 2) ? 2 : 1;
     return at;
 }
 
-/* 12, 1.5, 1e3, 1.5e-3 */
+/* The digits without underscores, 0x and its kin as they are. */
+static err take_digits(lexer *l, size_t from, size_t to, str *out) {
+    char *p = arena_alloc(l->arena, to - from + 1);
+    size_t n = 0;
+    if (!p) return fail_memory(l->f, "a template");
+    for (size_t i = from; i < to; i++)
+        if (l->source.p[i] != '_') p[n++] = l->source.p[i];
+    *out = (str){p, n};
+    return E_OK;
+}
+
+/* 12, 1_000, 1.5, 1e3, 1.5e-3; beyond 64 bits: its digits */
 static err lex_number(lexer *l) {
-    str s = l->source;
+    str s = l->source, digits;
     size_t from = l->at, to = skip_digits(s, from), whole = to;
     if (to < s.n && s.p[to] == '.' && skip_digits(s, to + 1) > to + 1) to = skip_digits(s, to + 1);
     if (to < s.n && (s.p[to] == 'e' || s.p[to] == 'E')) {
@@ -138,9 +150,19 @@ static err lex_number(lexer *l) {
         size_t end = skip_digits(s, to + 1 + sign);
         if (end > to + 1 + sign) to = end;
     }
-    token t = {.kind = to > whole ? TOKEN_FLOAT : TOKEN_INT, .text = str_slice(s, from, to)};
-    bool ok = to > whole ? str_to_double(t.text, &t.number) : str_to_int(t.text, &t.integer);
-    if (!ok || (to < s.n && name_char(s.p[to])))
+    TRY(take_digits(l, from, to, &digits));
+    token t = {.kind = to == whole ? TOKEN_INT : TOKEN_FLOAT, .text = digits};
+    bool ok =
+        t.kind == TOKEN_FLOAT ? str_to_double(digits, &t.number) : str_to_int(digits, &t.integer);
+    if (!ok && t.kind == TOKEN_INT && digits.p[0] != '0') {
+        t.kind = TOKEN_BIG;
+        ok = true;
+    }
+    bool zeros = t.kind == TOKEN_INT && digits.n > 1 && digits.p[0] == '0' && t.integer != 0;
+    if (to < s.n && to == from + 1 && s.p[from] == '0' && s.p[to] && strchr("xXoObB", s.p[to]))
+        return fail_set(l->f, E_UNSUPPORTED, "template line %d: a number not written in tens",
+                        l->line);
+    if (!ok || zeros || (to < s.n && name_char(s.p[to])))
         return lex_fail(l, "a number that is not understood");
     advance(l, to - from);
     return put_token(l, t);
@@ -244,8 +266,46 @@ static err lex_end(lexer *l, char kind, int open, bool *ended) {
     return E_OK;
 }
 
+/* Behind "{%" and its sign: the bytes up to and with "%}" when the tag is just that name; *sign:
+ * the one before "%}". 0 when it is not. */
+static size_t bare_tag(str s, size_t at, const char *name, bool plus, char *sign) {
+    size_t from = at, n = strlen(name);
+    *sign = 0;
+    for (size_t next = at; at < s.n && text_is_space(utf8_walk(s, &next));) at = next;
+    if (!str_starts(str_slice(s, at, s.n), str_from(name))) return 0;
+    at += n;
+    for (size_t next = at; at < s.n && text_is_space(utf8_walk(s, &next));) at = next;
+    if (at < s.n && (s.p[at] == '-' || (plus && s.p[at] == '+'))) *sign = s.p[at++];
+    return str_starts(str_slice(s, at, s.n), STR("%}")) ? at + 2 - from : 0;
+}
+
+/* {% raw %} ... {% endraw %}: data as it stands. Stands behind "{%". */
+static err lex_raw(lexer *l, size_t head, char head_sign) {
+    str s = l->source;
+    char sign, before;
+    int first_line = l->line;
+    end_tag(l, head, head_sign, false); /* its line end stays: Jinja trims behind other tags only */
+    for (size_t at = l->at; at + 1 < s.n; at++) {
+        if (s.p[at] != '{' || s.p[at + 1] != '%') continue;
+        before = at + 2 < s.n && (s.p[at + 2] == '-' || s.p[at + 2] == '+') ? s.p[at + 2] : 0;
+        size_t tail_at = at + 2 + (before ? 1 : 0),
+               tail = bare_tag(s, tail_at, "endraw", true, &sign);
+        if (!tail) continue;
+        str data = strip_before(l, str_slice(s, l->at, at), '%', before);
+        if (data.n) TRY(put_token(l, (token){.kind = TOKEN_DATA, .text = data}));
+        advance(l, tail_at - l->at);
+        end_tag(l, tail, sign, true);
+        return E_OK;
+    }
+    l->line = first_line;
+    return lex_fail(l, "a raw block that is never closed");
+}
+
 static err lex_tag(lexer *l, char kind) {
     int open = 0, first_line = l->line;
+    char sign;
+    size_t raw = kind == '%' ? bare_tag(l->source, l->at, "raw", false, &sign) : 0;
+    if (raw) return lex_raw(l, raw, sign);
     TRY(put_token(l, (token){.kind = kind == '%' ? TOKEN_BLOCK_BEGIN : TOKEN_OUTPUT_BEGIN}));
     for (bool ended = false; !ended;) {
         skip_spaces(l);

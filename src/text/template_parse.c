@@ -13,28 +13,52 @@ static err need_block_end(parser *p) {
     return E_OK;
 }
 
-/* a | a, b | (a, b) | a.b */
-static err parse_target(parser *p, const node **out) {
+static err parse_targets(parser *p, const node **out);
+
+/* a | a.b | (a, b) */
+static err parse_one_target(parser *p, const node **out) {
+    str name = STR_NONE;
+    if (p->depth >= TEMPLATE_NESTING_MAX) return parser_too_deep(p);
+    if (parser_take_op(p, "(")) {
+        p->depth++;
+        TRY(parse_targets(p, out));
+        p->depth--;
+        return parser_need_op(p, ")");
+    }
+    TRY(parser_need_name(p, &name));
+    TRY(parser_new_binary(p, NODE_NAME, name, NULL, NULL, out));
+    if (!parser_take_op(p, ".")) return E_OK;
+    TRY(parser_need_name(p, &name));
+    return parser_new_binary(p, NODE_ATTRIBUTE, name, *out, NULL, out);
+}
+
+/* one | one, one | one, */
+static err parse_targets(parser *p, const node **out) {
     node_list l = {0};
-    bool parentheses = parser_take_op(p, "(");
+    const node *n = NULL;
+    bool comma = false;
     do {
-        const node *n = NULL;
-        str name = STR_NONE;
-        TRY(parser_need_name(p, &name));
-        TRY(parser_new_binary(p, NODE_NAME, name, NULL, NULL, &n));
-        if (parser_take_op(p, ".")) {
-            TRY(parser_need_name(p, &name));
-            TRY(parser_new_binary(p, NODE_ATTRIBUTE, name, n, NULL, &n));
-        }
+        if (l.n && p->t->kind != TOKEN_NAME && !parser_is_op(p, "(")) break;
+        TRY(parse_one_target(p, &n));
         TRY(parser_push(p, &l, n, STR_NONE));
-    } while (parser_take_op(p, ","));
-    if (parentheses) TRY(parser_need_op(p, ")"));
+    } while (parser_take_op(p, ",") && (comma = true));
     *out = l.items[0];
-    if (l.n == 1) return E_OK;
+    if (l.n == 1 && !comma) return E_OK;
     node *list = parser_new_node(p, NODE_LIST);
     if (!list) return parser_no_memory(p);
+    list->integer = 1;
     parser_take_list(list, &l);
     *out = list;
+    return E_OK;
+}
+
+/* What `loop` is there depends on more than we look at. */
+static err parse_loop_condition(parser *p, const node **out) {
+    int uses = p->uses;
+    p->uses = 0;
+    TRY(parser_expression(p, out));
+    if (p->uses & USES_LOOP) return parser_unsupported(p, "in a loop's condition", STR("loop"));
+    p->uses |= uses;
     return E_OK;
 }
 
@@ -42,11 +66,11 @@ static err parse_for(parser *p, const node **out) {
     static const char *const middle[] = {"else", "endfor", NULL}, *const end[] = {"endfor", NULL};
     node *n = parser_new_node(p, NODE_FOR);
     if (!n) return parser_no_memory(p);
-    TRY(parse_target(p, &n->target));
+    TRY(parse_targets(p, &n->target));
     if (!parser_take_name(p, "in")) return parser_fail(p, "expected", STR("in"));
-    TRY(parser_logic(p, true, &n->a)); /* no `x if y`: the if belongs to the loop */
-    if (parser_take_name(p, "if")) TRY(parser_expression(p, &n->b));
-    if (parser_is_name(p, "recursive")) return parser_unsupported(p, "the loop", p->t->text);
+    TRY(parser_tuple(p, false, &n->a)); /* no `x if y`: the if belongs to the loop */
+    if (parser_take_name(p, "if")) TRY(parse_loop_condition(p, &n->b));
+    n->integer = parser_take_name(p, "recursive");
     TRY(need_block_end(p));
     p->loops++;
     TRY(parse_body(p, middle, &n->body));
@@ -70,7 +94,7 @@ static err parse_if(parser *p, const node **out) {
     do {
         node *n = parser_new_node(p, NODE_IF);
         if (!n) return parser_no_memory(p);
-        TRY(parser_tuple(p, &n->a));
+        TRY(parser_tuple(p, false, &n->a));
         TRY(need_block_end(p));
         TRY(parse_body(p, middle, &n->body));
         if (last)
@@ -93,9 +117,9 @@ static err parse_set(parser *p, const node **out) {
     static const char *const end[] = {"endset", NULL};
     node *n = parser_new_node(p, NODE_SET);
     if (!n) return parser_no_memory(p);
-    TRY(parse_target(p, &n->target));
+    TRY(parse_targets(p, &n->target));
     *out = n;
-    if (parser_take_op(p, "=")) return parser_tuple(p, &n->a);
+    if (parser_take_op(p, "=")) return parser_tuple(p, true, &n->a);
     n->kind = NODE_SET_BLOCK;
     while (parser_take_op(p, "|")) TRY(parser_filter(p, n->a, &n->a));
     TRY(need_block_end(p));
@@ -104,13 +128,9 @@ static err parse_set(parser *p, const node **out) {
     return E_OK;
 }
 
-static err parse_macro(parser *p, const node **out) {
-    static const char *const end[] = {"endmacro", NULL};
+/* (a, b=1): names and defaults; stands behind "(". */
+static err parse_parameters(parser *p, node *n) {
     node_list l = {0};
-    node *n = parser_new_node(p, NODE_MACRO);
-    if (!n) return parser_no_memory(p);
-    TRY(parser_need_name(p, &n->text));
-    TRY(parser_need_op(p, "("));
     while (!parser_is_op(p, ")")) {
         const node *fallback = NULL;
         str name = STR_NONE;
@@ -122,14 +142,66 @@ static err parse_macro(parser *p, const node **out) {
         TRY(parser_push(p, &l, fallback, name));
         if (!parser_take_op(p, ",")) break;
     }
-    TRY(parser_need_op(p, ")"));
-    TRY(need_block_end(p));
-    int loops = p->loops;
+    parser_take_list(n, &l);
+    return parser_need_op(p, ")");
+}
+
+/* The body of a macro: no loop goes through it, and what it uses is noted. */
+static err parse_macro_body(parser *p, const char *const *end, node *n) {
+    int loops = p->loops, uses = p->uses;
     p->loops = 0;
+    p->uses = 0;
+    TRY(need_block_end(p));
     TRY(parse_body(p, end, &n->body));
     p->loops = loops;
+    n->integer = p->uses;
+    p->uses |= uses;
     p->t++;
+    return E_OK;
+}
+
+static err parse_macro(parser *p, const node **out) {
+    static const char *const end[] = {"endmacro", NULL};
+    node *n = parser_new_node(p, NODE_MACRO);
+    if (!n) return parser_no_memory(p);
+    TRY(parser_need_name(p, &n->text));
+    TRY(parser_need_op(p, "("));
+    TRY(parse_parameters(p, n));
+    *out = n;
+    return parse_macro_body(p, end, n);
+}
+
+/* {% call(parameters) macro(arguments) %} */
+static err parse_call_block(parser *p, const node **out) {
+    static const char *const end[] = {"endcall", NULL};
+    node *n = parser_new_node(p, NODE_CALL_BLOCK);
+    if (!n) return parser_no_memory(p);
+    n->text = STR("caller");
+    if (parser_take_op(p, "(")) TRY(parse_parameters(p, n));
+    TRY(parser_expression(p, &n->a));
+    if (n->a->kind != NODE_CALL) return parser_fail(p, "a call expected", STR_NONE);
+    *out = n;
+    return parse_macro_body(p, end, n);
+}
+
+static err parse_with(parser *p, const node **out) {
+    static const char *const end[] = {"endwith", NULL};
+    node_list l = {0};
+    node *n = parser_new_node(p, NODE_WITH);
+    if (!n) return parser_no_memory(p);
+    while (p->t->kind != TOKEN_BLOCK_END) {
+        const node *target = NULL, *v = NULL;
+        if (l.n) TRY(parser_need_op(p, ","));
+        TRY(parse_one_target(p, &target));
+        TRY(parser_need_op(p, "="));
+        TRY(parser_expression(p, &v));
+        TRY(parser_push(p, &l, target, STR_NONE));
+        TRY(parser_push(p, &l, v, STR_NONE));
+    }
     parser_take_list(n, &l);
+    TRY(need_block_end(p));
+    TRY(parse_body(p, end, &n->body));
+    p->t++;
     *out = n;
     return E_OK;
 }
@@ -171,6 +243,8 @@ static err parse_statement(parser *p, const node **out) {
     if (str_is(name, "set")) return parse_set(p, out);
     if (str_is(name, "macro")) return parse_macro(p, out);
     if (str_is(name, "filter")) return parse_filter_block(p, out);
+    if (str_is(name, "call")) return parse_call_block(p, out);
+    if (str_is(name, "with")) return parse_with(p, out);
     if (str_is(name, "generation")) return parse_generation(p, out);
     if (str_is(name, "break")) return parse_jump(p, NODE_BREAK, out);
     if (str_is(name, "continue")) return parse_jump(p, NODE_CONTINUE, out);
@@ -197,7 +271,7 @@ static err parse_part(parser *p, const node **out) {
         n = parser_new_node(p, NODE_OUTPUT);
         if (!n) return parser_no_memory(p);
         p->t++;
-        TRY(parser_tuple(p, &n->a));
+        TRY(parser_tuple(p, true, &n->a));
         if (p->t->kind != TOKEN_OUTPUT_END)
             return parser_fail(p, "the end of the tag expected, not", p->t->text);
         p->t++;

@@ -9,6 +9,7 @@ typedef struct parser {
     arena *arena;
     const token *t;
     int depth, ifs, loops;
+    int uses; /* USES_...: names met since the macro began */
     fail *f;
 } parser;
 
@@ -39,7 +40,8 @@ err parser_need_name(parser *p, str *out) MUST_CHECK;
 err parser_literal(parser *p, node_kind kind, const node **out) MUST_CHECK;
 err parser_expression(parser *p, const node **out) MUST_CHECK;
 err parser_logic(parser *p, bool is_or, const node **out) MUST_CHECK; /* without "x if y else z" */
-err parser_tuple(parser *p, const node **out) MUST_CHECK;             /* a, b without parentheses */
+/* a, b without parentheses; choices: "x if y else z" is allowed */
+err parser_tuple(parser *p, bool choices, const node **out) MUST_CHECK;
 /* Behind "|": a filter over `of`, which may be NULL. */
 err parser_filter(parser *p, const node *of, const node **out) MUST_CHECK;
 

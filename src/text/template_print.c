@@ -82,14 +82,22 @@ static err print_enter(run *r, const buf *b, int depth) {
     return E_OK;
 }
 
+static const char *const list_marks[][2] = {[SHAPE_LIST] = {"[", "]"},
+                                            [SHAPE_TUPLE] = {"(", ")"},
+                                            [SHAPE_KEYS] = {"dict_keys([", "])"},
+                                            [SHAPE_VALUES] = {"dict_values([", "])"},
+                                            [SHAPE_ITEMS] = {"dict_items([", "])"}};
+
 static err repr_list(run *r, buf *b, value v, bool *outside, int depth) {
-    buf_put_char(b, v.tuple ? '(' : '[');
+    if (v.shape == SHAPE_RANGE || v.shape == SHAPE_STREAM)
+        return run_fail(r, E_UNSUPPORTED, "writing out %s is not supported", value_kind_name(v));
+    buf_put_z(b, list_marks[v.shape][0]);
     for (size_t i = 0; i < v.as.list.n; i++) {
         if (i) buf_put(b, STR(", "));
         TRY(print_repr(r, b, v.as.list.items[i], outside, depth + 1));
     }
-    if (v.tuple && v.as.list.n == 1) buf_put_char(b, ',');
-    buf_put_char(b, v.tuple ? ')' : ']');
+    if (v.shape == SHAPE_TUPLE && v.as.list.n == 1) buf_put_char(b, ',');
+    buf_put_z(b, list_marks[v.shape][1]);
     return E_OK;
 }
 
@@ -113,6 +121,7 @@ err print_repr(run *r, buf *b, value v, bool *outside, int depth) {
     case VALUE_NONE: buf_put(b, STR("None")); return E_OK;
     case VALUE_BOOL: buf_put_z(b, v.as.boolean ? "True" : "False"); return E_OK;
     case VALUE_INT: buf_printf(b, "%lld", (long long)v.as.integer); return E_OK;
+    case VALUE_BIG: buf_put(b, v.as.name); return E_OK;
     case VALUE_FLOAT: print_float(b, v.as.number); return E_OK;
     case VALUE_TEXT: repr_text(b, value_str(v)); return E_OK;
     case VALUE_LIST: return repr_list(r, b, v, outside, depth);
@@ -120,6 +129,13 @@ err print_repr(run *r, buf *b, value v, bool *outside, int depth) {
     default:
         return run_fail(r, E_UNSUPPORTED, "writing out %s is not supported", value_kind_name(v));
     }
+}
+
+err print_to_text(run *r, value v, value *out) {
+    buf b = {0};
+    bool outside = touches_outside(v);
+    err e = print_repr(r, &b, v, &outside, 0);
+    return print_take(r, &b, outside, e, out);
 }
 
 /* ---- json.dumps -------------------------------------------------------------------------------
@@ -186,6 +202,20 @@ static err sorted_pairs(run *r, value v, const pair **out) {
     return E_OK;
 }
 
+static err json_member_name(run *r, buf *b, value key, bool ascii) {
+    bool text = key.kind == VALUE_TEXT, outside = false;
+    if (text) {
+        json_text(b, value_str(key), ascii);
+        return E_OK;
+    }
+    if (key.kind != VALUE_NONE && !value_is_number(key))
+        return run_fail(r, E_INPUT, "%s cannot be a key in JSON", value_kind_name(key));
+    buf_put_char(b, '"');
+    TRY(print_json(r, b, key, &(json_style){.indent = -1}, &outside, 0));
+    buf_put_char(b, '"');
+    return E_OK;
+}
+
 static err json_map(run *r, buf *b, value v, const json_style *s, bool *outside, int depth) {
     const pair *pairs = v.as.map.pairs;
     if (s->sort_keys) TRY(sorted_pairs(r, v, &pairs));
@@ -195,20 +225,20 @@ static err json_map(run *r, buf *b, value v, const json_style *s, bool *outside,
         if (i) buf_put(b, s->item_separator);
         json_line(b, s, depth + 1);
         *outside = *outside || touches_outside(key);
-        if (key.kind == VALUE_TEXT) {
-            json_text(b, value_str(key), s->ascii);
-        } else if (key.kind == VALUE_INT) {
-            buf_printf(b, "\"%lld\"", (long long)key.as.integer);
-        } else {
-            return run_fail(r, E_UNSUPPORTED, "%s as a key of JSON is not supported",
-                            value_kind_name(key));
-        }
+        TRY(json_member_name(r, b, key, s->ascii));
         buf_put(b, s->key_separator);
         TRY(print_json(r, b, pairs[i].value, s, outside, depth + 1));
     }
     if (v.as.map.n) json_line(b, s, depth);
     buf_put_char(b, '}');
     return E_OK;
+}
+
+static void json_float(buf *b, double v) {
+    if (isfinite(v))
+        print_float(b, v);
+    else
+        buf_put_z(b, isnan(v) ? "NaN" : v < 0 ? "-Infinity" : "Infinity");
 }
 
 err print_json(run *r, buf *b, value v, const json_style *s, bool *outside, int depth) {
@@ -218,10 +248,14 @@ err print_json(run *r, buf *b, value v, const json_style *s, bool *outside, int 
     case VALUE_NONE: buf_put(b, STR("null")); return E_OK;
     case VALUE_BOOL: buf_put_z(b, v.as.boolean ? "true" : "false"); return E_OK;
     case VALUE_INT: buf_printf(b, "%lld", (long long)v.as.integer); return E_OK;
-    case VALUE_FLOAT: print_float(b, v.as.number); return E_OK;
+    case VALUE_BIG: buf_put(b, v.as.name); return E_OK;
+    case VALUE_FLOAT: json_float(b, v.as.number); return E_OK;
     case VALUE_TEXT: json_text(b, value_str(v), s->ascii); return E_OK;
-    case VALUE_LIST: return json_list(r, b, v, s, outside, depth);
+    case VALUE_LIST:
+        if (v.shape <= SHAPE_TUPLE) return json_list(r, b, v, s, outside, depth);
+        break;
     case VALUE_MAP: return json_map(r, b, v, s, outside, depth);
-    default: return run_fail(r, E_INPUT, "%s cannot be written as JSON", value_kind_name(v));
+    default: break;
     }
+    return run_fail(r, E_INPUT, "%s cannot be written as JSON", value_kind_name(v));
 }

@@ -104,25 +104,59 @@ static err capture(run *r, const node *body, scope *in, value *out) {
 /* ---- macros -----------------------------------------------------------------------------------
  */
 
+/* The named arguments that are no parameters, as a map; `caller` is apart. */
+static err other_names(run *r, const node *n, const call_args *args, value *caller, value *out) {
+    pair *pairs = arena_new_n(r->arena, pair, args->n);
+    size_t count = 0;
+    if (!pairs) return run_no_memory(r);
+    for (size_t i = 0; i < args->n; i++) {
+        bool known = args->names[i].p == NULL;
+        for (size_t k = 0; k < n->n && !known; k++) known = str_eq(args->names[i], n->names[k]);
+        if (known) continue;
+        if ((n->integer & USES_CALLER) && str_is(args->names[i], "caller"))
+            *caller = args->items[i];
+        else
+            pairs[count++] = (pair){value_text(args->names[i], false), args->items[i]};
+    }
+    return value_take_map(r, pairs, count, false, out);
+}
+
+static err bind_special(run *r, const node *n, const call_args *args, size_t given, scope *s) {
+    value caller = value_undefined(STR("caller")), named;
+    value_list more = {0};
+    TRY(other_names(r, n, args, &caller, &named));
+    for (size_t i = n->n; i < given; i++) TRY(value_push(r, &more, args->items[i]));
+    if ((more.n && !(n->integer & USES_VARARGS)) || (named.as.map.n && !(n->integer & USES_KWARGS)))
+        return run_fail(r, E_INPUT, "macro %.*s does not take these arguments", STR_ARG(n->text));
+    if (n->integer & USES_CALLER) TRY(scope_put(r, s, STR("caller"), caller));
+    if (n->integer & USES_KWARGS) TRY(scope_put(r, s, STR("kwargs"), named));
+    if (!(n->integer & USES_VARARGS)) return E_OK;
+    value rest;
+    TRY(value_take_list(r, &more, SHAPE_TUPLE, false, &rest));
+    return scope_put(r, s, STR("varargs"), rest);
+}
+
 static err bind_parameters(run *r, const macro *m, const call_args *args, scope *s) {
     const node *n = m->node;
-    size_t used = 0;
+    size_t given = 0;
+    while (given < args->n && !args->names[given].p) given++;
     for (size_t i = 0; i < n->n; i++) {
-        const value *given = NULL;
+        const value *found = i < given ? &args->items[i] : NULL;
         value v = value_undefined(n->names[i]);
-        for (size_t k = 0; k < args->n; k++)
-            if (args->names[k].p ? str_eq(args->names[k], n->names[i]) : k == i)
-                given = &args->items[k];
-        used += given != NULL;
-        if (given)
-            v = *given;
+        for (size_t k = given; k < args->n; k++) {
+            if (!str_eq(args->names[k], n->names[i])) continue;
+            if (found)
+                return run_fail(r, E_INPUT, "macro %.*s gets %.*s twice", STR_ARG(n->text),
+                                STR_ARG(n->names[i]));
+            found = &args->items[k];
+        }
+        if (found)
+            v = *found;
         else if (n->items[i])
             TRY(eval(r, n->items[i], &v));
         TRY(scope_put(r, s, n->names[i], v));
     }
-    if (used < args->n)
-        return run_fail(r, E_INPUT, "macro %.*s does not take these arguments", STR_ARG(n->text));
-    return E_OK;
+    return bind_special(r, n, args, given, s);
 }
 
 err run_macro(run *r, const macro *m, const call_args *args, value *out) {
@@ -174,63 +208,158 @@ static err set_target(run *r, const node *target, value v) {
     return scope_put(r, space->as.space, target->text, v);
 }
 
-/* What the loop goes through, without what its `if` leaves out. */
-static err loop_items(run *r, const node *n, scope *s, value_list *out) {
-    value v;
-    value_list all;
-    TRY(eval(r, n->a, &v));
-    if (v.kind == VALUE_LIST && !n->b) { /* nobody writes to what a loop goes through */
-        *out = (value_list){.items = (value *)(uintptr_t)v.as.list.items, .n = v.as.list.n};
-        return E_OK;
-    }
-    TRY(value_iterate(r, v, &all));
-    if (!n->b) {
-        *out = all;
-        return E_OK;
-    }
-    *out = (value_list){0};
+/* ---- loops ------------------------------------------------------------------------------------
+ */
+
+/* Picks the loop's next item, if there is one: l->n grows. */
+static err pick_next(run *r, loop_state *l) {
+    const node *n = l->node;
     scope *before = r->scope;
-    err e = E_OK;
-    r->scope = s;
-    for (size_t i = 0; e == E_OK && i < all.n; i++) {
-        value keep = value_bool(false);
-        s->n = 0;
-        e = set_target(r, n->target, all.items[i]);
+    while (n->b && l->all_at < l->all_n) {
+        value keep = value_bool(false), item = l->all[l->all_at++];
+        value_list picked = {(value *)(uintptr_t)l->items, l->n, l->cap};
+        r->scope = new_scope(r, l->around);
+        err e = r->scope ? set_target(r, n->target, item) : run_no_memory(r);
         if (e == E_OK) e = eval(r, n->b, &keep);
-        if (e == E_OK && value_true(keep)) e = value_push(r, out, all.items[i]);
+        if (e == E_OK && value_true(keep) && n->target->kind == NODE_LIST)
+            e = eval(r, n->target, &item); /* Jinja's generator yields the names anew */
+        if (e == E_OK && value_true(keep)) e = value_push(r, &picked, item);
+        r->scope = before;
+        l->items = picked.items;
+        l->n = picked.n;
+        l->cap = picked.cap;
+        if (e != E_OK || value_true(keep)) return e;
     }
-    r->scope = before;
-    return e;
+    return E_OK;
 }
 
-static err run_passes(run *r, const node *n, scope *s, loop_state *l) {
+static err run_passes(run *r, loop_state *l, scope *s) {
     value loop = {.kind = VALUE_LOOP, .as.loop = l};
-    for (; l->index < l->n; l->index++) {
+    const node *n = l->node;
+    for (;; l->index++) {
+        if (l->index >= l->n) TRY(pick_next(r, l));
+        if (l->index >= l->n) break;
         s->n = 0;
         TRY(scope_put(r, s, STR("loop"), loop));
         TRY(set_target(r, n->target, l->items[l->index]));
         TRY(run_node(r, n->body));
         if (r->flow == FLOW_BREAK) break;
+        l->completed = l->completed || r->flow == FLOW_ON;
         r->flow = FLOW_ON;
     }
-    r->flow = FLOW_ON;
     return E_OK;
 }
 
-static err run_for(run *r, const node *n) {
-    scope *s = new_scope(r, r->scope), *before = r->scope;
+/* The loop over a value; `around` is the scope where it stands. */
+static err run_loop(run *r, const node *n, value over, scope *around, int depth) {
+    scope *s = new_scope(r, around), *before = r->scope;
     loop_state *l = arena_new(r->arena, loop_state);
-    value_list items;
+    value_list all = {(value *)(uintptr_t)over.as.list.items, over.as.list.n, 0};
     if (!s || !l) return run_no_memory(r);
-    TRY(loop_items(r, n, s, &items));
-    if (items.n == 0) return n->other ? run_node(r, n->other) : E_OK;
-    *l = (loop_state){.items = items.items, .n = items.n, .depth = ++r->loops};
+    /* nobody writes to what a loop goes through */
+    if (over.kind != VALUE_LIST || over.shape == SHAPE_STREAM) TRY(value_iterate(r, over, &all));
+    *l =
+        (loop_state){.node = n, .around = around, .all = all.items, .all_n = all.n, .depth = depth};
+    if (!n->b) {
+        l->items = all.items;
+        l->n = all.n;
+    }
     r->scope = s;
-    err e = run_passes(r, n, s, l);
+    err e = run_passes(r, l, s);
     r->scope = before;
-    r->loops--;
+    if (r->flow == FLOW_BREAK && value_is_list(over, SHAPE_STREAM))
+        over.as.list.stream->lost = true;
+    r->flow = FLOW_ON;
+    if (e != E_OK || l->completed || !n->other) return e;
+    r->scope = new_scope(r, around);
+    e = r->scope ? run_node(r, n->other) : run_no_memory(r);
+    r->scope = before;
     return e;
 }
+
+static err run_for(run *r, const node *n) {
+    value over;
+    TRY(eval(r, n->a, &over));
+    return run_loop(r, n, over, r->scope, 1);
+}
+
+/* loop(items) in a recursive loop: the same body over them; what it writes is the value. */
+err run_loop_again(run *r, loop_state *l, const call_args *args, value *out) {
+    if (!l->node->integer) return run_fail(r, E_INPUT, "only a recursive loop can be called");
+    if (args->n != 1 || args->names[0].p) return run_fail(r, E_INPUT, "loop() takes one list");
+    if (r->calls >= TEMPLATE_CALLS_MAX)
+        return run_fail(r, E_TOO_LARGE, "loops call themselves more than %d levels deep",
+                        TEMPLATE_CALLS_MAX);
+    sink own = {0}, *before = r->sink;
+    r->sink = &own;
+    r->calls++;
+    err e = run_loop(r, l->node, args->items[0], l->around, l->depth + 1);
+    r->calls--;
+    r->sink = before;
+    if (e == E_OK) e = take_sink(r, &own, out);
+    free_sink(&own);
+    return e;
+}
+
+static err pick_all(run *r, loop_state *l) {
+    for (size_t n = SIZE_MAX; n != l->n;) {
+        n = l->n;
+        TRY(pick_next(r, l));
+    }
+    return E_OK;
+}
+
+err run_loop_attribute(run *r, loop_state *l, str name, value *out) {
+    bool end = str_is(name, "revindex") || str_is(name, "revindex0") || str_is(name, "length"),
+         next = str_is(name, "last") || str_is(name, "nextitem");
+    if (end) TRY(pick_all(r, l));
+    if (next && l->index + 1 >= l->n) TRY(pick_next(r, l));
+    int64_t i = (int64_t)l->index, n = (int64_t)l->n;
+    const struct {
+        const char *name;
+        int64_t number;
+    } numbers[] = {{"index", i + 1},         {"index0", i}, {"revindex", n - i},
+                   {"revindex0", n - i - 1}, {"length", n}, {"depth", l->depth},
+                   {"depth0", l->depth - 1}};
+    for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++) {
+        if (!str_is(name, numbers[k].name)) continue;
+        *out = value_int(numbers[k].number, false);
+        return E_OK;
+    }
+    *out = value_undefined(name);
+    if (str_is(name, "first") || str_is(name, "last"))
+        *out = value_bool(str_is(name, "first") ? i == 0 : i == n - 1);
+    else if (str_is(name, "previtem") && i > 0)
+        *out = l->items[i - 1];
+    else if (str_is(name, "nextitem") && i < n - 1)
+        *out = l->items[i + 1];
+    else if (str_is(name, "cycle") || str_is(name, "changed"))
+        return method_bind(r, (value){.kind = VALUE_LOOP, .as.loop = l}, name, out);
+    return E_OK;
+}
+
+err run_loop_method(run *r, loop_state *l, str name, const call_args *args, value *out) {
+    for (size_t i = 0; i < args->n; i++)
+        if (args->names[i].p) return run_fail(r, E_INPUT, "loop's methods take no names");
+    if (str_is(name, "cycle")) {
+        if (args->n == 0) return run_fail(r, E_INPUT, "loop.cycle needs values");
+        *out = args->items[l->index % args->n];
+        return E_OK;
+    }
+    value given;
+    bool same = false;
+    value_list list = {(value *)(uintptr_t)args->items, args->n, 0};
+    TRY(value_take_list(r, &list, SHAPE_TUPLE, false, &given));
+    if (l->changed) TRY(value_equal(r, *l->changed, given, &same));
+    if (!l->changed) l->changed = arena_new(r->arena, value);
+    if (!l->changed) return run_no_memory(r);
+    *l->changed = given;
+    *out = value_bool(!same);
+    return E_OK;
+}
+
+/* ---- other statements -------------------------------------------------------------------------
+ */
 
 static err run_if(run *r, const node *n) {
     while (n && n->kind == NODE_IF) {
@@ -276,6 +405,47 @@ static err run_set(run *r, const node *n) {
     return set_target(r, n->target, v);
 }
 
+static err run_call_block(run *r, const node *n) {
+    macro *m = arena_new(r->arena, macro);
+    value callee, v;
+    call_args args;
+    if (!m) return run_no_memory(r);
+    *m = (macro){n, r->scope};
+    TRY(eval(r, n->a->a, &callee));
+    TRY(eval_args(r, n->a, &args));
+    value *items = arena_new_n(r->arena, value, args.n + 1);
+    str *names = arena_new_n(r->arena, str, args.n + 1);
+    if (!items || !names) return run_no_memory(r);
+    for (size_t i = 0; i < args.n; i++) {
+        items[i] = args.items[i];
+        names[i] = args.names[i];
+    }
+    items[args.n] = (value){.kind = VALUE_MACRO, .as.macro = m};
+    names[args.n] = STR("caller");
+    TRY(eval_call(r, callee, &(call_args){items, names, args.n + 1}, &v));
+    if (v.kind != VALUE_TEXT)
+        return run_fail(r, E_UNSUPPORTED, "calling something else than a macro is not supported");
+    return put_value(r, v);
+}
+
+/* The values are computed outside of the scope that they make. */
+static err run_with(run *r, const node *n) {
+    scope *s = new_scope(r, r->scope), *before = r->scope;
+    if (!s) return run_no_memory(r);
+    err e = E_OK;
+    for (size_t i = 0; i + 1 < n->n && e == E_OK; i += 2) {
+        value v;
+        e = eval(r, n->items[i + 1], &v);
+        r->scope = s;
+        if (e == E_OK) e = set_target(r, n->items[i], v);
+        r->scope = before;
+    }
+    r->scope = s;
+    if (e == E_OK) e = run_node(r, n->body);
+    r->scope = before;
+    return e;
+}
+
 static err run_statement(run *r, const node *n) {
     switch (n->kind) {
     case NODE_DATA: return put_value(r, value_text(n->text, false));
@@ -286,6 +456,8 @@ static err run_statement(run *r, const node *n) {
     case NODE_SET_BLOCK:
     case NODE_FILTER_BLOCK: return run_captured(r, n);
     case NODE_MACRO: return define_macro(r, n);
+    case NODE_CALL_BLOCK: return run_call_block(r, n);
+    case NODE_WITH: return run_with(r, n);
     case NODE_BREAK: r->flow = FLOW_BREAK; return E_OK;
     case NODE_CONTINUE: r->flow = FLOW_CONTINUE; return E_OK;
     default: return run_fail(r, E_INTERNAL, "a value where a statement belongs");

@@ -1,18 +1,28 @@
 /* template_text.c - Python's operations on texts, each keeping where its bytes come from; see
- * template_int.h. Case changes are one character to one (Python's upper() of U+00DF is "SS", ours
- * is U+00DF). */
+ * template_int.h. What is put into the middle of an outside text (by replace, indent, join of its
+ * pieces) is outside too: who wrote that text chose the place. */
 #include "text/template_int.h"
 
 #include "text/utf8.h"
 
 #include <string.h>
 
-static bool python_space(int32_t c) {
+bool text_is_space(int32_t c) {
     return utf8_is_space(c) || (c >= 0x1C && c <= 0x1F);
 }
 
+bool text_is_outside(value text) {
+    const unsigned char *marks = text.as.text.marks;
+    return marks ? memchr(marks, 1, text.as.text.n) != NULL : text.outside;
+}
+
+/* What takes the place of, or stands within, a text that may be outside. */
+static value put_within(value new, value text) {
+    return text_is_outside(text) ? value_text(value_str(new), true) : new;
+}
+
 static bool strips(int32_t c, const value *characters) {
-    if (!characters) return python_space(c);
+    if (!characters) return text_is_space(c);
     for (size_t at = 0; at < characters->as.text.n;)
         if (utf8_walk(value_str(*characters), &at) == c) return true;
     return false;
@@ -50,9 +60,11 @@ static err replace_nothing(run *r, value text, value new, int64_t most, value *o
     size_t at = 0;
     for (int64_t i = 0; most < 0 || i < most; i++) {
         size_t from = at;
-        TRY(value_push(r, &parts, new));
-        if (at >= text.as.text.n) break;
-        utf8_walk(value_str(text), &at);
+        bool last = at >= text.as.text.n;
+        if (!last) utf8_walk(value_str(text), &at);
+        TRY(value_push(r, &parts,
+                       put_within(new, value_slice(text, last && at ? at - 1 : from, at))));
+        if (last) break;
         TRY(value_push(r, &parts, value_slice(text, from, at)));
     }
     TRY(value_push(r, &parts, value_slice(text, at, text.as.text.n)));
@@ -67,9 +79,10 @@ err text_replace(run *r, value text, value old, value new, int64_t most, value *
     for (int64_t i = 0; most < 0 || i < most; i++) {
         size_t hit = str_find(str_slice(value_str(text), at, text.as.text.n), value_str(old));
         if (hit == STR_INDEX_NONE) break;
+        size_t end = at + hit + old.as.text.n;
         TRY(value_push(r, &parts, value_slice(text, at, at + hit)));
-        TRY(value_push(r, &parts, new));
-        at += hit + old.as.text.n;
+        TRY(value_push(r, &parts, put_within(new, value_slice(text, at + hit, end))));
+        at = end;
     }
     TRY(value_push(r, &parts, value_slice(text, at, text.as.text.n)));
     return concat_list(r, &parts, out);
@@ -81,38 +94,82 @@ static err split_spaces(run *r, value text, int64_t most, value_list *parts) {
     size_t at = 0;
     while (at < s.n) {
         size_t from = at, end = at;
-        if (most >= 0 && (int64_t)parts->n >= most) {
-            value rest = value_slice(text, at, s.n);
-            return value_push(r, parts, text_strip(rest, STRIP_RIGHT, NULL));
-        }
-        while (at < s.n && !python_space(utf8_walk(s, &at))) end = at;
+        if (most >= 0 && (int64_t)parts->n >= most)
+            return value_push(r, parts, value_slice(text, at, s.n));
+        while (at < s.n && !text_is_space(utf8_walk(s, &at))) end = at;
         TRY(value_push(r, parts, value_slice(text, from, end)));
         at = end;
-        for (size_t next = at; at < s.n && python_space(utf8_walk(s, &next));) at = next;
+        for (size_t next = at; at < s.n && text_is_space(utf8_walk(s, &next));) at = next;
     }
     return E_OK;
 }
 
-err text_split(run *r, value text, const value *separator, int64_t most, value *out) {
-    value_list parts = {0};
+static err split_by(run *r, value text, value separator, int64_t most, value_list *parts) {
     size_t at = 0;
+    while (most < 0 || (int64_t)parts->n < most) {
+        size_t hit = str_find(str_slice(value_str(text), at, text.as.text.n), value_str(separator));
+        if (hit == STR_INDEX_NONE) break;
+        TRY(value_push(r, parts, value_slice(text, at, at + hit)));
+        at += hit + separator.as.text.n;
+    }
+    return value_push(r, parts, value_slice(text, at, text.as.text.n));
+}
+
+/* From the right; the parts come last first. */
+static err split_spaces_back(run *r, value text, int64_t most, value_list *parts) {
+    text = text_strip(text, STRIP_RIGHT, NULL);
+    str s = value_str(text);
+    while (s.n) {
+        if (most >= 0 && (int64_t)parts->n >= most)
+            return value_push(r, parts, value_slice(text, 0, s.n));
+        size_t from = s.n, at;
+        while (from > 0) {
+            size_t start = at = char_before(s, from);
+            if (text_is_space(utf8_walk(s, &at))) break;
+            from = start;
+        }
+        TRY(value_push(r, parts, value_slice(text, from, s.n)));
+        s.n = text_strip(value_slice(text, 0, from), STRIP_RIGHT, NULL).as.text.n;
+    }
+    return E_OK;
+}
+
+static err split_back_by(run *r, value text, value separator, int64_t most, value_list *parts) {
+    size_t end = text.as.text.n, n = separator.as.text.n;
+    while (most < 0 || (int64_t)parts->n < most) {
+        size_t at = end;
+        while (at >= n && memcmp(text.as.text.p + at - n, separator.as.text.p, n) != 0) at--;
+        if (at < n) break;
+        TRY(value_push(r, parts, value_slice(text, at, end)));
+        end = at - n;
+    }
+    return value_push(r, parts, value_slice(text, 0, end));
+}
+
+static void turn_round(value_list *l) {
+    for (size_t i = 0, k = l->n; i + 1 < k; i++) {
+        value other = l->items[--k];
+        l->items[k] = l->items[i];
+        l->items[i] = other;
+    }
+}
+
+err text_split(run *r, value text, const value *separator, int64_t most, bool back, value *out) {
+    value_list parts = {0};
     TRY(run_charge(r, text.as.text.n));
     if (separator && separator->as.text.n == 0)
         return run_fail(r, E_INPUT, "split by an empty text");
-    if (!separator) {
-        TRY(split_spaces(r, text, most, &parts));
-        *out = value_list_of(&parts, text.outside);
-        return E_OK;
+    if (back) {
+        TRY(run_charge(r, separator ? text.as.text.n * 16 : 0));
+        TRY(separator ? split_back_by(r, text, *separator, most, &parts)
+                      : split_spaces_back(r, text, most, &parts));
+        turn_round(&parts);
+    } else {
+        TRY(separator ? split_by(r, text, *separator, most, &parts)
+                      : split_spaces(r, text, most, &parts));
     }
-    while (most < 0 || (int64_t)parts.n < most) {
-        size_t hit =
-            str_find(str_slice(value_str(text), at, text.as.text.n), value_str(*separator));
-        if (hit == STR_INDEX_NONE) break;
-        TRY(value_push(r, &parts, value_slice(text, at, at + hit)));
-        at += hit + separator->as.text.n;
-    }
-    TRY(value_push(r, &parts, value_slice(text, at, text.as.text.n)));
-    *out = value_list_of(&parts, text.outside);
+    TRY(value_take_list(r, &parts, SHAPE_LIST, text.outside, out));
+    out->cut = text_is_outside(text);
     return E_OK;
 }
 
@@ -122,7 +179,7 @@ static bool line_end(int32_t c) {
 }
 
 /* splitlines() */
-err text_lines(run *r, value text, value_list *out) {
+err text_lines(run *r, value text, bool keep_ends, value_list *out) {
     str s = value_str(text);
     size_t from = 0, at = 0;
     *out = (value_list){0};
@@ -131,60 +188,11 @@ err text_lines(run *r, value text, value_list *out) {
         size_t before = at;
         int32_t c = utf8_walk(s, &at);
         if (!line_end(c)) continue;
-        TRY(value_push(r, out, value_slice(text, from, before)));
         if (c == '\r' && at < s.n && s.p[at] == '\n') at++;
+        TRY(value_push(r, out, value_slice(text, from, keep_ends ? at : before)));
         from = at;
     }
     return from < s.n ? value_push(r, out, value_slice(text, from, s.n)) : E_OK;
-}
-
-/* One character to one; how many bytes it takes may change. */
-static err map_characters(run *r, value text, int32_t (*map)(void *, int32_t), void *self,
-                          value *out) {
-    str s = value_str(text);
-    TRY(run_charge(r, s.n * 4));
-    if (s.n > TEMPLATE_MEMORY_BYTES_MAX / 4) return run_no_memory(r);
-    char *p = arena_alloc(r->arena, s.n * 3 + 4);
-    unsigned char *marks = text.as.text.marks ? arena_alloc(r->arena, s.n * 3 + 4) : NULL;
-    if (!p || (text.as.text.marks && !marks)) return run_no_memory(r);
-    size_t n = 0;
-    for (size_t at = 0; at < s.n;) {
-        size_t from = at, wrote = utf8_encode(p + n, map(self, utf8_walk(s, &at)));
-        if (marks) memset(marks + n, text.as.text.marks[from], wrote);
-        n += wrote;
-    }
-    *out = value_text((str){p, n}, text.outside);
-    out->as.text.marks = marks;
-    return E_OK;
-}
-
-static int32_t to_upper(void *self, int32_t c) {
-    (void)self;
-    return utf8_char_upper(c);
-}
-static int32_t to_lower(void *self, int32_t c) {
-    (void)self;
-    return utf8_char_lower(c);
-}
-
-err text_case(run *r, value text, bool upper, value *out) {
-    return map_characters(r, text, upper ? to_upper : to_lower, NULL, out);
-}
-
-typedef struct caser {
-    bool title, inside; /* inside a word */
-} caser;
-
-static int32_t to_capital(void *self, int32_t c) {
-    caser *s = self;
-    bool first = !s->inside;
-    s->inside = !s->title || utf8_is_letter(c);
-    return first ? utf8_char_upper(c) : utf8_char_lower(c);
-}
-
-err text_capitalize(run *r, value text, bool title, value *out) {
-    caser s = {.title = title};
-    return map_characters(r, text, to_capital, &s, out);
 }
 
 err text_join(run *r, value separator, const value_list *items, value *out) {
@@ -204,7 +212,8 @@ err text_indent(run *r, value text, value by, bool first, bool blank, value *out
     value_list lines, parts = {0};
     value whole, newline = value_text(STR("\n"), false), both[2] = {text, newline};
     TRY(value_concat(r, both, 2, &whole));
-    TRY(text_lines(r, whole, &lines));
+    TRY(text_lines(r, whole, false, &lines));
+    by = put_within(by, text);
     for (size_t i = 0; i < lines.n; i++) {
         bool indented = i > 0 ? lines.items[i].as.text.n > 0 || blank : first;
         if (i) TRY(value_push(r, &parts, newline));
@@ -225,54 +234,18 @@ err text_repeat(run *r, value text, int64_t times, value *out) {
     return concat_list(r, &parts, out);
 }
 
-/* The field "{...}" of a format text: nothing, a position or a name. */
-static err format_field(run *r, str field, const call_args *args, size_t *next, value *out) {
-    int64_t position = 0;
-    const value *v = NULL;
-    for (size_t i = 0; i < field.n; i++)
-        if (strchr(":!.[{", field.p[i]))
-            return run_fail(r, E_UNSUPPORTED, "the format field {%.*s} is not supported",
-                            STR_ARG(str_slice(field, 0, 40)));
-    if (field.n == 0)
-        position = (int64_t)(*next)++;
-    else if (!str_to_int(field, &position))
-        position = -1;
-    for (size_t i = 0; i < args->n; i++) {
-        bool named = args->names[i].p != NULL;
-        if (position < 0 ? named && str_eq(args->names[i], field)
-                         : !named && (int64_t)i == position)
-            v = &args->items[i];
-    }
-    if (!v)
-        return run_fail(r, E_INPUT, "format has no value for {%.*s}",
-                        STR_ARG(str_slice(field, 0, 40)));
-    return value_to_text(r, *v, out);
-}
-
-err text_format(run *r, value text, const call_args *args, value *out) {
-    value_list parts = {0};
-    str s = value_str(text);
-    size_t next = 0, from = 0;
-    TRY(run_charge(r, s.n));
-    for (size_t at = 0; at < s.n; at++) {
-        char c = s.p[at];
-        if (c != '{' && c != '}') continue;
-        TRY(value_push(r, &parts, value_slice(text, from, at)));
-        if (at + 1 < s.n && s.p[at + 1] == c) {
-            from = ++at; /* a doubled brace is one */
-            continue;
-        }
-        size_t close = str_find_char(str_slice(s, at, s.n), '}');
-        if (c == '}' || close == STR_INDEX_NONE)
-            return run_fail(r, E_INPUT, "a lone brace in a format");
-        value field;
-        TRY(format_field(r, str_slice(s, at + 1, at + close), args, &next, &field));
-        TRY(value_push(r, &parts, field));
-        at += close;
-        from = at + 1;
-    }
-    TRY(value_push(r, &parts, value_slice(text, from, s.n)));
-    return concat_list(r, &parts, out);
+err text_pad(run *r, value text, int64_t width, value fill, pad_side side, value *out) {
+    value parts[3] = {value_text(STR(""), false), text, value_text(STR(""), false)};
+    int64_t missing = width - (int64_t)utf8_count(value_str(text));
+    if (utf8_count(value_str(fill)) != 1)
+        return run_fail(r, E_INPUT, "a text is filled up by one character");
+    if (missing < 0) missing = 0;
+    int64_t left = side == PAD_LEFT    ? missing
+                   : side == PAD_RIGHT ? 0
+                                       : missing / 2 + (missing & width & 1);
+    TRY(text_repeat(r, put_within(fill, text), left, &parts[0]));
+    TRY(text_repeat(r, put_within(fill, text), missing - left, &parts[2]));
+    return value_concat(r, parts, 3, out);
 }
 
 /* Markup's escapes. */
@@ -281,7 +254,7 @@ err text_escape(run *r, value text, value *out) {
         {"&", "&amp;"}, {">", "&gt;"}, {"<", "&lt;"}, {"'", "&#39;"}, {"\"", "&#34;"}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         TRY(text_replace(r, text, value_text(str_from(pairs[i][0]), false),
-                         value_text(str_from(pairs[i][1]), text.outside), -1, &text));
+                         value_text(str_from(pairs[i][1]), false), -1, &text));
     text.markup = true;
     *out = text;
     return E_OK;

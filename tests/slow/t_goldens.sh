@@ -55,12 +55,11 @@ fi
 
 # this one writes beside itself
 mkdir -p "$temp/copy/tests/text" "$temp/copy/tools"
-cp tools/golden_template.py "$temp/copy/tools/"
-cp tests/text/golden_template_chats.json "$temp/copy/tests/text/"
+cp tools/golden_template.py tools/jinja_reference.py tools/template_chats.py "$temp/copy/tools/"
 if [ ! -d "$data/chat-templates" ]; then
     echo "skip - golden templates: BANTAM_TEST_DATA has no chat-templates"
 elif "$python" "$temp/copy/tools/golden_template.py" "$data/chat-templates" "$gguf" >"$temp/err" 2>&1; then
-    for golden in golden_template.jsonl golden_template_models.jsonl; do
+    for golden in golden_template.jsonl golden_template_chats.json golden_template_models.jsonl; do
         if cmp -s "tests/text/$golden" "$temp/copy/tests/text/$golden"; then
             echo "ok - tests/text/$golden: the same bytes"
         else
