@@ -38,7 +38,7 @@ static double surprise(const kern_table *kern, float *x, int64_t n, int32_t targ
     for (int64_t i = 1; i < n; i++)
         if (x[i] > x[best]) best = i;
     double most = (double)x[best];
-    kern->softmax(x, n);
+    kern->rows->softmax(x, n);
     return most - log((double)x[best]) - wanted;
 }
 

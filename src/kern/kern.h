@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "kern/kern_attend.h"
 #include "kern/kern_product.h"
+#include "kern/kern_rows.h"
 
 #include <stdint.h>
 
@@ -48,6 +49,7 @@ typedef struct kern_table {
     const char *name;
     bool int8; /* quantised weights are multiplied in int8 */
     const kern_attend_table *attend;
+    const kern_rows_table *rows;
     const kern_products *products; /* on strips; NULL: none */
     kern_gemm_f32 gemm_f32;
     kern_gemm_f16 gemm_f16;
@@ -60,13 +62,6 @@ typedef struct kern_table {
     void (*axpy_f16)(float a, const uint16_t *x, float *y, int64_t n);
     void (*f32_to_f16)(const float *x, uint16_t *y, int64_t n); /* round to nearest even */
     void (*f16_to_f32)(const uint16_t *x, float *y, int64_t n);
-    void (*softmax)(float *x, int64_t n); /* in place; n >= 1 */
-    void (*rmsnorm)(const float *x, const float *weight, float eps, int64_t n, float *y);
-    void (*layernorm)(const float *x, const float *weight, const float *bias, float eps, int64_t n,
-                      float *y);
-    void (*silu_mul)(const float *gate, const float *up, float *y,
-                     int64_t n);       /* y = gate/(1+e^-gate) * up */
-    void (*gelu)(float *x, int64_t n); /* exact: x * Phi(x) */
 } kern_table;
 
 /* name: "f32" (reference on dequantised weights), "ref" (portable int8), "avx2"; NULL = the fastest

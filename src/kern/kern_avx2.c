@@ -377,116 +377,15 @@ static void f16_to_f32(const uint16_t *x, float *y, int64_t n) {
     for (; i < n; i++) y[i] = kern_f16_to_f32(x[i]);
 }
 
-/* e^x: 2^n * polynomial of degree 6 on [-ln2/2, ln2/2] (Taylor, error below 2e-7 relative);
- * underflows to 0 */
-static inline __m256 exp_lanes(__m256 x) {
-    const __m256 low = _mm256_set1_ps(-87.0f);
-    __m256 alive = _mm256_cmp_ps(x, low, _CMP_GE_OQ);
-    x = _mm256_min_ps(_mm256_max_ps(x, low), _mm256_set1_ps(88.0f));
-    __m256 n = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)),
-                               _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    __m256 r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375f), x);
-    r = _mm256_fnmadd_ps(n, _mm256_set1_ps(-2.12194440e-4f), r);
-    __m256 p = _mm256_set1_ps(1.0f / 720);
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 120));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 24));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 6));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0.5f));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1));
-    __m256i power =
-        _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
-    return _mm256_and_ps(_mm256_mul_ps(p, _mm256_castsi256_ps(power)), alive);
-}
-
-/* One number by the same lanes as eight, so that a row's tail is rounded like its body. */
-static inline float exp_one(float x) {
-    return _mm256_cvtss_f32(exp_lanes(_mm256_set1_ps(x)));
-}
-
-static void softmax(float *x, int64_t n) {
-    float most = x[0], total;
-    for (int64_t i = 1; i < n; i++) most = x[i] > most ? x[i] : most;
-    __m256 sum = _mm256_setzero_ps(), top = _mm256_set1_ps(most);
-    int64_t i = 0;
-    float rest = 0;
-    for (; i + LANES <= n; i += LANES) {
-        __m256 v = exp_lanes(_mm256_sub_ps(_mm256_loadu_ps(x + i), top));
-        _mm256_storeu_ps(x + i, v);
-        sum = _mm256_add_ps(sum, v);
-    }
-    for (; i < n; i++) rest += x[i] = exp_one(x[i] - most);
-    total = add_lanes(sum) + rest;
-    __m256 inverse = _mm256_set1_ps(1 / total);
-    for (i = 0; i + LANES <= n; i += LANES)
-        _mm256_storeu_ps(x + i, _mm256_mul_ps(_mm256_loadu_ps(x + i), inverse));
-    for (; i < n; i++) x[i] *= 1 / total;
-}
-
-static void rmsnorm(const float *x, const float *weight, float eps, int64_t n, float *y) {
-    float scale = 1 / sqrtf(dot_f32(x, x, n) / (float)n + eps);
-    for (int64_t i = 0; i < n; i++) y[i] = x[i] * scale * weight[i];
-}
-
-static void layernorm(const float *x, const float *weight, const float *bias, float eps, int64_t n,
-                      float *y) {
-    double sum = 0, squares = 0;
-    for (int64_t i = 0; i < n; i++) sum += (double)x[i];
-    float mean = (float)(sum / (double)n);
-    for (int64_t i = 0; i < n; i++) squares += (double)(x[i] - mean) * (double)(x[i] - mean);
-    float scale = (float)(1 / sqrt(squares / (double)n + (double)eps));
-    for (int64_t i = 0; i < n; i++) y[i] = (x[i] - mean) * scale * weight[i] + bias[i];
-}
-
-static void silu_mul(const float *gate, const float *up, float *y, int64_t n) {
-    const __m256 one = _mm256_set1_ps(1);
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        __m256 g = _mm256_loadu_ps(gate + i);
-        __m256 s =
-            _mm256_div_ps(g, _mm256_add_ps(one, exp_lanes(_mm256_sub_ps(_mm256_setzero_ps(), g))));
-        _mm256_storeu_ps(y + i, _mm256_mul_ps(s, _mm256_loadu_ps(up + i)));
-    }
-    for (; i < n; i++) y[i] = gate[i] / (1 + exp_one(-gate[i])) * up[i];
-}
-
-/* erf by Abramowitz and Stegun 7.1.26, |error| <= 1.5e-7 */
-static inline __m256 erf_lanes(__m256 x) {
-    const __m256 sign = _mm256_set1_ps(-0.0f), one = _mm256_set1_ps(1);
-    __m256 a = _mm256_andnot_ps(sign, x);
-    __m256 t = _mm256_div_ps(one, _mm256_fmadd_ps(_mm256_set1_ps(0.3275911f), a, one));
-    __m256 p = _mm256_set1_ps(1.061405429f);
-    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(-1.453152027f));
-    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(1.421413741f));
-    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(-0.284496736f));
-    p = _mm256_fmadd_ps(p, t, _mm256_set1_ps(0.254829592f));
-    __m256 tail = _mm256_mul_ps(_mm256_mul_ps(p, t),
-                                exp_lanes(_mm256_sub_ps(_mm256_setzero_ps(), _mm256_mul_ps(a, a))));
-    return _mm256_or_ps(_mm256_sub_ps(one, tail), _mm256_and_ps(x, sign));
-}
-
-static inline __m256 gelu_lanes(__m256 x) {
-    __m256 phi =
-        _mm256_add_ps(_mm256_set1_ps(1), erf_lanes(_mm256_mul_ps(x, _mm256_set1_ps(0.70710678f))));
-    return _mm256_mul_ps(_mm256_mul_ps(_mm256_set1_ps(0.5f), x), phi);
-}
-
-static void gelu(float *x, int64_t n) {
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES) _mm256_storeu_ps(x + i, gelu_lanes(_mm256_loadu_ps(x + i)));
-    for (; i < n; i++) x[i] = _mm256_cvtss_f32(gelu_lanes(_mm256_set1_ps(x[i])));
-}
-
 #define AVX2_ROWS                                                                               \
     .gemm_f32 = gemm_f32, .gemm_f16 = gemm_f16, .gemm_q8_0 = gemm_q8_0, .gemm_q4_0 = gemm_q4_0, \
     .gemm_q4_1 = gemm_q4_1, .quantise = quantise, .dot_f32 = dot_f32, .dot_f16 = dot_f16,       \
-    .axpy_f32 = axpy_f32, .axpy_f16 = axpy_f16, .f32_to_f16 = f32_to_f16,                       \
-    .f16_to_f32 = f16_to_f32, .softmax = softmax, .rmsnorm = rmsnorm, .layernorm = layernorm,   \
-    .silu_mul = silu_mul, .gelu = gelu
+    .axpy_f32 = axpy_f32, .axpy_f16 = axpy_f16, .f32_to_f16 = f32_to_f16, .f16_to_f32 = f16_to_f32
 
 const kern_table kern_avx2_table = {.name = "avx2",
                                     .int8 = true,
                                     .attend = &kern_attend_avx2,
+                                    .rows = &kern_rows_avx2,
                                     .packed_q4_0 = {pack_q4_0, gemm_packed_q4_0},
                                     .packed_q4_1 = {pack_q4_1, gemm_packed_q4_1},
                                     AVX2_ROWS};
@@ -494,9 +393,10 @@ const kern_table kern_avx2_table = {.name = "avx2",
 const kern_table kern_avx512_table = {.name = "avx512",
                                       .int8 = true,
                                       .attend = &kern_attend_avx512,
+                                      .rows = &kern_rows_avx512,
                                       .products = &kern_avx512_products,
                                       AVX2_ROWS};
 /* the float reference at a bearable speed: the same products, in the same order, as kern_ref.c's */
 const kern_table kern_avx2_f32_table = {
-    .name = "f32", .int8 = false, .attend = &kern_attend_avx2, AVX2_ROWS};
+    .name = "f32", .int8 = false, .attend = &kern_attend_avx2, .rows = &kern_rows_avx2, AVX2_ROWS};
 #endif

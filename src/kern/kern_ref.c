@@ -129,49 +129,11 @@ static void f16_to_f32(const uint16_t *x, float *y, int64_t n) {
     for (int64_t i = 0; i < n; i++) y[i] = kern_f16_to_f32(x[i]);
 }
 
-static void softmax(float *x, int64_t n) {
-    float most = x[0];
-    double sum = 0;
-    for (int64_t i = 1; i < n; i++) most = fmaxf(most, x[i]);
-    for (int64_t i = 0; i < n; i++) {
-        x[i] = expf(x[i] - most);
-        sum += (double)x[i];
-    }
-    float inverse = (float)(1 / sum);
-    for (int64_t i = 0; i < n; i++) x[i] *= inverse;
-}
-
-static void rmsnorm(const float *x, const float *weight, float eps, int64_t n, float *y) {
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
-    float scale = (float)(1 / sqrt(sum / (double)n + (double)eps));
-    for (int64_t i = 0; i < n; i++) y[i] = x[i] * scale * weight[i];
-}
-
-static void layernorm(const float *x, const float *weight, const float *bias, float eps, int64_t n,
-                      float *y) {
-    double sum = 0, squares = 0;
-    for (int64_t i = 0; i < n; i++) sum += (double)x[i];
-    double mean = sum / (double)n;
-    for (int64_t i = 0; i < n; i++) squares += ((double)x[i] - mean) * ((double)x[i] - mean);
-    float scale = (float)(1 / sqrt(squares / (double)n + (double)eps)), centre = (float)mean;
-    for (int64_t i = 0; i < n; i++) y[i] = (x[i] - centre) * scale * weight[i] + bias[i];
-}
-
-static void silu_mul(const float *gate, const float *up, float *y, int64_t n) {
-    for (int64_t i = 0; i < n; i++) y[i] = gate[i] / (1 + expf(-gate[i])) * up[i];
-}
-
-static void gelu(float *x, int64_t n) {
-    for (int64_t i = 0; i < n; i++) x[i] = 0.5f * x[i] * (1 + erff(x[i] * 0.70710678f));
-}
-
 #define REF_ROWS                                                                                  \
-    .attend = &kern_attend_ref, .gemm_f32 = gemm_f32, .gemm_f16 = gemm_f16,                       \
-    .gemm_q8_0 = gemm_q8_0, .gemm_q4_0 = gemm_q4_0, .gemm_q4_1 = gemm_q4_1, .quantise = quantise, \
-    .dot_f32 = dot_f32, .dot_f16 = dot_f16, .axpy_f32 = axpy_f32, .axpy_f16 = axpy_f16,           \
-    .f32_to_f16 = f32_to_f16, .f16_to_f32 = f16_to_f32, .softmax = softmax, .rmsnorm = rmsnorm,   \
-    .layernorm = layernorm, .silu_mul = silu_mul, .gelu = gelu
+    .attend = &kern_attend_ref, .rows = &kern_rows_ref, .gemm_f32 = gemm_f32,                     \
+    .gemm_f16 = gemm_f16, .gemm_q8_0 = gemm_q8_0, .gemm_q4_0 = gemm_q4_0, .gemm_q4_1 = gemm_q4_1, \
+    .quantise = quantise, .dot_f32 = dot_f32, .dot_f16 = dot_f16, .axpy_f32 = axpy_f32,           \
+    .axpy_f16 = axpy_f16, .f32_to_f16 = f32_to_f16, .f16_to_f32 = f16_to_f32
 
 const kern_table kern_f32_table = {.name = "f32", .int8 = false, REF_ROWS};
 const kern_table kern_ref_table = {

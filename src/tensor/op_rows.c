@@ -1,4 +1,5 @@
-/* op_rows.c - see op_rows.h. */
+/* op_rows.c - see op_rows.h. Rows go to the team in pieces of PIECE_WORK, none at all where waking
+ * it would cost more than it saves (decoding). */
 #include "tensor/op_rows.h"
 
 #include "base/mem.h"
@@ -6,119 +7,98 @@
 
 #include <math.h>
 
+/* in operations on one number: a few microseconds, of which a fork and join takes one at most */
+enum { TEAM_WORK = 65536, PIECE_WORK = 16384, CURVE_COST = 8, TURN_COST = 2 };
+
 typedef struct row_job {
-    const kern_table *kern;
-    const float *x, *weight, *bias;
+    const kern_rows_table *rows;
+    void (*work)(const struct row_job *j, int64_t t); /* one row */
+    int64_t T, piece;                                 /* rows of a piece */
+    const float *x, *other;
+    kern_norm norm;
     float *y;
-    float number; /* eps, or the factor */
+    float by;
     int64_t n;
     op_activation kind;
+    const op_angles *angles; /* rotation: n is a head's width */
+    int64_t heads;
+    bool next;
 } row_job;
 
-static void rmsnorm_row(void *arg, int64_t t, int worker) {
+static void run_piece(void *arg, int64_t index, int worker) {
     (void)worker;
-    row_job *j = arg;
-    j->kern->rmsnorm(j->x + t * j->n, j->weight, j->number, j->n, j->y + t * j->n);
+    const row_job *j = arg;
+    int64_t end = (index + 1) * j->piece < j->T ? (index + 1) * j->piece : j->T;
+    for (int64_t t = index * j->piece; t < end; t++) j->work(j, t);
+}
+
+static void run_rows(op_context *c, row_job j, int64_t cost) {
+    j.rows = c->kern->rows;
+    if (j.T * cost < TEAM_WORK) {
+        for (int64_t t = 0; t < j.T; t++) j.work(&j, t);
+        return;
+    }
+    j.piece = cost < PIECE_WORK ? PIECE_WORK / cost : 1;
+    team_run(c->team, run_piece, &j, (j.T + j.piece - 1) / j.piece);
+}
+
+static void rmsnorm_row(const row_job *j, int64_t t) {
+    j->rows->rmsnorm(j->x + t * j->n, &j->norm, j->n, j->y + t * j->n);
 }
 
 void op_rmsnorm(op_context *c, const float *x, const float *weight, float eps, int64_t T, int64_t n,
                 float *y) {
-    row_job j = {.kern = c->kern, .x = x, .weight = weight, .number = eps, .n = n, .y = y};
-    op_spread(c, rmsnorm_row, &j, T, n);
+    kern_norm norm = {.weight = weight, .eps = eps};
+    run_rows(c, (row_job){.work = rmsnorm_row, .T = T, .x = x, .norm = norm, .n = n, .y = y},
+             2 * n);
 }
 
-static void layernorm_row(void *arg, int64_t t, int worker) {
-    (void)worker;
-    row_job *j = arg;
-    j->kern->layernorm(j->x + t * j->n, j->weight, j->bias, j->number, j->n, j->y + t * j->n);
+static void layernorm_row(const row_job *j, int64_t t) {
+    j->rows->layernorm(j->x + t * j->n, &j->norm, j->n, j->y + t * j->n);
 }
 
 void op_layernorm(op_context *c, const float *x, const float *weight, const float *bias, float eps,
                   int64_t T, int64_t n, float *y) {
-    row_job j = {
-        .kern = c->kern, .x = x, .weight = weight, .bias = bias, .number = eps, .n = n, .y = y};
-    op_spread(c, layernorm_row, &j, T, n);
+    kern_norm norm = {.weight = weight, .bias = bias, .eps = eps};
+    run_rows(c, (row_job){.work = layernorm_row, .T = T, .x = x, .norm = norm, .n = n, .y = y},
+             3 * n);
 }
 
-static void gelu_tanh(float *x, int64_t n) {
-    for (int64_t i = 0; i < n; i++) {
-        float u = 0.7978845608f * (x[i] + 0.044715f * x[i] * x[i] * x[i]);
-        x[i] = 0.5f * x[i] * (1 + tanhf(u));
-    }
-}
-
-static void silu(float *x, int64_t n) {
-    for (int64_t i = 0; i < n; i++) x[i] = x[i] / (1 + expf(-x[i]));
-}
-
-static void activate(const row_job *j, float *x) {
-    if (j->kind == OP_GELU)
-        j->kern->gelu(x, j->n);
-    else if (j->kind == OP_GELU_TANH)
-        gelu_tanh(x, j->n);
-    else
-        silu(x, j->n);
-}
-
-static void activate_row(void *arg, int64_t t, int worker) {
-    (void)worker;
-    row_job *j = arg;
-    activate(j, j->y + t * j->n);
+static void activate_row(const row_job *j, int64_t t) {
+    j->rows->activate[j->kind](j->y + t * j->n, j->n);
 }
 
 void op_activate(op_context *c, op_activation kind, float *x, int64_t T, int64_t n) {
-    row_job j = {.kern = c->kern, .y = x, .n = n, .kind = kind};
-    op_spread(c, activate_row, &j, T, 8 * n);
+    run_rows(c, (row_job){.work = activate_row, .T = T, .y = x, .n = n, .kind = kind},
+             CURVE_COST * n);
 }
 
-static void silu_glu_row(void *arg, int64_t t, int worker) {
-    (void)worker;
-    row_job *j = arg;
-    j->kern->silu_mul(j->x + t * j->n, j->weight + t * j->n, j->y + t * j->n, j->n);
-}
-
-/* gate is read before y, which may be up, is written */
-static void gelu_glu_row(void *arg, int64_t t, int worker) {
-    enum { PIECE = 64 };
-    (void)worker;
-    row_job *j = arg, piece = *j;
-    for (int64_t i = 0; i < j->n; i += PIECE) {
-        float g[PIECE];
-        const float *gate = j->x + t * j->n + i, *up = j->weight + t * j->n + i;
-        float *y = j->y + t * j->n + i;
-        piece.n = j->n - i < PIECE ? j->n - i : PIECE;
-        for (int64_t k = 0; k < piece.n; k++) g[k] = gate[k];
-        activate(&piece, g);
-        for (int64_t k = 0; k < piece.n; k++) y[k] = g[k] * up[k];
-    }
+static void glu_row(const row_job *j, int64_t t) {
+    int64_t at = t * j->n;
+    j->rows->glu[j->kind](j->x + at, j->other + at, j->y + at, j->n);
 }
 
 void op_glu(op_context *c, op_activation kind, const float *gate, const float *up, float *y,
             int64_t T, int64_t n) {
-    row_job j = {.kern = c->kern, .x = gate, .weight = up, .y = y, .n = n, .kind = kind};
-    op_spread(c, kind == OP_SILU ? silu_glu_row : gelu_glu_row, &j, T, 8 * n);
+    run_rows(
+        c, (row_job){.work = glu_row, .T = T, .x = gate, .other = up, .y = y, .n = n, .kind = kind},
+        CURVE_COST * n);
 }
 
-static void add_row(void *arg, int64_t t, int worker) {
-    (void)worker;
-    row_job *j = arg;
-    j->kern->axpy_f32(1, j->x + t * j->n, j->y + t * j->n, j->n);
+static void add_row(const row_job *j, int64_t t) {
+    j->rows->add(j->x + t * j->n, j->y + t * j->n, j->n);
 }
 
 void op_add(op_context *c, const float *x, float *y, int64_t T, int64_t n) {
-    row_job j = {.kern = c->kern, .x = x, .y = y, .n = n};
-    op_spread(c, add_row, &j, T, n);
+    run_rows(c, (row_job){.work = add_row, .T = T, .x = x, .y = y, .n = n}, n);
 }
 
-static void scale_row(void *arg, int64_t t, int worker) {
-    (void)worker;
-    row_job *j = arg;
-    for (int64_t i = 0; i < j->n; i++) j->y[t * j->n + i] *= j->number;
+static void scale_row(const row_job *j, int64_t t) {
+    j->rows->scale(j->by, j->y + t * j->n, j->n);
 }
 
 void op_scale(op_context *c, float by, float *x, int64_t T, int64_t n) {
-    row_job j = {.y = x, .n = n, .number = by};
-    op_spread(c, scale_row, &j, T, n);
+    run_rows(c, (row_job){.work = scale_row, .T = T, .y = x, .n = n, .by = by}, n);
 }
 
 /* ---- rotary embedding ---- */
@@ -151,29 +131,21 @@ void op_angles_fill(op_angles *a, const int32_t *position, int64_t T, const floa
         }
 }
 
-typedef struct rope_job {
-    float *x;
-    int64_t heads, dim;
-    const op_angles *a;
-    rope_pairs pairs;
-} rope_job;
-
-static void rope_row(void *arg, int64_t t, int worker) {
-    (void)worker;
-    rope_job *j = arg;
-    int64_t half = j->a->half, step = j->pairs == ROPE_NEXT ? 2 : 1,
-            apart = j->pairs == ROPE_NEXT ? 1 : half;
-    const float *cosine = j->a->cosine + t * half, *sine = j->a->sine + t * half;
-    for (int64_t h = 0; h < j->heads; h++)
-        for (int64_t i = 0; i < half; i++) {
-            float *p = j->x + (t * j->heads + h) * j->dim + i * step, a = p[0], b = p[apart];
-            p[0] = a * cosine[i] - b * sine[i];
-            p[apart] = a * sine[i] + b * cosine[i];
-        }
+static void turn_row(const row_job *j, int64_t t) {
+    const op_angles *a = j->angles;
+    j->rows->turn(j->y + t * j->heads * j->n, j->heads, j->n, a->cosine + t * a->half,
+                  a->sine + t * a->half, a->half, j->next);
 }
 
 void op_rope(op_context *c, float *x, int64_t T, int64_t heads, int64_t dim, const op_angles *a,
              rope_pairs pairs) {
-    rope_job j = {x, heads, dim, a, pairs};
-    op_spread(c, rope_row, &j, T, heads * dim * 2);
+    run_rows(c,
+             (row_job){.work = turn_row,
+                       .T = T,
+                       .y = x,
+                       .n = dim,
+                       .heads = heads,
+                       .angles = a,
+                       .next = pairs == ROPE_NEXT},
+             TURN_COST * heads * dim);
 }

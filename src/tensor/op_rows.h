@@ -13,9 +13,9 @@ void op_layernorm(op_context *c, const float *x, const float *weight, const floa
                   int64_t T, int64_t n, float *y);
 
 typedef enum op_activation {
-    OP_SILU,     /* x / (1 + e^-x) */
-    OP_GELU,     /* x Phi(x) */
-    OP_GELU_TANH /* its tanh approximation (Hendrycks and Gimpel 2016) */
+    OP_SILU = KERN_SILU,          /* x / (1 + e^-x) */
+    OP_GELU = KERN_GELU,          /* x Phi(x) */
+    OP_GELU_TANH = KERN_GELU_TANH /* its tanh approximation (Hendrycks and Gimpel 2016) */
 } op_activation;
 void op_activate(op_context *c, op_activation kind, float *x, int64_t T, int64_t n);
 /* y = activation(gate) * up, all [T, n]; y may be either */

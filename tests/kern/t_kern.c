@@ -283,64 +283,6 @@ static void whole_numbers_are_exact(void **state) {
     check_extremes(&q4_1, table->packed_q4_1.gemm, &table->packed_q4_1);
 }
 
-/* ---- attention and vectors ---- */
-
-static void norms_and_softmax(void **state) {
-    (void)state;
-    static const int64_t sizes[] = {1, 5, 8, 63, 576};
-    float x[576], w[576], b[576], y[576];
-    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-        int64_t n = sizes[s];
-        double squares = 0, mean = 0, spread = 0, total = 0, most = -1e9;
-        random_floats(x, n);
-        random_floats(w, n);
-        random_floats(b, n);
-        for (int64_t i = 0; i < n; i++) {
-            squares += (double)x[i] * (double)x[i];
-            mean += (double)x[i] / (double)n;
-            most = fmax(most, 30 * (double)x[i]);
-        }
-        for (int64_t i = 0; i < n; i++) {
-            spread += ((double)x[i] - mean) * ((double)x[i] - mean);
-            total += exp(30 * (double)x[i] - most);
-        }
-        table->rmsnorm(x, w, 1e-5f, n, y);
-        for (int64_t i = 0; i < n; i++)
-            near(y[i], (double)x[i] / sqrt(squares / (double)n + 1e-5) * (double)w[i], 2, 2e-6,
-                 "rmsnorm");
-        table->layernorm(x, w, b, 1e-5f, n, y);
-        for (int64_t i = 0; i < n; i++)
-            near(y[i],
-                 ((double)x[i] - mean) / sqrt(spread / (double)n + 1e-5) * (double)w[i] +
-                     (double)b[i],
-                 4, 4e-6, "layernorm");
-        for (int64_t i = 0; i < n; i++) y[i] = 30 * x[i];
-        table->softmax(y, n);
-        for (int64_t i = 0; i < n; i++)
-            near(y[i], exp(30 * (double)x[i] - most) / total, 1, 4e-6, "softmax");
-    }
-}
-
-static void activations_are_curved_right(void **state) {
-    (void)state;
-    enum { N = 4001 };
-    static float gate[N], up[N], y[N], g[N];
-    for (int i = 0; i < N; i++) {
-        gate[i] = (float)(i - N / 2) / 40; /* -50 .. 50 */
-        up[i] = random_float();
-        g[i] = gate[i] / 5;
-    }
-    table->silu_mul(gate, up, y, N);
-    for (int i = 0; i < N; i++)
-        near(y[i], (double)gate[i] / (1 + exp(-(double)gate[i])) * (double)up[i],
-             fabs((double)gate[i]) + 1e-3, 1e-6, "silu_mul");
-    memcpy(y, g, sizeof y);
-    table->gelu(y, N);
-    for (int i = 0; i < N; i++)
-        near(y[i], (double)g[i] * 0.5 * (1 + erf((double)g[i] * 0.70710678118654752)),
-             1 + fabs((double)g[i]), 4e-7, "gelu");
-}
-
 static void names_are_known(void **state) {
     (void)state;
     const kern_table *t = NULL;
@@ -364,8 +306,7 @@ static int choose(void **state) {
 #define ALL(name)                                                                    \
     WITH(halves_convert, name), WITH(dots_add_up, name), WITH(float_products, name), \
         WITH(activations_are_rounded, name), WITH(int8_products, name),              \
-        WITH(packed_products, name), WITH(whole_numbers_are_exact, name),            \
-        WITH(norms_and_softmax, name), WITH(activations_are_curved_right, name)
+        WITH(packed_products, name), WITH(whole_numbers_are_exact, name)
 
 int main(void) {
     static char f32[] = "f32", ref[] = "ref", avx2[] = "avx2";
