@@ -187,9 +187,14 @@ static err open_found(world *w, world_model *m, bool vocabulary_only, fail *f) {
     else
         TRY(stamp_path(&w->arena, m->found.path, m->digest, f));
     if (!vocabulary_only) TRY(open_team(w, f));
-    TRY(model_open(
-        &m->model, m->found.path,
-        &(model_options){.kern = kern, .team = w->team, .vocabulary_only = vocabulary_only}, f));
+    str cache = arena_printf(&w->arena, "%s/cache", w->home.dir);
+    if (!cache.p) return fail_memory(f, "a model");
+    TRY(model_open(&m->model, m->found.path,
+                   &(model_options){.kern = kern,
+                                    .team = w->team,
+                                    .cache_dir = cache.p,
+                                    .vocabulary_only = vocabulary_only},
+                   f));
     const model_info *info = model_about(m->model);
     if (info->is_encoder && info->has_weights) m->embedder = gen_embedder_of(m->model);
     return E_OK;

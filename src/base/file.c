@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,6 +108,15 @@ void file_map_release(const file_map *m) {
     if (m->p) (void)madvise((void *)(uintptr_t)m->p, m->n, MADV_DONTNEED);
 }
 
+void file_map_release_part(const file_map *m, const void *p, size_t n) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)p, to = from + n,
+              start = (uintptr_t)m->p;
+    if (!m->p || from < start || to > start + m->n) return;
+    from = (from + page - 1) / page * page;
+    to = to / page * page;
+    if (from < to) (void)madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
 err file_put(int fd, str bytes, const char *name, fail *f) {
     while (bytes.n) {
         ssize_t n = file_must_fail() ? -1 : write(fd, bytes.p, bytes.n);
@@ -199,6 +209,15 @@ err file_open_append(int *fd, const char *path, int64_t *bytes, fail *f) {
     }
     *fd = opened;
     *bytes = info.st_size;
+    return E_OK;
+}
+
+err file_real_path(char out[FILE_PATH_BYTES], const char *path, fail *f) {
+    char real[PATH_MAX];
+    if (!realpath(path, real)) return fail_errno(f, "cannot find \"%s\"", path);
+    if (strlen(real) >= FILE_PATH_BYTES)
+        return fail_set(f, E_TOO_LARGE, "the path \"%.60s...\" is too long", real);
+    memcpy(out, real, strlen(real) + 1);
     return E_OK;
 }
 

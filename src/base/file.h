@@ -25,6 +25,8 @@ void file_map_close(file_map *m);
 /* Gives the pages back to the system until they are read again: for a file whose numbers have been
  * copied elsewhere. */
 void file_map_release(const file_map *m);
+/* The same for the whole pages among the n bytes at p, which lie in m (else nothing happens). */
+void file_map_release_part(const file_map *m, const void *p, size_t n);
 
 /* Writes "path.tmp-PID", fsyncs, renames, fsyncs the folder: all or nothing. mode e.g. 0644. */
 err file_write(const char *path, str bytes, unsigned mode, fail *f) MUST_CHECK;
@@ -44,6 +46,8 @@ void file_close(int fd);
 err file_sync_dir_of(const char *path, fail *f) MUST_CHECK;
 err file_rename(const char *from, const char *to, fail *f) MUST_CHECK;
 
+/* The path without links and dots, from the root; E_NOT_FOUND where nothing is there. */
+err file_real_path(char out[FILE_PATH_BYTES], const char *path, fail *f) MUST_CHECK;
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
 bool file_is_same(const char *a, const char *b); /* both exist and are one file */

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <string.h>
 
 static atomic_llong mem_counter;
@@ -34,6 +35,17 @@ void *mem_alloc_aligned(size_t bytes) {
     void *p = NULL;
     if (mem_must_fail()) return NULL;
     return posix_memalign(&p, 64, bytes ? bytes : 64) == 0 ? p : NULL;
+}
+
+void *mem_pages(size_t bytes) {
+    if (mem_must_fail() || bytes == 0) return NULL;
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) return NULL;
+    (void)madvise(p, bytes, MADV_HUGEPAGE);
+    return p;
+}
+void mem_pages_free(void *p, size_t bytes) {
+    if (p) (void)munmap(p, bytes);
 }
 
 bool mem_size(size_t count, size_t size, size_t *out) {

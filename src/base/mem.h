@@ -15,6 +15,11 @@ void *mem_resize(void *p, size_t bytes); /* p may be NULL; on NULL, p is still v
 void mem_free(void *p);                  /* NULL is fine */
 void *mem_alloc_aligned(size_t bytes);   /* 64-byte aligned, for vectors; free with mem_free */
 
+/* Zeroed memory from the system itself, in large pages where it gives them: for what is read as a
+ * whole again and again. NULL when there is none. */
+void *mem_pages(size_t bytes);
+void mem_pages_free(void *p, size_t bytes); /* NULL is fine */
+
 /* *out = count * size, or false when that overflows. */
 bool mem_size(size_t count, size_t size, size_t *out);
 

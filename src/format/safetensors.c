@@ -351,6 +351,17 @@ void safetensors_release(const safetensors *s) {
     for (size_t i = 0; i < s->n_parts; i++) file_map_release(&s->parts[i].map);
 }
 
+void safetensors_release_part(const safetensors *s, const void *p, size_t n) {
+    for (size_t i = 0; i < s->n_parts; i++) file_map_release_part(&s->parts[i].map, p, n);
+}
+
+int64_t safetensors_mtime_ns(const safetensors *s) {
+    int64_t newest = 0;
+    for (size_t i = 0; i < s->n_parts; i++)
+        if (s->parts[i].map.mtime_ns > newest) newest = s->parts[i].map.mtime_ns;
+    return newest;
+}
+
 int64_t safetensors_bytes(const safetensors *s) {
     return s->bytes;
 }

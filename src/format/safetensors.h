@@ -35,6 +35,9 @@ size_t safetensors_count(const safetensors *s);
 int64_t safetensors_bytes(const safetensors *s); /* of all files */
 /* Gives the pages of mapped files back to the system until they are read again. */
 void safetensors_release(const safetensors *s);
+/* The same for the n bytes at p of one of its tensors. */
+void safetensors_release_part(const safetensors *s, const void *p, size_t n);
+int64_t safetensors_mtime_ns(const safetensors *s); /* of the newest file; 0 without files */
 /* By index below the count, in file order, also what we cannot compute with: then *foreign says
  * why. */
 const tensor *safetensors_at(const safetensors *s, size_t index, const char **foreign);

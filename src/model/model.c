@@ -1,6 +1,7 @@
 /* model.c - opens a model file or folder, picks its architecture, binds its tokenizer; see model.h.
  */
 #include "model/model_decoder.h"
+#include "model/model_pack.h"
 
 #include "base/mem.h"
 
@@ -109,8 +110,7 @@ static err open_arch(model *m, const model_arch *arch, fail *f) {
     m->info.is_encoder = arch->encoder;
     m->info.has_weights = true;
     TRY(arch->decoder ? decoder_open(m, f) : arch->open(m, f));
-    file_map_release(&m->map); /* what was packed is not read there again */
-    if (m->safetensors) safetensors_release(m->safetensors);
+    TRY(model_pack_all(m, f));
     return model_name_type(m, f);
 }
 
@@ -184,6 +184,7 @@ err model_open(model **out, const char *path, const model_options *o, fail *f) {
 void model_close(model *m) {
     if (!m) return;
     if (m->arch && m->arch->close && m->state) m->arch->close(m);
+    model_pack_close(m);
     tokenizer_close(m->tokenizer);
     gguf_close(m->gguf);
     safetensors_close(m->safetensors);

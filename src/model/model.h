@@ -17,6 +17,7 @@ typedef struct model model;
 typedef struct model_options {
     const kern_table *kern; /* NULL: the fastest */
     team *team;             /* NULL only with vocabulary_only */
+    const char *cache_dir;  /* where packed weights are kept for the next start; NULL: nowhere */
     bool vocabulary_only;   /* tokenizer and template alone, of any architecture */
 } model_options;
 

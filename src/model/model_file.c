@@ -67,19 +67,6 @@ err model_slice(model *m, const tensor *whole, int64_t from, int64_t rows, const
     return E_OK;
 }
 
-err model_pack(model *m, weight *w, fail *f) {
-    int64_t numbers = tensor_rows(w->w) * tensor_cols(w->w);
-    m->info.parameters += numbers;
-    m->numbers[w->w->type] += numbers;
-    size_t bytes = op_packed_bytes(m->o.kern, w->w);
-    if (bytes == 0) return E_OK;
-    void *packed = arena_alloc_aligned(&m->arena, bytes);
-    if (!packed) return fail_memory(f, "packed weights");
-    op_pack(m->o.kern, w->w, packed);
-    w->packed = packed;
-    return E_OK;
-}
-
 err model_number(const model *m, const char *hf, const char *suffix, int64_t fallback, int64_t *out,
                  fail *f) {
     char key[128];

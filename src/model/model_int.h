@@ -50,6 +50,8 @@ typedef struct model_rope_options {
  * Other scalings are E_UNSUPPORTED. (model_rope.c) */
 err model_rope_read(model *m, const model_rope_options *o, model_rope *out, fail *f) MUST_CHECK;
 
+typedef struct model_packing model_packing; /* model_pack.h */
+
 struct model {
     arena arena;
     model_options o;
@@ -62,7 +64,8 @@ struct model {
     const json *config;
     const char *prefix; /* of a folder's weights: "model." */
     file_map map;
-    mutex lock;                   /* model_embed's scratch */
+    mutex lock; /* model_embed's scratch */
+    model_packing *packing;
     int64_t numbers[DTYPE_COUNT]; /* of its linear layers, by type */
     void *state;                  /* the architecture's, in the arena or its own */
 };
@@ -78,7 +81,7 @@ bool model_has(const model *m, const char *hf, const char *gguf_name);
 /* Rows [from, from + rows) of a weight, as a weight of its own (in the model's arena). */
 err model_slice(model *m, const tensor *whole, int64_t from, int64_t rows, const tensor **out,
                 fail *f) MUST_CHECK;
-/* Lays a weight out for the model's kernels, where they have a layout for it. */
+/* Says that a linear layer's weight is bound: it is counted, and packed when all are. */
 err model_pack(model *m, weight *w, fail *f) MUST_CHECK;
 /* Fills info.quantisation, when all weights are bound. */
 err model_name_type(model *m, fail *f) MUST_CHECK;

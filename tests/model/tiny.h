@@ -7,17 +7,19 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "format/gguf_make.h"
+#include "tensor/quantise.h"
 #include "test.h"
 
 #include <unistd.h>
 
-enum { TINY_VOCABULARY = 160, TINY_DIMS = 3 };
+enum { TINY_VOCABULARY = 160, TINY_DIMS = 3, TINY_Q8_0 = 8 };
 
 typedef struct tiny {
     arena a;
     str golden;   /* the file's text */
     char dir[64]; /* under build/ */
     bool xlmr;    /* <s> is 0 and padding 1 */
+    bool q8;      /* matrices of the GGUF file are Q8_0 */
 } tiny;
 
 typedef struct tiny_tensor {
@@ -291,6 +293,15 @@ static inline void tiny_gguf_numbers(tiny *t, const tiny_tensor *w, float *out) 
     }
 }
 
+static inline void tiny_put(buf *data, const float *p, int64_t n, bool q8) {
+    for (int64_t i = 0; q8 && i < n; i += 32) {
+        char block[34];
+        quantise_q8_0(p + i, NULL, block, 32);
+        buf_put_bytes(data, block, sizeof block);
+    }
+    if (!q8) buf_put_bytes(data, p, (size_t)n * sizeof *p);
+}
+
 /* The GGUF file's path. */
 static inline const char *tiny_gguf(tiny *t) {
     buf keys = {0}, list = {0}, data = {0}, all = {0};
@@ -303,9 +314,10 @@ static inline const char *tiny_gguf(tiny *t) {
         make_str(&list, w.name);
         make_u32(&list, (uint32_t)w.n_dims);
         for (int i = w.n_dims - 1; i >= 0; i--) make_u64(&list, (uint64_t)w.dims[i]);
-        make_u32(&list, 0);
+        bool q8 = t->q8 && w.n_dims == 2 && w.dims[1] % 32 == 0;
+        make_u32(&list, q8 ? TINY_Q8_0 : 0);
         make_u64(&list, data.n);
-        buf_put_bytes(&data, p, (size_t)tiny_count(&w) * 4);
+        tiny_put(&data, p, tiny_count(&w), q8);
         make_pad(&data, 32, 0);
     }
     make_head(&all, 3, (uint64_t)n, (uint64_t)n_keys);
