@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "engine/engine_int.h"
 
-enum { SEQUENCES = 16, WAITING = 64, ROWS = 128, RESERVE = 256, WANTED_LEAST = 16 };
+enum { SEQUENCES = 16, WAITING = 64, ROWS = 128, RESERVE = 256, DRAFT = 8, WANTED_LEAST = 16 };
 enum { SEQUENCES_MAX = 4096 };
 static const size_t kv_bytes_usual = (size_t)1 << 30;
 
@@ -20,6 +20,7 @@ static err fill_options(engine *e, const engine_options *o, fail *f) {
     if (!e->o.waiting_max) e->o.waiting_max = WAITING;
     if (!e->o.rows_max) e->o.rows_max = ROWS;
     if (!e->o.reserve) e->o.reserve = RESERVE;
+    if (!e->o.draft_max) e->o.draft_max = DRAFT;
     if (!e->o.context_max || e->o.context_max > e->about->context)
         e->o.context_max = (int32_t)e->about->context;
     bool ok = e->o.sequences_max > 0 && e->o.sequences_max <= SEQUENCES_MAX &&
@@ -111,6 +112,16 @@ static err open_parts(engine *e, const engine_options *o, fail *f) {
                        f));
     TRY(open_slots(e, f));
     TRY(open_batch(e, f));
+    if (o->draft && e->o.draft_max > 0)
+        TRY(drafter_open(&e->drafter,
+                         &(drafter_options){.draft = o->draft,
+                                            .target = o->model,
+                                            .kv = e->o.kv,
+                                            .kv_bytes_max = o->draft_kv_bytes_max,
+                                            .rows_max = e->o.rows_max,
+                                            .context_max = e->o.context_max,
+                                            .sequences_max = e->o.sequences_max},
+                         f));
     return thread_start(&e->thread, "bantam-engine", engine_main, e, f);
 }
 
@@ -132,12 +143,13 @@ void engine_close(engine *e) {
     if (!e) return;
     mutex_lock(&e->lock);
     e->stop = true;
-    cond_signal(&e->work);
+    engine_wake(e);
     mutex_unlock(&e->lock);
     thread_join(&e->thread);
     for (int32_t i = 0; e->slots && i < e->n_slots; i++)
         if (e->slots[i].e) cond_deinit(&e->slots[i].ready);
     sampler_close(&e->sampler);
+    drafter_close(&e->drafter);
     model_run_close(e->run);
     kv_pool_close(e->pool);
     void *blocks[] = {e->slots,      e->tokens,        e->breaks,        e->texts,  e->waiting,
@@ -147,6 +159,11 @@ void engine_close(engine *e) {
     cond_deinit(&e->work);
     mutex_deinit(&e->lock);
     mem_free(e);
+}
+
+void engine_wake(engine *e) {
+    e->news = true;
+    cond_signal(&e->work);
 }
 
 /* ---- looking ---- */

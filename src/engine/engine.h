@@ -50,6 +50,11 @@ typedef struct engine_options {
                               = as many as the machine computes in a tenth of a second */
     int32_t reserve;       /* tokens that a sequence has room for when it is admitted; 0 = 256 */
     int32_t context_max;   /* 0 = the model's */
+    /* Speculation: tokens are guessed from the sequence's own past, or by a draft model, and
+     * checked in one forward; where that pays, and without changing a token (engine_draft.h). */
+    int32_t draft_max;         /* tokens guessed at once; 0 = 8, -1 = never guess */
+    const model *draft;        /* a smaller model of the same vocabulary; NULL = none */
+    size_t draft_kv_bytes_max; /* 0 = 256 MiB */
 } engine_options;
 
 /* E_UNSUPPORTED for an encoder; E_NO_MEMORY says how much is missing. Starts the engine thread. */
@@ -118,6 +123,7 @@ typedef struct engine_ask {
     size_t n_stops;
     bool ignore_end;      /* go on after end tokens (benchmarks) */
     bool cache_off;       /* neither use nor leave known prefixes */
+    bool draft_off;       /* guess nothing */
     uint64_t cache_scope; /* prefixes are shared within a scope only: one a tenant; 0 = of all */
     int32_t top_logprobs; /* -1 = no log-probabilities, 0 = of the token, k = and the k likeliest */
     const engine_mask *mask; /* borrowed until the sequence is released; NULL = none */
@@ -160,6 +166,7 @@ void engine_release(engine_sequence *s);
 typedef struct engine_timings {
     int64_t prompt_tokens, made_tokens; /* made: those that engine_next gave out */
     int64_t known_tokens;               /* of the prompt, computed before */
+    int64_t drafted, drafts_held;       /* tokens guessed; of those, right */
     double prefill_tok_s, decode_tok_s; /* NAN when too few tokens */
     double first_token_ms;              /* from submit; NAN when there was none */
 } engine_timings;
@@ -177,6 +184,7 @@ typedef struct engine_stats {
     int64_t prompt_tokens, made_tokens;
     int64_t steps, rows;              /* rows / steps = tokens of a forward */
     int64_t known_hits, known_tokens; /* sequences that began with a known prefix; tokens saved */
+    int64_t drafted, drafts_held;     /* tokens guessed; of those, right */
     int64_t postponed; /* times that a sequence gave its pages back to an older one */
 } engine_stats;
 void engine_stats_get(engine *e, engine_stats *out);

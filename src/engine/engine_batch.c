@@ -19,7 +19,7 @@ static int64_t pending(const engine_sequence *s) {
 }
 
 /* Not so one that was postponed and is computed anew: that is a prompt again. */
-static bool generates(const engine_sequence *s) {
+bool engine_generates(const engine_sequence *s) {
     return !s->scores && s->n_tokens > s->n_prompt && pending(s) <= ENGINE_QUEUE_TOKENS;
 }
 
@@ -31,13 +31,27 @@ static int64_t busy_rows(const engine *e) {
                                   : (int64_t)(rows < e->o.rows_max ? rows : e->o.rows_max);
 }
 
+/* Rows of guesses, where the queue and the logits have room; not beside prompts. */
+static int64_t grant_drafts(engine *e, int64_t left, bool prompts) {
+    int64_t outputs = e->wanted_max - e->n_running, given = 0;
+    for (int32_t i = 0; i < e->n_running; i++) {
+        engine_sequence *s = e->running[i];
+        int64_t n = s->draft_at == s->n_tokens && s->grant == 1 && !prompts ? s->n_draft : 0;
+        n = least_of(least_of(n, s->space - 1), least_of(outputs - given, left - given));
+        s->n_draft = n > 0 ? n : 0;
+        s->grant += s->n_draft;
+        given += s->n_draft;
+    }
+    return given;
+}
+
 static void grant_rows(engine *e) {
     int64_t left = e->o.rows_max, generating = 0, prompts = 0;
     for (int32_t i = 0; i < e->n_running; i++) {
         engine_sequence *s = e->running[i];
         s->space = ENGINE_QUEUE_TOKENS - s->count;
         s->grant = 0;
-        if (!generates(s)) {
+        if (!engine_generates(s)) {
             prompts++;
         } else if (s->space > 0) {
             s->grant = least_of(pending(s), left);
@@ -45,13 +59,14 @@ static void grant_rows(engine *e) {
             generating++;
         }
     }
+    left -= grant_drafts(e, left, prompts > 0);
     if (generating > 0) left = least_of(left, busy_rows(e));
     int64_t share = prompts ? left / prompts : 0;
     if (share < SHARE_LEAST) share = SHARE_LEAST;
     for (int pass = 0; pass < 2; pass++, share = left) /* then the rest, first come first served */
         for (int32_t i = 0; i < e->n_running; i++) {
             engine_sequence *s = e->running[i];
-            if (generates(s)) continue;
+            if (engine_generates(s)) continue;
             int64_t more = least_of(least_of(pending(s) - s->grant, share), left);
             s->grant += more;
             left -= more;
@@ -81,14 +96,14 @@ static void add_part(engine *e, engine_sequence *s, int64_t rows, int64_t wanted
     }
 }
 
-/* The rows granted; their outputs: in a choice that is scored every row's, else the last one's when
- * nothing stays pending. */
+/* The rows granted; their outputs: in a choice that is scored and in a guess every row's, else the
+ * last one's when nothing stays pending. */
 static void add_rows(engine *e, engine_sequence *s) {
     int64_t rows = s->grant, free_wanted = e->wanted_max - e->n_wanted;
     bool choice = s->scores && s->n_done >= s->n_prompt;
     if (choice) rows = least_of(rows, free_wanted);
-    int64_t wanted = choice ? rows : rows == pending(s);
-    if (wanted > free_wanted) { /* not choice: all but the last */
+    int64_t wanted = choice || s->n_draft ? rows : rows == pending(s);
+    if (wanted > free_wanted) { /* a prompt: all but the last */
         rows--;
         wanted = 0;
     }

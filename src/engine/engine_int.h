@@ -13,6 +13,7 @@
 
 #include "base/thread.h"
 #include "engine/engine.h"
+#include "engine/engine_draft.h"
 #include "engine/engine_sample.h"
 #include "engine/engine_text.h"
 #include "model/model_forward.h"
@@ -44,7 +45,7 @@ struct engine_sequence {
     int32_t head, count;
     cond ready;                            /* something in the queue, or DONE */
     int64_t started_ns, first_ns, last_ns; /* 0 = not yet */
-    int64_t sampled;
+    int64_t sampled, drafted, drafts_held;
     /* set by submit, read by all */
     engine_sampling sampling; /* its arrays are the two below */
     engine_bias bias[ENGINE_BIAS_MAX];
@@ -55,7 +56,7 @@ struct engine_sequence {
     size_t n_breakers;
     int32_t stop_ids[ENGINE_STOP_IDS_MAX];
     int32_t n_stop_ids, top_logprobs;
-    bool ignore_end, scores, cache_off;
+    bool ignore_end, scores, cache_off, draft_off;
     kv_root root;
     const engine_mask *mask;
     int64_t n_prompt, made_max;
@@ -72,6 +73,12 @@ struct engine_sequence {
     int64_t space;    /* tokens that its queue took when that was built */
     engine_scoring scoring;
     kv_sequence *kv;
+    int64_t n_draft;  /* tokens guessed behind the others */
+    int64_t draft_at; /* n_tokens when that was done */
+    draft_source source;
+    draft_record records[DRAFT_SOURCES];
+    kv_sequence *draft_kv; /* of the draft model; NULL none */
+    int64_t draft_done;    /* tokens that it has forwarded */
     /* reader */
     engine_text text;
     int64_t given;
@@ -91,8 +98,8 @@ struct engine {
     model_run *run;
     thread thread;
     mutex lock;
-    cond work; /* something to do for the engine thread */
-    bool stop;
+    cond work; /* `news` is set: something to do for the engine thread */
+    bool stop, news;
     engine_sequence *slots; /* [n_slots] */
     int32_t n_slots;
     int32_t *tokens;           /* [n_slots, context] */
@@ -111,11 +118,17 @@ struct engine {
     int64_t n_parts;
     kv_sequence **part_kv; /* [sequences_max] */
     double row_ns;         /* what a row of a large batch takes; 0 = not known yet */
+    draft_cost cost;       /* what a step takes in which all generate */
+    drafter drafter;       /* .m NULL: no draft model */
     sampler sampler;
     uint64_t *mask;                         /* [(vocabulary + 63) / 64] */
     engine_token made[ENGINE_QUEUE_TOKENS]; /* by one sequence in one step */
     int32_t n_made;
+    int64_t held; /* guesses of one part that held */
 };
+
+/* Tells the engine thread that something changed; lock held. */
+void engine_wake(engine *e);
 
 /* ---- engine_submit.c: slots, for engine_score.c too; lock held but for the checks ---- */
 err engine_check_ids(const engine *e, const int32_t *ids, size_t n, fail *f) MUST_CHECK;
@@ -129,7 +142,11 @@ void engine_slot_queue(engine *e, engine_sequence *s);
 /* ---- engine_score.c, engine thread: what the logits of a part say ---- */
 engine_finish engine_score_part(engine *e, engine_sequence *s, const engine_part *p);
 
+/* ---- engine_guess.c, engine thread, lock not held: tokens guessed for the next step ---- */
+void engine_guess(engine *e);
+
 /* ---- engine_batch.c, engine thread, lock held: the rows of the next step ---- */
+bool engine_generates(const engine_sequence *s); /* else its rows are a prompt's */
 void engine_batch_build(engine *e);
 
 /* ---- engine_step.c ---- */

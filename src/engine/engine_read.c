@@ -20,7 +20,7 @@ static err take_token(engine_sequence *s, int64_t wait_ms, engine_token *t, bool
     *ended = s->count == 0;
     if (result == E_OK && s->count > 0) {
         *t = s->queue[s->head];
-        if (s->count == ENGINE_QUEUE_TOKENS) cond_signal(&e->work); /* it waited for us */
+        if (s->count == ENGINE_QUEUE_TOKENS) engine_wake(e); /* it waited for us */
         s->head = (s->head + 1) % ENGINE_QUEUE_TOKENS;
         s->count--;
     } else if (result == E_OK && s->failure.code != E_OK) {
@@ -62,7 +62,7 @@ void engine_cancel(engine_sequence *s) {
     engine *e = s->e;
     mutex_lock(&e->lock);
     s->cancel = true;
-    cond_signal(&e->work);
+    engine_wake(e);
     mutex_unlock(&e->lock);
 }
 
@@ -71,7 +71,7 @@ void engine_release(engine_sequence *s) {
     engine *e = s->e;
     mutex_lock(&e->lock);
     s->cancel = true;
-    cond_signal(&e->work);
+    engine_wake(e);
     while (s->state != SLOT_DONE) cond_wait(&s->ready, &e->lock);
     s->state = SLOT_FREE;
     mutex_unlock(&e->lock);
@@ -87,6 +87,8 @@ void engine_timings_get(engine_sequence *s, engine_timings *out) {
         .prompt_tokens = s->n_prompt,
         .made_tokens = s->given,
         .known_tokens = s->n_known,
+        .drafted = s->drafted,
+        .drafts_held = s->drafts_held,
         .prefill_tok_s =
             s->first_ns ? per_second(s->n_prompt - s->n_known, s->first_ns - s->started_ns) : NAN,
         .decode_tok_s = per_second(s->sampled - 1, s->last_ns - s->first_ns),

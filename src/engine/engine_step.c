@@ -30,7 +30,9 @@ static void count_pages(engine *e) {
 
 static void pages_give(engine *e, engine_sequence *s) {
     kv_sequence_give(e->pool, s->kv);
+    drafter_forget(&e->drafter, &s->draft_kv);
     s->kv = NULL;
+    s->n_draft = 0;
     count_pages(e);
 }
 
@@ -180,6 +182,28 @@ static err generate(engine *e, engine_sequence *s, const float *logits, engine_f
     return E_OK;
 }
 
+/* The tokens that a part's logits say: one, or, behind guesses that hold, several. */
+static err generate_part(engine *e, engine_sequence *s, const engine_part *p, engine_finish *finish,
+                         fail *f) {
+    int64_t drafts = p->n_wanted - 1, held = 0;
+    for (; true; held++) {
+        const float *logits = e->logits + (p->first_wanted + held) * e->about->vocabulary;
+        int64_t before = s->n_tokens;
+        int32_t guess = s->tokens[before]; /* only looked at while held < drafts */
+        TRY(generate(e, s, logits, finish, f));
+        bool right = s->n_tokens == before + 1 && s->tokens[before] == guess;
+        if (*finish != ENGINE_RUNNING || held == drafts || !right) break;
+        s->n_done++;
+    }
+    if (drafts > 0 && (*finish == ENGINE_RUNNING || held == drafts)) {
+        draft_record_add(&s->records[s->source], drafts, held);
+        e->held += held;
+    }
+    s->n_draft = 0;
+    if (s->draft_done >= s->n_tokens) s->draft_done = s->n_tokens - 1;
+    return E_OK;
+}
+
 /* ---- results ---- */
 
 /* Hands out what was made; lock held. */
@@ -193,7 +217,15 @@ static void post_tokens(engine *e, engine_sequence *s, bool ended) {
     for (int32_t i = 0; i < e->n_made; i++)
         s->queue[(s->head + s->count++) % ENGINE_QUEUE_TOKENS] = e->made[i];
     e->stats.made_tokens += e->n_made;
+    s->drafts_held += e->held;
+    e->stats.drafts_held += e->held;
     if (e->n_made > 0) cond_signal(&s->ready);
+}
+
+/* Full pages are known from now on; those of a choice that is scored are not. */
+static void publish(engine *e, engine_sequence *s) {
+    int64_t n = s->scores && s->n_done > s->n_prompt ? s->n_prompt : s->n_done;
+    if (!s->cache_off) kv_sequence_publish(e->pool, s->kv, &s->root, s->tokens, n);
 }
 
 /* What one part of the batch brought. */
@@ -203,16 +235,15 @@ static void post(engine *e, const engine_part *p, err forwarded, const fail *why
     fail f = {0};
     err result = forwarded;
     e->n_made = 0;
+    e->held = 0;
     if (result == E_OK) {
-        s->n_done += p->rows;
-        if (!s->cache_off)
-            kv_sequence_publish(e->pool, s->kv, &s->root, s->tokens,
-                                s->scores && s->n_done > s->n_prompt ? s->n_prompt : s->n_done);
+        int64_t guessed = s->scores || p->n_wanted == 0 ? 0 : p->n_wanted - 1;
+        s->n_done += p->rows - guessed;
         if (s->scores)
             finish = engine_score_part(e, s, p);
         else if (p->n_wanted)
-            result =
-                generate(e, s, e->logits + p->first_wanted * e->about->vocabulary, &finish, &f);
+            result = generate_part(e, s, p, &finish, &f);
+        publish(e, s);
     }
     mutex_lock(&e->lock);
     post_tokens(e, s, !s->scores && finish == ENGINE_STOP);
@@ -225,6 +256,15 @@ static void post(engine *e, const engine_part *p, err forwarded, const fail *why
         slot_finish(s, finish);
     }
     mutex_unlock(&e->lock);
+}
+
+static void learn_speed(engine *e, double ns) {
+    bool all_generate = true;
+    for (int64_t i = 0; i < e->n_parts; i++)
+        all_generate = all_generate && engine_generates(e->parts[i].s);
+    if (all_generate) draft_cost_learn(&e->cost, e->n_rows, ns);
+    double row_ns = ns / (double)e->n_rows;
+    if (e->n_rows >= MANY_ROWS) e->row_ns = e->row_ns > 0 ? 0.8 * e->row_ns + 0.2 * row_ns : row_ns;
 }
 
 static void step(engine *e) {
@@ -241,10 +281,7 @@ static void step(engine *e) {
                      .n_wanted = e->n_wanted,
                      .logits = e->logits};
     err result = model_forward(e->run, &b, &f);
-    if (e->n_rows >= MANY_ROWS) {
-        double ns = (double)(clock_mono_ns() - started) / (double)e->n_rows;
-        e->row_ns = e->row_ns > 0 ? 0.8 * e->row_ns + 0.2 * ns : ns;
-    }
+    learn_speed(e, (double)(clock_mono_ns() - started));
     for (int64_t i = 0; i < e->n_parts; i++) post(e, &e->parts[i], result, &f);
 }
 
@@ -252,22 +289,29 @@ static void step(engine *e) {
 static void count_step(engine *e) {
     e->stats.steps++;
     e->stats.rows += e->n_rows;
-    for (int64_t i = 0; i < e->n_parts; i++)
-        if (e->parts[i].s->n_done < e->parts[i].s->n_prompt)
-            e->stats.prompt_tokens += e->parts[i].rows;
+    for (int64_t i = 0; i < e->n_parts; i++) {
+        engine_sequence *s = e->parts[i].s;
+        if (s->n_done < s->n_prompt) e->stats.prompt_tokens += e->parts[i].rows;
+        s->drafted += s->n_draft;
+        e->stats.drafted += s->n_draft;
+    }
 }
 
 void engine_main(void *arg) {
     engine *e = arg;
     mutex_lock(&e->lock);
     while (!e->stop) {
+        e->news = false; /* what comes while the lock is given up below is not slept over */
         drop_from(e->waiting, &e->n_waiting, false);
         drop_from(e->running, &e->n_running, false);
         admit(e);
+        mutex_unlock(&e->lock);
+        engine_guess(e);
+        mutex_lock(&e->lock);
         engine_batch_build(e);
         count_pages(e);
         if (e->n_rows == 0) {
-            cond_wait(&e->work, &e->lock);
+            while (!e->news) cond_wait(&e->work, &e->lock);
             continue;
         }
         count_step(e);

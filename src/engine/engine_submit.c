@@ -112,7 +112,7 @@ err engine_slot_take(engine *e, engine_sequence **out, fail *f) {
 }
 
 void engine_slot_reset(engine_sequence *s, const int32_t *prompt, size_t n) {
-    s->cancel = s->ended = s->scores = s->ignore_end = s->cache_off = false;
+    s->cancel = s->ended = s->scores = s->ignore_end = s->cache_off = s->draft_off = false;
     s->finish = ENGINE_RUNNING;
     fail_clear(&s->failure);
     s->head = s->count = s->n_stop_ids = 0;
@@ -122,6 +122,8 @@ void engine_slot_reset(engine_sequence *s, const int32_t *prompt, size_t n) {
     s->mask = NULL;
     s->n_prompt = s->n_tokens = (int64_t)n;
     s->n_done = s->n_breaks = s->n_known = 0;
+    s->n_draft = s->draft_at = s->draft_done = s->drafted = s->drafts_held = 0;
+    memset(s->records, 0, sizeof s->records);
     s->given = s->started_ns = s->first_ns = s->last_ns = s->sampled = 0;
     memcpy(s->tokens, prompt, n * sizeof *prompt);
     s->submitted_ns = clock_mono_ns();
@@ -150,6 +152,7 @@ static void slot_fill(engine_sequence *s, const engine_ask *a) {
     s->room_max = s->n_prompt + s->made_max;
     s->ignore_end = a->ignore_end;
     s->cache_off = a->cache_off;
+    s->draft_off = a->draft_off;
     s->root.scope = a->cache_scope;
     s->mask = a->mask;
     s->top_logprobs = a->top_logprobs;
@@ -161,7 +164,7 @@ static void slot_fill(engine_sequence *s, const engine_ask *a) {
 void engine_slot_queue(engine *e, engine_sequence *s) {
     s->state = SLOT_WAITING;
     e->waiting[e->n_waiting++] = s;
-    cond_signal(&e->work);
+    engine_wake(e);
 }
 
 err engine_submit(engine *e, const engine_ask *ask, engine_sequence **out, fail *f) {

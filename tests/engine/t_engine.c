@@ -179,6 +179,45 @@ static void prefixes_are_computed_once(void **state) {
     rig_close(&r);
 }
 
+/* Guessing, from the past and by a draft model (the model itself: then nearly all hold), changes
+ * no token and no number, drawn or greedy. */
+static void guesses_change_nothing(void **state) {
+    (void)state;
+    static golden g[GOLDEN_PROMPTS];
+    static said plain[2], guessed;
+    rig r;
+    golden_read(g);
+    for (int with_model = 0; with_model < 2; with_model++) {
+        rig_open(&r, NULL, (engine_options){.sequences_max = 2, .context_max = 512});
+        if (with_model) {
+            fail f = {0};
+            engine_close(r.e);
+            engine_options o = {.model = r.m, .draft = r.m, .sequences_max = 2, .context_max = 512};
+            assert_ok(engine_open(&r.e, &o, &f), &f);
+        }
+        for (int drawn = 0; drawn < 2; drawn++) {
+            engine_ask a = {.prompt = g[0].ids,
+                            .n_prompt = (size_t)g[0].n,
+                            .max_tokens = 60,
+                            .sampling = {.temperature = drawn ? 0.7 : 0, .top_p = 0.9, .seed = 3},
+                            .ignore_end = true,
+                            .draft_off = true,
+                            .top_logprobs = 1};
+            if (!with_model) run(&r, &a, &plain[drawn]);
+            a.draft_off = false;
+            run(&r, &a, &guessed);
+            assert_memory_equal(&plain[drawn], &guessed, sizeof guessed);
+        }
+        engine_stats stats;
+        engine_stats_get(r.e, &stats);
+        print_message("%s: %lld guessed, %lld held\n", with_model ? "draft model" : "past",
+                      (long long)stats.drafted, (long long)stats.drafts_held);
+        assert_true(stats.drafted > 0 && stats.drafts_held <= stats.drafted);
+        if (with_model) assert_true(stats.drafts_held > stats.drafted / 3);
+        rig_close(&r);
+    }
+}
+
 static void limits_are_named(void **state) {
     (void)state;
     fail f = {0};
@@ -330,7 +369,7 @@ int main(void) {
         cmocka_unit_test(limits_are_named),           cmocka_unit_test(stops_stop),
         cmocka_unit_test(scores_are_the_models),      cmocka_unit_test(closes_in_the_middle),
         cmocka_unit_test(company_changes_nothing),    cmocka_unit_test(greedy_is_pytorchs),
-        cmocka_unit_test(prefixes_are_computed_once),
+        cmocka_unit_test(prefixes_are_computed_once), cmocka_unit_test(guesses_change_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
