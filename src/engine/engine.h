@@ -177,6 +177,24 @@ void engine_timings_get(engine_sequence *s, engine_timings *out);
 err engine_score(engine *e, const token_ids *prompt, const token_ids *choices, size_t n,
                  double *logprob, fail *f) MUST_CHECK;
 
+/* A prefix on disk: keys and values of whole pages of tokens, so that a long system prompt is
+ * computed once for all starts (file: kv/kv_snapshot.h). */
+typedef struct engine_snapshot_options {
+    const char *path;
+    str model; /* what identifies the weights, such as their digest; at most 64 bytes */
+    str build; /* of this program; at most 32 bytes */
+    uint64_t cache_scope;
+} engine_snapshot_options;
+/* Computes what of the tokens' whole pages is not known and writes them; *saved: how many tokens.
+ * E_INPUT below 32 tokens; what engine_submit gives; E_NO_SPACE and others of the file. Waits. */
+err engine_snapshot_save(engine *e, const token_ids *tokens, const engine_snapshot_options *o,
+                         int64_t *saved, fail *f) MUST_CHECK;
+/* Makes a saved prefix known, as if it had been computed; *known: how many tokens. E_UNSUPPORTED
+ * names what the file is another's of (model, build, kernels, type of keys and values), E_CORRUPT
+ * for a damaged one. Kept as long as pages last, as every prefix. Waits. */
+err engine_snapshot_load(engine *e, const engine_snapshot_options *o, int64_t *known,
+                         fail *f) MUST_CHECK;
+
 typedef struct engine_stats {
     int64_t running, waiting;
     int64_t pages, pages_free, pages_kept; /* kept: free, and known as prefixes */

@@ -51,6 +51,7 @@ static void grant_rows(engine *e) {
         engine_sequence *s = e->running[i];
         s->space = ENGINE_QUEUE_TOKENS - s->count;
         s->grant = 0;
+        if (s->held) continue;
         if (!engine_generates(s)) {
             prompts++;
         } else if (s->space > 0) {
@@ -66,19 +67,22 @@ static void grant_rows(engine *e) {
     for (int pass = 0; pass < 2; pass++, share = left) /* then the rest, first come first served */
         for (int32_t i = 0; i < e->n_running; i++) {
             engine_sequence *s = e->running[i];
-            if (engine_generates(s)) continue;
+            if (engine_generates(s) || s->held) continue;
             int64_t more = least_of(least_of(pending(s) - s->grant, share), left);
             s->grant += more;
             left -= more;
         }
 }
 
-/* Pages for what is granted, taken from the youngest where none is free; false: it was s itself. */
+/* Pages for what is granted, taken from the youngest that is not held where none is free; false:
+ * that was s itself. */
 static bool has_pages(engine *e, engine_sequence *s) {
     while (kv_sequence_grow(e->pool, s->kv, s->n_done + s->grant, NULL) != E_OK) {
-        engine_sequence *youngest = e->running[e->n_running - 1];
-        engine_postpone(e, youngest);
-        if (youngest == s) return false;
+        int32_t youngest = e->n_running - 1;
+        while (e->running[youngest]->held) youngest--;
+        bool itself = e->running[youngest] == s;
+        engine_postpone(e, e->running[youngest]);
+        if (itself) return false;
     }
     return true;
 }
@@ -102,7 +106,7 @@ static void add_rows(engine *e, engine_sequence *s) {
     int64_t rows = s->grant, free_wanted = e->wanted_max - e->n_wanted;
     bool choice = s->scores && s->n_done >= s->n_prompt;
     if (choice) rows = least_of(rows, free_wanted);
-    int64_t wanted = choice || s->n_draft ? rows : rows == pending(s);
+    int64_t wanted = choice || s->n_draft ? rows : rows == pending(s) && !s->hold;
     if (wanted > free_wanted) { /* a prompt: all but the last */
         rows--;
         wanted = 0;
@@ -116,7 +120,7 @@ void engine_batch_build(engine *e) {
     e->n_rows = e->n_wanted = e->n_parts = 0;
     grant_rows(e);
     for (int32_t i = 0; i < e->n_running; i++)
-        if (!has_pages(e, e->running[i])) break;
+        if (!e->running[i]->held && !has_pages(e, e->running[i])) break;
     for (int32_t i = 0; i < e->n_running; i++)
         if (e->running[i]->grant > 0) add_rows(e, e->running[i]);
 }

@@ -33,6 +33,7 @@ void engine_guess(engine *e) {
     if (e->o.draft_max < 1) return;
     for (int32_t i = 0; i < e->n_running; i++) {
         const engine_sequence *s = e->running[i];
+        if (s->held) continue;
         if (!engine_generates(s) || s->n_tokens - s->n_done != 1) return; /* no idle time */
         step.rows++;
         step.tokens++;
@@ -42,7 +43,7 @@ void engine_guess(engine *e) {
         engine_sequence *s = e->running[i];
         int64_t most = guess_max(e, s);
         if (most > outputs) most = outputs;
-        if (s->draft_off || most < 1 || s->draft_at == s->n_tokens) continue;
+        if (s->held || s->draft_off || most < 1 || s->draft_at == s->n_tokens) continue;
         s->n_draft = guess_past(e, s, &step, most);
         if (!s->n_draft && e->drafter.m) s->n_draft = guess_model(e, s, &step, most);
         s->draft_at = s->n_tokens;

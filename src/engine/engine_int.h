@@ -16,9 +16,13 @@
 #include "engine/engine_draft.h"
 #include "engine/engine_sample.h"
 #include "engine/engine_text.h"
+#include "kv/kv_snapshot.h"
 #include "model/model_forward.h"
 
 typedef enum slot_state { SLOT_FREE, SLOT_WAITING, SLOT_RUNNING, SLOT_DONE } slot_state;
+
+/* A sequence of engine_snapshot: computed, or given empty pages; then held until it is released. */
+typedef enum hold_kind { HOLD_NOT, HOLD_TO_SAVE, HOLD_TO_FILL } hold_kind;
 
 typedef struct engine_token {
     int32_t id;
@@ -39,11 +43,13 @@ struct engine_sequence {
     /* guarded by the lock */
     slot_state state;
     bool cancel;
+    bool held;   /* computes nothing, its pages stand still */
+    bool filled; /* they hold what its tokens say */
     engine_finish finish;
     fail failure; /* code E_OK: none */
     engine_token queue[ENGINE_QUEUE_TOKENS];
     int32_t head, count;
-    cond ready;                            /* something in the queue, or DONE */
+    cond ready;                            /* something in the queue, held, or DONE */
     int64_t started_ns, first_ns, last_ns; /* 0 = not yet */
     int64_t sampled, drafted, drafts_held;
     /* set by submit, read by all */
@@ -57,6 +63,7 @@ struct engine_sequence {
     int32_t stop_ids[ENGINE_STOP_IDS_MAX];
     int32_t n_stop_ids, top_logprobs;
     bool ignore_end, scores, cache_off, draft_off;
+    hold_kind hold;
     kv_root root;
     const engine_mask *mask;
     int64_t n_prompt, made_max;

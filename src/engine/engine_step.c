@@ -48,6 +48,7 @@ static void drop_from(engine_sequence **list, int32_t *n, bool all) {
         engine_sequence *s = list[i];
         if (!all && !s->cancel) continue;
         list_remove(list, n, i);
+        if (s->filled) kv_sequence_publish(s->e->pool, s->kv, &s->root, s->tokens, s->n_tokens);
         slot_finish(s, ENGINE_CANCELLED);
     }
 }
@@ -57,7 +58,7 @@ static void drop_from(engine_sequence **list, int32_t *n, bool all) {
 void engine_postpone(engine *e, engine_sequence *s) {
     running_remove(e, s);
     pages_give(e, s);
-    s->n_done = s->grant = 0;
+    s->n_done = s->grant = s->n_draft = 0;
     if (s->scores) s->n_tokens = s->n_prompt;
     s->state = SLOT_WAITING;
     memmove(e->waiting + 1, e->waiting, (size_t)e->n_waiting++ * sizeof *e->waiting);
@@ -70,13 +71,19 @@ static bool pages_take(engine *e, engine_sequence *s) {
     int64_t more = s->room_max - s->n_tokens;
     if (!s->scores && more > e->o.reserve) more = e->o.reserve;
     if (kv_sequence_take(e->pool, &s->kv, NULL) != E_OK) return false;
-    /* the last token's row is computed in any case: its logits are wanted */
+    /* the last token's row is computed in any case where its logits are wanted */
     if (!s->cache_off)
-        s->n_done = kv_sequence_match(e->pool, s->kv, &s->root, s->tokens, s->n_tokens - 1);
+        s->n_done = kv_sequence_match(e->pool, s->kv, &s->root, s->tokens,
+                                      s->hold ? s->n_tokens : s->n_tokens - 1);
     if (kv_sequence_grow(e->pool, s->kv, s->n_tokens + more, NULL) == E_OK) return true;
     pages_give(e, s);
     s->n_done = 0;
     return false;
+}
+
+static void hold_if_done(engine_sequence *s) {
+    s->held = s->hold == HOLD_TO_FILL || (s->hold && s->n_done == s->n_tokens);
+    if (s->held) cond_broadcast(&s->ready);
 }
 
 /* The first waiting ones, as long as sequences and pages last: nobody is overtaken. */
@@ -86,12 +93,13 @@ static void admit(engine *e) {
         if (!pages_take(e, s)) return;
         if (!s->started_ns) {
             s->n_known = s->n_done;
-            e->stats.known_hits += s->n_known > 0;
-            e->stats.known_tokens += s->n_known;
+            if (s->n_known > 0 && !s->hold) e->stats.known_hits++;
+            if (!s->hold) e->stats.known_tokens += s->n_known;
         }
         s->state = SLOT_RUNNING;
         list_remove(e->waiting, &e->n_waiting, 0);
         e->running[e->n_running++] = s;
+        hold_if_done(s);
     }
 }
 
@@ -241,7 +249,7 @@ static void post(engine *e, const engine_part *p, err forwarded, const fail *why
         s->n_done += p->rows - guessed;
         if (s->scores)
             finish = engine_score_part(e, s, p);
-        else if (p->n_wanted)
+        else if (p->n_wanted > 0)
             result = generate_part(e, s, p, &finish, &f);
         publish(e, s);
     }
@@ -251,6 +259,7 @@ static void post(engine *e, const engine_part *p, err forwarded, const fail *why
         s->failure = forwarded != E_OK ? *why : f;
         finish = ENGINE_CANCELLED;
     }
+    hold_if_done(s);
     if (finish != ENGINE_RUNNING) {
         running_remove(e, s);
         slot_finish(s, finish);

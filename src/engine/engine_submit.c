@@ -113,6 +113,8 @@ err engine_slot_take(engine *e, engine_sequence **out, fail *f) {
 
 void engine_slot_reset(engine_sequence *s, const int32_t *prompt, size_t n) {
     s->cancel = s->ended = s->scores = s->ignore_end = s->cache_off = s->draft_off = false;
+    s->held = s->filled = false;
+    s->hold = HOLD_NOT;
     s->finish = ENGINE_RUNNING;
     fail_clear(&s->failure);
     s->head = s->count = s->n_stop_ids = 0;

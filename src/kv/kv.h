@@ -81,5 +81,7 @@ void kv_sequence_publish(kv_pool *p, kv_sequence *s, const kv_root *root, const 
  * KV_PAGE_TOKENS, below kv_sequence_room / KV_PAGE_TOKENS. */
 void *kv_keys(const kv_pool *p, const kv_sequence *s, int64_t page, int64_t layer);
 void *kv_values(const kv_pool *p, const kv_sequence *s, int64_t page, int64_t layer);
+/* A page whole: kv_page_bytes. */
+char *kv_page(const kv_pool *p, const kv_sequence *s, int64_t page);
 
 #endif

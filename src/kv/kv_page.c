@@ -181,15 +181,15 @@ int64_t kv_sequence_room(const kv_sequence *s) {
     return (int64_t)s->count * KV_PAGE_TOKENS;
 }
 
-static char *part(const kv_pool *p, const kv_sequence *s, int64_t page, int64_t index) {
+char *kv_page(const kv_pool *p, const kv_sequence *s, int64_t page) {
     CHECK(page >= 0 && page < s->count);
-    return p->memory + (size_t)s->pages[page] * p->page_bytes + (size_t)index * p->part_bytes;
+    return p->memory + (size_t)s->pages[page] * p->page_bytes;
 }
 
 void *kv_keys(const kv_pool *p, const kv_sequence *s, int64_t page, int64_t layer) {
-    return part(p, s, page, layer * 2);
+    return kv_page(p, s, page) + (size_t)(layer * 2) * p->part_bytes;
 }
 
 void *kv_values(const kv_pool *p, const kv_sequence *s, int64_t page, int64_t layer) {
-    return part(p, s, page, layer * 2 + 1);
+    return kv_page(p, s, page) + (size_t)(layer * 2 + 1) * p->part_bytes;
 }

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 
 #include <math.h>
+#include <unistd.h>
 
 static const char *const model_file = "smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
 enum { WAIT_MS = 60000, IDS = 256 };
@@ -218,6 +219,54 @@ static void guesses_change_nothing(void **state) {
     }
 }
 
+/* A prefix goes to disk and into another engine, which then need not compute it. */
+static void snapshots_come_back(void **state) {
+    (void)state;
+    static golden g[GOLDEN_PROMPTS];
+    static said plain, known;
+    fail f = {0};
+    rig r;
+    char path[64];
+    int64_t n = 0;
+    golden_read(g);
+    rig_open(&r, NULL, (engine_options){.sequences_max = 2, .context_max = 512});
+    engine_ask a = {.prompt = g[2].ids,
+                    .n_prompt = 110,
+                    .max_tokens = 12,
+                    .sampling = {.temperature = 0.8, .seed = 5},
+                    .ignore_end = true,
+                    .top_logprobs = 1};
+    run(&r, &a, &plain);
+    snprintf(path, sizeof path, "build/t_engine-%d.kv", (int)getpid());
+    engine_snapshot_options o = {.path = path, .model = STR("m1"), .build = STR("b1")};
+    token_ids tokens = {g[2].ids, 110};
+    assert_ok(engine_snapshot_save(r.e, &tokens, &o, &n, &f), &f);
+    assert_int_equal(n, 96);
+    tokens.n = 31;
+    assert_int_equal(engine_snapshot_save(r.e, &tokens, &o, &n, &f), E_INPUT);
+    rig_close(&r);
+    rig_open(&r, NULL, (engine_options){.sequences_max = 2, .context_max = 512});
+    for (int i = 0; i < 2; i++) { /* once more changes nothing */
+        assert_ok(engine_snapshot_load(r.e, &o, &n, &f), &f);
+        assert_int_equal(n, 96);
+    }
+    run(&r, &a, &known);
+    assert_memory_equal(&plain, &known, sizeof plain);
+    engine_stats stats;
+    engine_stats_get(r.e, &stats);
+    assert_int_equal(stats.known_tokens, 96);
+    o.model = STR("m2");
+    assert_int_equal(engine_snapshot_load(r.e, &o, &n, &f), E_UNSUPPORTED);
+    assert_non_null(strstr(f.text, "another model"));
+    o.path = "build/no-such.kv";
+    assert_int_equal(engine_snapshot_load(r.e, &o, &n, &f), E_NOT_FOUND);
+    engine_stats_get(r.e, &stats);
+    assert_int_equal(stats.running, 0);
+    assert_int_equal(stats.pages_free, stats.pages);
+    unlink(path);
+    rig_close(&r);
+}
+
 static void limits_are_named(void **state) {
     (void)state;
     fail f = {0};
@@ -370,6 +419,7 @@ int main(void) {
         cmocka_unit_test(scores_are_the_models),      cmocka_unit_test(closes_in_the_middle),
         cmocka_unit_test(company_changes_nothing),    cmocka_unit_test(greedy_is_pytorchs),
         cmocka_unit_test(prefixes_are_computed_once), cmocka_unit_test(guesses_change_nothing),
+        cmocka_unit_test(snapshots_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
