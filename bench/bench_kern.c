@@ -26,7 +26,8 @@ enum { POOL_BYTES = 256 << 20, READ_BYTES = 16 << 20, PROBE_ROUNDS = 100000 };
 
 static const struct {
     int64_t rows, cols;
-} shapes[] = {{1536, 576}, {576, 1536}, {2048, 2048}, {8192, 2048}, {2048, 8192}};
+} shapes[] = {{384, 384},  {1536, 384},  {384, 1536},  {1536, 576},
+              {576, 1536}, {2048, 2048}, {8192, 2048}, {2048, 8192}};
 static const int64_t counts[] = {1, 4, 8, 16, 512};
 enum { SHAPES = sizeof shapes / sizeof *shapes, COUNTS = sizeof counts / sizeof *counts };
 

@@ -3,7 +3,8 @@
  *
  *   kern_block_avx512.h    one block in registers; few tokens straight from the packed bytes
  *   kern_small_avx512.c    types of 32 columns,  kern_super_avx512.c  of 256: a function each
- *   kern_tile_avx512.c     many tokens over an unpacked panel */
+ *   kern_tile_avx512.c     many tokens over an unpacked panel
+ *   kern_float_avx512.c    F32, F16, BF16 */
 #if defined(__x86_64__)
 #include "kern/kern_avx512.h"
 
@@ -38,7 +39,10 @@ static void quantise_tile(const kern_input *in, int64_t i) {
         }
 }
 
-const kern_products kern_avx512_products = {.gemm = {[KERN_Q8_0] = kern_avx512_Q8_0,
+const kern_products kern_avx512_products = {.gemm = {[KERN_F32] = kern_avx512_F32,
+                                                     [KERN_F16] = kern_avx512_F16,
+                                                     [KERN_BF16] = kern_avx512_BF16,
+                                                     [KERN_Q8_0] = kern_avx512_Q8_0,
                                                      [KERN_Q4_0] = kern_avx512_Q4_0,
                                                      [KERN_Q4_1] = kern_avx512_Q4_1,
                                                      [KERN_Q5_0] = kern_avx512_Q5_0,

@@ -47,6 +47,9 @@ void kern_avx512_tiles(kern_tile *t, const kern_input *in, kern_part part, int R
 #define KERN_AVX512_GEMM(layout)                                                                   \
     void kern_avx512_##layout(const kern_weight *w, const kern_input *x, kern_part part, float *y, \
                               int64_t ldy, void *scratch)
+KERN_AVX512_GEMM(F32);
+KERN_AVX512_GEMM(F16);
+KERN_AVX512_GEMM(BF16);
 KERN_AVX512_GEMM(Q8_0);
 KERN_AVX512_GEMM(Q4_0);
 KERN_AVX512_GEMM(Q4_1);

@@ -41,8 +41,8 @@ int64_t kern_tile_start(const kern_input *in, int64_t tile); /* first token; til
  * [strip, strip + strips). One output's additions are
  *     acc = fma((float)(integer sum of a block), scale * d, acc)      in order of the blocks, and
  *     low = fma(least, sum, low)                                    where the type has minima;
- * the result is acc + low: the same bits for any T, tile, strip count, thread and instruction set.
- */
+ * the result is acc + low. Float weights: acc = fma(w, x, acc) in order of the columns. The same
+ * bits for any T, tile, strip count, thread and instruction set. */
 typedef struct kern_part {
     int64_t strip, strips, tile, tiles;
 } kern_part;

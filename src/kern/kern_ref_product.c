@@ -83,7 +83,46 @@ static void gemm(const kern_weight *w, const kern_input *x, kern_part part, floa
         for (int64_t i = part.tile; i < part.tile + part.tiles; i++) strip_tile(w, x, s, i, y, ldy);
 }
 
-const kern_products kern_ref_products = {.gemm = {[KERN_Q8_0] = gemm,
+/* ---- float weights ---- */
+
+static float float_at(const kern_weight *w, int64_t strip, int64_t r, int64_t c) {
+    const char *p = (const char *)w->strips + (size_t)strip * w->strip_bytes;
+    uint16_t half;
+    uint32_t bits;
+    float v;
+    switch (w->layout) {
+    case KERN_F32: memcpy(&v, p + (c * KERN_ROWS + r) * 4, sizeof v); return v;
+    case KERN_F16:
+        memcpy(&half, p + (c * KERN_ROWS + r) * 2, sizeof half);
+        return kern_f16_to_f32(half);
+    default: /* BF16: two columns side by side */
+        memcpy(&half, p + (c / 2 * KERN_ROWS + r) * 4 + c % 2 * 2, sizeof half);
+        bits = (uint32_t)half << 16;
+        memcpy(&v, &bits, sizeof v);
+        return v;
+    }
+}
+
+/* one chain of fma along the columns for each output */
+static void gemm_float(const kern_weight *w, const kern_input *x, kern_part part, float *y,
+                       int64_t ldy, void *scratch) {
+    (void)scratch;
+    int64_t first = kern_tile_start(x, part.tile), end = kern_tile_start(x, part.tile + part.tiles);
+    for (int64_t row = part.strip * KERN_ROWS;
+         row < w->rows && row < (part.strip + part.strips) * KERN_ROWS; row++)
+        for (int64_t t = first; t < end; t++) {
+            float acc = 0;
+            for (int64_t c = 0; c < w->cols; c++)
+                acc = fmaf(float_at(w, row / KERN_ROWS, row % KERN_ROWS, c), x->x[t * w->cols + c],
+                           acc);
+            y[t * ldy + row] = acc;
+        }
+}
+
+const kern_products kern_ref_products = {.gemm = {[KERN_F32] = gemm_float,
+                                                  [KERN_F16] = gemm_float,
+                                                  [KERN_BF16] = gemm_float,
+                                                  [KERN_Q8_0] = gemm,
                                                   [KERN_Q4_0] = gemm,
                                                   [KERN_Q4_1] = gemm,
                                                   [KERN_Q5_0] = gemm,

@@ -99,7 +99,11 @@ TILES(2, 1)
 TILES(3, 1)
 TILES(4, 1)
 TILES(5, 1)
-TILES(1, 2) TILES(2, 2) TILES(3, 2) TILES(4, 2) TILES(5, 2)
+TILES(1, 2)
+TILES(2, 2)
+TILES(3, 2)
+TILES(4, 2)
+TILES(5, 2)
 #define ROW(name, R) \
     { name##_1x##R, name##_2x##R, name##_3x##R, name##_4x##R, name##_5x##R }
     typedef void (*tile_kernel)(const kern_tile *);

@@ -24,6 +24,7 @@ enum {
 
 static kern_layout layout_of(dtype t) {
     static const kern_layout of[DTYPE_COUNT] = {
+        [DTYPE_F32] = KERN_F32,   [DTYPE_F16] = KERN_F16,   [DTYPE_BF16] = KERN_BF16,
         [DTYPE_Q8_0] = KERN_Q8_0, [DTYPE_Q4_0] = KERN_Q4_0, [DTYPE_Q4_1] = KERN_Q4_1,
         [DTYPE_Q5_0] = KERN_Q5_0, [DTYPE_Q5_1] = KERN_Q5_1, [DTYPE_IQ4_NL] = KERN_IQ4_NL,
         [DTYPE_Q2_K] = KERN_Q2_K, [DTYPE_Q3_K] = KERN_Q3_K, [DTYPE_Q4_K] = KERN_Q4_K,
@@ -210,7 +211,7 @@ static bool cut_output(linear_job *j, int32_t i, bool *tiles) {
     const weight *w = j->out[i].w;
     if (w->packed) {
         int64_t strips = strips_in(w->w), each = chunk_strips(w->w, j->in.T);
-        *tiles = true;
+        *tiles = *tiles || dtype_get(w->w->type)->block > 1;
         j->strips[i] = each;
         j->chunks_r[i] = (strips + each - 1) / each;
         j->chunks_t[i] = 1;

@@ -16,7 +16,8 @@ enum { ROWS = 83, COLS = 768, T_MAX = 64 };
 static const struct {
     kern_layout layout;
     dtype type;
-} layouts[] = {{KERN_Q8_0, DTYPE_Q8_0}, {KERN_Q4_0, DTYPE_Q4_0},     {KERN_Q4_1, DTYPE_Q4_1},
+} layouts[] = {{KERN_F32, DTYPE_F32},   {KERN_F16, DTYPE_F16},       {KERN_BF16, DTYPE_BF16},
+               {KERN_Q8_0, DTYPE_Q8_0}, {KERN_Q4_0, DTYPE_Q4_0},     {KERN_Q4_1, DTYPE_Q4_1},
                {KERN_Q5_0, DTYPE_Q5_0}, {KERN_Q5_1, DTYPE_Q5_1},     {KERN_Q2_K, DTYPE_Q2_K},
                {KERN_Q3_K, DTYPE_Q3_K}, {KERN_Q4_K, DTYPE_Q4_K},     {KERN_Q5_K, DTYPE_Q5_K},
                {KERN_Q6_K, DTYPE_Q6_K}, {KERN_IQ4_NL, DTYPE_IQ4_NL}, {KERN_IQ4_XS, DTYPE_IQ4_XS}};
@@ -30,10 +31,31 @@ static void *take(size_t bytes) {
     return p;
 }
 
+static bool is_float(kern_layout l) {
+    return kern_shape_of(l)->block_cols == 1;
+}
+/* half a unit at the end where the type allows it */
+static int64_t odd_cols(kern_layout l) {
+    return is_float(l)                                  ? COLS + 7
+           : kern_shape_of(l)->block_cols == KERN_BLOCK ? COLS + KERN_BLOCK
+                                                        : COLS;
+}
+
 /* Any bytes are a valid block but for the f16 scales, which could be huge or no numbers. */
 static void set_scale(kern_layout l, uint8_t *block, float d, float m) {
     const kern_shape *s = kern_shape_of(l);
     uint16_t scales[2] = {kern_f32_to_f16(d), kern_f32_to_f16(m)};
+    uint32_t bits;
+    memcpy(&bits, &d, sizeof bits);
+    uint16_t top = (uint16_t)(bits >> 16);
+    if (is_float(l)) {
+        memcpy(block,
+               l == KERN_F32   ? (void *)&d
+               : l == KERN_F16 ? (void *)scales
+                               : &top,
+               (size_t)s->block_bytes);
+        return;
+    }
     size_t at = l == KERN_Q2_K                     ? 80
                 : l == KERN_Q3_K || l == KERN_Q6_K ? (size_t)s->block_bytes - 2
                                                    : 0;
@@ -83,8 +105,8 @@ static void strips_say_what_the_file_says(void **state) {
     (void)state;
     for (int i = 0; i < LAYOUTS; i++) {
         kern_layout l = layouts[i].layout;
-        /* half a unit at the end where the type allows it */
-        int64_t cols = kern_shape_of(l)->block_cols == KERN_BLOCK ? COLS + KERN_BLOCK : COLS;
+        int64_t cols = odd_cols(l);
+        if (is_float(l)) continue;
         matrix m = matrix_make(l, ROWS, cols);
         float *row = take((size_t)cols * sizeof *row);
         for (int64_t r = 0; r < ROWS; r++) {
@@ -158,8 +180,10 @@ static void reference_adds_up(void **state) {
                 dtype_get(layouts[i].type)->dequantise(m.rows + (size_t)r * m.row_bytes, row, COLS);
                 for (int64_t c = 0; c < COLS; c++) {
                     int64_t at = first * blocks + c / KERN_BLOCK * n + t - first;
-                    double v = (double)in.in.d[at] * in.in.q[at * KERN_BLOCK + c % KERN_BLOCK];
-                    assert_true(fabs(v - (double)x[t * COLS + c]) <= 0.501 * (double)in.in.d[at]);
+                    double v = (double)in.in.d[at] * in.in.q[at * KERN_BLOCK + c % KERN_BLOCK],
+                           exact = (double)x[t * COLS + c];
+                    assert_true(fabs(v - exact) <= 0.501 * (double)in.in.d[at]);
+                    if (is_float(layouts[i].layout)) v = exact;
                     want += v * (double)row[c];
                     size += fabs(v * (double)row[c]);
                 }
@@ -185,7 +209,7 @@ static void bits_are_the_references(void **state) {
     static const int64_t counts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 17, T_MAX};
     for (int i = 0; i < LAYOUTS; i++) {
         kern_layout l = layouts[i].layout;
-        int64_t cols = kern_shape_of(l)->block_cols == KERN_BLOCK ? COLS + KERN_BLOCK : COLS;
+        int64_t cols = odd_cols(l);
         matrix m = matrix_make(l, ROWS, cols);
         float *x = random_x(T_MAX * cols), *want = take(T_MAX * ROWS * sizeof *want),
               *y = take((T_MAX * (ROWS + 5)) * sizeof *y);
