@@ -15,8 +15,8 @@ file holds only what must be known to build the model again, and what it must an
     run CONTEXT                             rows that follow hold for a context of this length
     ids N id...                             one sequence
     row P best lse most | top P id:logit..  as golden_smollm2.py
-    vector v... | score S v...              encoders: the hidden state of the first row and the
-                                            mean, or the logits of S texts' classification head
+    vector v...                             encoders: the first row of the hidden state, the mean
+    query N id... | ids N id... | score v.. cross-encoders: a query, a text, the pair's logits
 
 With --llama-cpp the GGUF lines are made anew by llama.cpp's own converter (its folder, where
 convert_hf_to_gguf.py lies): names and metadata then are what its users' files hold. Without, they
@@ -252,19 +252,30 @@ def decoder_lines(model, lengths):
     return lines
 
 
-def encoder_lines(model, ranks, first, last):
+def encoder_lines(model, first, last):
     lines = []
     for n, seed in ((TEXT, 7), (5, 8), (41, 9)):
         ids = [first] + ids_of(n - 2, seed) + [last]
         lines += [f"ids {n} {' '.join(map(str, ids))}"]
-        out = model(torch.tensor([ids]))
-        if ranks:
-            lines.append("score 1 " + " ".join(f"{v:.7f}" for v in out.logits[0].tolist()))
-            continue
-        hidden = out.last_hidden_state[0]
+        hidden = model(torch.tensor([ids])).last_hidden_state[0]
         for row in (hidden[0], hidden.mean(0)):
             row = torch.nn.functional.normalize(row, dim=0)
             lines.append("vector " + " ".join(f"{v:.7g}" for v in row.tolist()))
+    return lines
+
+
+def rank_lines(model, kind, first, last):
+    """Pairs: one query, three texts; markers as each kind has them, segments where it has two."""
+    query, lines = ids_of(7, 6), []
+    lines.append(f"query {len(query)} {' '.join(map(str, query))}")
+    for n, seed in ((70, 7), (3, 8), (39, 9)):
+        text = ids_of(n, seed)
+        front = [first] + query + [last] * (2 if kind == "xlm-roberta" else 1)
+        ids = torch.tensor([front + text + [last]])
+        segments = torch.tensor([[0] * len(front) + [1] * (n + 1)])
+        more = dict(token_type_ids=segments) if kind == "bert" else {}
+        lines.append(f"ids {n} {' '.join(map(str, text))}")
+        lines.append("score " + " ".join(f"{v:.7f}" for v in model(ids, **more).logits[0].tolist()))
     return lines
 
 
@@ -285,8 +296,10 @@ def make(name, llama_cpp, before):
         if "CausalLM" in MODELS[name][0]:
             lines += decoder_lines(model, MODELS[name][2] + [config["max_position_embeddings"]])
         else:
-            xlmr = config["model_type"] == "xlm-roberta"
-            lines += encoder_lines(model, "-rank" in name, 0 if xlmr else 1, 2)
+            kind = config["model_type"]
+            first = 0 if kind == "xlm-roberta" else 1
+            lines += rank_lines(model, kind, first, 2) if "-rank" in name else \
+                encoder_lines(model, first, 2)
     shutil.rmtree(folder)
     return "\n".join(lines) + "\n"
 

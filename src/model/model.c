@@ -1,6 +1,7 @@
 /* model.c - opens a model file or folder, picks its architecture, binds its tokenizer; see model.h.
  */
 #include "model/model_decoder.h"
+#include "model/model_encoder.h"
 #include "model/model_pack.h"
 
 #include "base/mem.h"
@@ -10,10 +11,10 @@
 #include <string.h>
 
 static const model_arch *const archs[] = {
-    &model_bert,  &model_gemma3, &model_granite, &model_llama, &model_olmo2,
-    &model_olmoe, &model_phi3,   &model_qwen2,   &model_qwen3, &model_qwen3moe};
+    &model_bert,  &model_gemma3, &model_granite, &model_llama, &model_modernbert, &model_olmo2,
+    &model_olmoe, &model_phi3,   &model_qwen2,   &model_qwen3, &model_qwen3moe,   &model_roberta};
 enum { ARCHS = sizeof archs / sizeof *archs };
-enum { CONFIG_BYTES_MAX = 1 << 20, TOKENIZER_BYTES_MAX = 256 << 20, EMBED_ROWS = 512 };
+enum { CONFIG_BYTES_MAX = 1 << 20, TOKENIZER_BYTES_MAX = 256 << 20 };
 
 /* ---- tokenizers ---- */
 
@@ -107,9 +108,9 @@ static bool named(const char *names, str name) {
 
 static err open_arch(model *m, const model_arch *arch, fail *f) {
     m->arch = arch;
-    m->info.is_encoder = arch->encoder;
+    m->info.is_encoder = arch->encoder != NULL;
     m->info.has_weights = true;
-    TRY(arch->decoder ? decoder_open(m, f) : arch->open(m, f));
+    TRY(arch->decoder ? decoder_open(m, f) : encoder_open(m, f));
     TRY(model_pack_all(m, f));
     return model_name_type(m, f);
 }
@@ -183,7 +184,7 @@ err model_open(model **out, const char *path, const model_options *o, fail *f) {
 
 void model_close(model *m) {
     if (!m) return;
-    if (m->arch && m->arch->close && m->state) m->arch->close(m);
+    if (m->arch && m->arch->encoder && m->state) encoder_close(m);
     model_pack_close(m);
     tokenizer_close(m->tokenizer);
     gguf_close(m->gguf);
@@ -205,92 +206,4 @@ const kern_table *model_kernels(const model *m) {
 }
 team *model_team(const model *m) {
     return m->o.team;
-}
-
-/* ---- embedding ---- */
-
-typedef struct embed_job {
-    model *m;
-    arena scratch; /* of one batch */
-    int64_t most;  /* tokens of a text */
-    bool truncate;
-    int64_t tokens;
-} embed_job;
-
-static err read_text(embed_job *j, str text, token_ids *out, fail *f) {
-    const tokenizer *t = j->m->tokenizer;
-    TRY(tokenizer_encode(t, &j->scratch, text,
-                         &(token_encode_options){.add_bos = true, .add_eos = true}, out, f));
-    if ((int64_t)out->n <= j->most) return E_OK;
-    if (!j->truncate) {
-        fail_set(f, E_CONTEXT, "the text has %zu tokens, above the limit of %lld", out->n,
-                 (long long)j->most);
-        return fail_hint(f, "shorten it, or ask for truncation");
-    }
-    int32_t *ids = arena_new_n(&j->scratch, int32_t, (size_t)j->most);
-    if (!ids) return fail_memory(f, "tokens");
-    memcpy(ids, out->p, (size_t)j->most * sizeof *ids);
-    ids[j->most - 1] = tokenizer_eos(t);
-    *out = (token_ids){ids, (size_t)j->most};
-    return E_OK;
-}
-
-static void pool_mean(const float *hidden, size_t rows, int64_t width, float *out) {
-    double length = 0;
-    for (int64_t i = 0; i < width; i++) {
-        double sum = 0;
-        for (size_t t = 0; t < rows; t++) sum += (double)hidden[t * (size_t)width + (size_t)i];
-        out[i] = (float)(sum / (double)rows);
-        length += (double)out[i] * (double)out[i];
-    }
-    float inverse = length > 0 ? (float)(1 / sqrt(length)) : 0;
-    for (int64_t i = 0; i < width; i++) out[i] *= inverse;
-}
-
-/* As many of the texts as fit one forward; at least one. */
-static err embed_batch(embed_job *j, const str *texts, size_t n, size_t *done, float *out,
-                       fail *f) {
-    model *m = j->m;
-    int32_t ids[EMBED_ROWS];
-    size_t first[EMBED_ROWS + 1] = {0}, count = 0;
-    arena_reset(&j->scratch);
-    while (count < n) {
-        token_ids one;
-        TRY(read_text(j, texts[count], &one, f));
-        if (first[count] + one.n > EMBED_ROWS) break;
-        memcpy(ids + first[count], one.p, one.n * sizeof *ids);
-        first[count + 1] = first[count] + one.n;
-        count++;
-    }
-    CHECK(count > 0);
-    const float *hidden;
-    TRY(m->arch->encode(m, ids, first, count, &hidden, f));
-    for (size_t i = 0; i < count; i++)
-        pool_mean(hidden + first[i] * (size_t)m->info.width, first[i + 1] - first[i], m->info.width,
-                  out + i * (size_t)m->info.width);
-    j->tokens += (int64_t)first[count];
-    *done = count;
-    return E_OK;
-}
-
-err model_embed(model *m, const str *texts, size_t n, const model_embed_options *o, float *out,
-                int64_t *tokens, fail *f) {
-    if (!m->arch || !m->arch->encode) {
-        fail_set(f, E_UNSUPPORTED, "%.*s is no encoder, so it gives no embeddings",
-                 STR_ARG(m->info.path));
-        return fail_hint(f, "use minilm");
-    }
-    embed_job j = {
-        .m = m, .most = o->tokens_max ? o->tokens_max : m->info.context, .truncate = o->truncate};
-    if (j.most > m->info.context) j.most = m->info.context;
-    if (j.most > EMBED_ROWS) j.most = EMBED_ROWS;
-    arena_init(&j.scratch, 0);
-    mutex_lock(&m->lock);
-    err e = E_OK;
-    for (size_t at = 0, done = 0; e == E_OK && at < n; at += done)
-        e = embed_batch(&j, texts + at, n - at, &done, out + at * (size_t)m->info.width, f);
-    mutex_unlock(&m->lock);
-    arena_deinit(&j.scratch);
-    if (e == E_OK && tokens) *tokens = j.tokens;
-    return e;
 }

@@ -34,6 +34,7 @@ typedef struct model_info {
     int64_t width;   /* of the hidden state, so of an embedding */
     int64_t layers, heads, vocabulary;
     int64_t kv_heads, head_width; /* what is kept of each position; 0 for encoders */
+    int64_t labels;               /* of an encoder's classification head; 0: it has none */
     int64_t file_bytes;
     int64_t parameters, parameters_embedding; /* numbers in its weights; of them the embedding's */
     char quantisation[16]; /* "Q4_K_M", "F32"; "" where the file has no weights */
@@ -43,18 +44,23 @@ const tokenizer *model_tokenizer(const model *m);
 const kern_table *model_kernels(const model *m);
 team *model_team(const model *m);
 
-/* ---- encoders ---- */
+/* ---- encoders: any thread; calls wait for each other, for the scratch is the model's ---- */
 
 typedef struct model_embed_options {
-    int64_t tokens_max; /* of one text with its two markers; longer is E_CONTEXT; 0 = the model's
-                           context */
+    int64_t tokens_max; /* of one text with its markers; longer is E_CONTEXT; 0 = the context */
     bool truncate;      /* cut longer texts instead */
 } model_embed_options;
-/* out [n, width]: mean over the tokens of the last hidden state, made unit length (as
- * sentence-transformers does for all-MiniLM-L6-v2). *tokens: how many were read; may be NULL. The
- * same text gives the same bits whatever stands beside it. E_UNSUPPORTED for a decoder. Any thread;
- * calls wait for each other. */
+/* out [n, width]: mean over the tokens of the last hidden state, or its first row, made unit length
+ * or not, as the model's files say (sentence-transformers' 1_Pooling and modules.json, GGUF's
+ * pooling_type; where they say nothing: the mean, of unit length). *tokens: how many were read; may
+ * be NULL. The same text gives the same bits whatever stands beside it. E_UNSUPPORTED for a
+ * decoder. */
 err model_embed(model *m, const str *texts, size_t n, const model_embed_options *o, float *out,
                 int64_t *tokens, fail *f) MUST_CHECK;
+/* scores [n, labels]: what a cross-encoder's classification head says of the pairs of query and
+ * text, before any sigmoid or softmax. Where it must be cut, the text is. E_UNSUPPORTED where the
+ * model has no such head. */
+err model_rank(model *m, str query, const str *texts, size_t n, const model_embed_options *o,
+               float *scores, int64_t *tokens, fail *f) MUST_CHECK;
 
 #endif

@@ -36,6 +36,13 @@ bool model_has(const model *m, const char *hf, const char *gguf_name) {
     return e != E_NOT_FOUND;
 }
 
+int64_t model_rows(const model *m, const char *hf, const char *gguf_name) {
+    const tensor *t;
+    err e = m->gguf ? gguf_tensor(m->gguf, str_from(gguf_name), &t, NULL)
+                    : safetensors_tensor(m->safetensors, str_from(hf), &t, NULL);
+    return e == E_OK ? tensor_rows(t) : 0;
+}
+
 err model_vector(model *m, const char *hf, const char *gguf_name, int64_t cols, const float **out,
                  fail *f) {
     const tensor *t;

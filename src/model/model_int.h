@@ -12,25 +12,19 @@
 #include "text/json.h"
 
 struct decoder_spec;
+struct encoder_spec;
 
 /* One architecture. Names are those of general.architecture in a GGUF file and of model_type in
- * config.json, several with blanks between. */
+ * config.json, several with blanks between. It fills the description of a decoder
+ * (model_decoder.h) or of an encoder (model_encoder.h); all else is common. */
 typedef struct model_arch {
     const char *name, *gguf, *hf;
-    bool encoder;
-    /* Decoders fill their description; all else of theirs is model_decoder.h's. */
     err (*decoder)(model *m, struct decoder_spec *s, fail *f);
-    /* Encoders: description and binding, into m->info and m->state */
-    err (*open)(model *m, fail *f);
-    void (*close)(model *m);
-    /* hidden [T, width] of one ragged batch; sequence s owns rows [first[s], first[s +
-     * 1]). */
-    err (*encode)(model *m, const int32_t *ids, const size_t *first, size_t n_sequences,
-                  const float **hidden, fail *f);
+    err (*encoder)(model *m, struct encoder_spec *s, fail *f);
 } model_arch;
 
-extern const model_arch model_bert, model_gemma3, model_granite, model_llama, model_olmo2,
-    model_olmoe, model_phi3, model_qwen2, model_qwen3, model_qwen3moe;
+extern const model_arch model_bert, model_gemma3, model_granite, model_llama, model_modernbert,
+    model_olmo2, model_olmoe, model_phi3, model_qwen2, model_qwen3, model_qwen3moe, model_roberta;
 
 /* Rotation of the layers of one kind. */
 typedef struct model_rope {
@@ -78,6 +72,7 @@ err model_weight(const model *m, const char *hf, const char *gguf_name, int64_t 
 err model_vector(model *m, const char *hf, const char *gguf_name, int64_t cols, const float **out,
                  fail *f) MUST_CHECK;
 bool model_has(const model *m, const char *hf, const char *gguf_name);
+int64_t model_rows(const model *m, const char *hf, const char *gguf_name); /* 0: absent */
 /* Rows [from, from + rows) of a weight, as a weight of its own (in the model's arena). */
 err model_slice(model *m, const tensor *whole, int64_t from, int64_t rows, const tensor **out,
                 fail *f) MUST_CHECK;

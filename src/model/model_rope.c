@@ -78,8 +78,9 @@ static err read_folder(model *m, const model_rope_options *o, scaling *s, fail *
     const json *p = parameters(m->config, o->local);
     double top, part;
     int64_t original;
-    const char *base = o->local ? "rope_local_base_freq" : "rope_theta";
-    TRY(json_get_double(m->config, base, o->base, &top, f));
+    TRY(json_get_double(m->config, o->local ? "local_rope_theta" : "global_rope_theta", o->base,
+                        &top, f)); /* ModernBERT's names, then the usual ones */
+    TRY(json_get_double(m->config, o->local ? "rope_local_base_freq" : "rope_theta", top, &top, f));
     TRY(json_get_double(p, "rope_theta", top, &s->base, f));
     TRY(json_get_double(m->config, "partial_rotary_factor", 1, &part, f));
     TRY(json_get_double(p, "partial_rotary_factor", part, &s->part, f));

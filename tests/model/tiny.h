@@ -19,6 +19,7 @@ typedef struct tiny {
     str golden;   /* the file's text */
     char dir[64]; /* under build/ */
     bool xlmr;    /* <s> is 0 and padding 1 */
+    int pooling;  /* of the GGUF file: 1 mean, 2 first token; 0: not said */
     bool q8;      /* matrices of the GGUF file are Q8_0 */
 } tiny;
 
@@ -218,17 +219,20 @@ static inline int tiny_keys(tiny *t, buf *b) {
         tiny_value(b, kind, line);
         n++;
     }
+    if (t->pooling) {
+        char name[64];
+        str again = t->golden;
+        assert_true(tiny_line(&again, "key general.architecture str", &line));
+        snprintf(name, sizeof name, "%.*s.pooling_type", STR_ARG(line));
+        make_key(b, name, MAKE_U32);
+        make_u32(b, (uint32_t)t->pooling);
+        n++;
+    }
     return n;
 }
 
-static inline int tiny_vocabulary(tiny *t, buf *b) {
+static inline void tiny_pieces(tiny *t, buf *b) {
     char piece[16], shown[24];
-    const struct {
-        const char *name;
-        uint32_t id;
-    } ids[] = {{"cls", t->xlmr ? 0 : 1}, {"seperator", 2}, {"unknown", 3}};
-    make_key(b, "tokenizer.ggml.model", MAKE_STR);
-    make_str(b, "bert");
     make_key(b, "tokenizer.ggml.tokens", MAKE_ARRAY);
     make_u32(b, MAKE_STR);
     make_u64(b, TINY_VOCABULARY);
@@ -237,13 +241,37 @@ static inline int tiny_vocabulary(tiny *t, buf *b) {
         snprintf(shown, sizeof shown, "%s%s", i < 4 ? "" : "\xE2\x96\x81", piece);
         make_str(b, shown);
     }
+}
+
+static inline void tiny_array(buf *b, const char *key, uint32_t type) {
+    make_key(b, key, MAKE_ARRAY);
+    make_u32(b, type);
+    make_u64(b, TINY_VOCABULARY);
+}
+
+/* WordPiece; of XLM-RoBERTa unigram, as its files have it. */
+static inline int tiny_vocabulary(tiny *t, buf *b) {
+    const struct {
+        const char *name;
+        uint32_t id;
+    } ids[] = {{t->xlmr ? "bos" : "cls", t->xlmr ? 0 : 1},
+               {t->xlmr ? "eos" : "seperator", 2},
+               {"unknown", 3}};
+    make_key(b, "tokenizer.ggml.model", MAKE_STR);
+    make_str(b, t->xlmr ? "t5" : "bert");
+    tiny_pieces(t, b);
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
         char key[64];
         snprintf(key, sizeof key, "tokenizer.ggml.%s_token_id", ids[i].name);
         make_key(b, key, MAKE_U32);
         make_u32(b, ids[i].id);
     }
-    return 5;
+    if (!t->xlmr) return 5;
+    tiny_array(b, "tokenizer.ggml.scores", MAKE_F32);
+    for (int i = 0; i < TINY_VOCABULARY; i++) buf_put_bytes(b, &(float){-1}, 4);
+    tiny_array(b, "tokenizer.ggml.token_type", MAKE_U32);
+    for (int i = 0; i < TINY_VOCABULARY; i++) make_u32(b, i < 3 ? 3 : i == 3 ? 2 : 1);
+    return 7;
 }
 
 static inline void tiny_listed(const tiny_tensor *w, float *out) {
@@ -329,6 +357,30 @@ static inline const char *tiny_gguf(tiny *t) {
     buf_deinit(&list);
     buf_deinit(&data);
     return tiny_write(t, "tiny.gguf", &all);
+}
+
+/* The text whose tokens, without the markers at its ends, are these ids. */
+static inline str tiny_text(tiny *t, const int32_t *ids, int n) {
+    buf b = {0};
+    char piece[16];
+    for (int i = 0; i < n; i++) {
+        tiny_piece(t, ids[i], piece);
+        buf_printf(&b, "%s%s", i ? " " : "", ids[i] == 3 ? "zzz" : piece);
+    }
+    str s = arena_str(&t->a, buf_str(&b));
+    buf_deinit(&b);
+    return s;
+}
+
+/* How an encoder's folder pools: sentence-transformers' file. */
+static inline void tiny_pooling(tiny *t, bool cls) {
+    fail f;
+    buf b = {0};
+    str dir = arena_printf(&t->a, "%s/1_Pooling", t->dir);
+    assert_ok(file_make_dirs(dir.p, &f), &f);
+    buf_printf(&b, "{\"pooling_mode_cls_token\":%s,\"pooling_mode_mean_tokens\":%s}",
+               cls ? "true" : "false", cls ? "false" : "true");
+    tiny_write(t, "1_Pooling/config.json", &b);
 }
 
 /* Numbers of a line into out; how many. */

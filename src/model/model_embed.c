@@ -1,0 +1,191 @@
+/* model_embed.c - texts into an encoder's ragged batches: embeddings and the scores of pairs; see
+ * model.h. Texts are read until a batch is full; nothing is sorted or padded. Under the model's
+ * lock. */
+#include "model/model_encoder.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { BATCH_ROWS = 1024 }; /* a longer text is a batch of its own */
+
+typedef struct embed_job {
+    model *m;
+    encoder *e;
+    const model_embed_options *o;
+    arena scratch;       /* of one batch */
+    int64_t most;        /* tokens of a sequence */
+    const str *query;    /* NULL: texts alone */
+    token_ids query_ids; /* in an arena of the whole call */
+    int64_t tokens;
+    int32_t *ids; /* the batch: [room] */
+    uint8_t *kinds;
+    size_t *first, rows, count, room;
+} embed_job;
+
+static err too_long(size_t tokens, int64_t most, fail *f) {
+    fail_set(f, E_CONTEXT, "the text has %zu tokens, above the limit of %lld", tokens,
+             (long long)most);
+    return fail_hint(f, "shorten it, or ask for truncation");
+}
+
+static err plain_ids(embed_job *j, arena *a, str text, token_ids *out, fail *f) {
+    return tokenizer_encode(j->m->tokenizer, a, text, &(token_encode_options){0}, out, f);
+}
+
+/* Tokens around and between: [CLS] text [SEP], or [CLS] query [SEP] text [SEP]. */
+static size_t marks_of(const embed_job *j) {
+    const tokenizer *t = j->m->tokenizer;
+    size_t ends = (tokenizer_bos(t) != TOKEN_NONE) + (size_t)(tokenizer_eos(t) != TOKEN_NONE);
+    if (!j->query) return ends;
+    return ends +
+           (tokenizer_eos(t) == TOKEN_NONE ? 0
+            : j->e->spec.two_separators    ? 2
+                                           : 1) +
+           j->query_ids.n;
+}
+
+static void put(embed_job *j, int32_t id, uint8_t kind) {
+    if (id == TOKEN_NONE) return;
+    j->ids[j->rows] = id;
+    j->kinds[j->rows++] = kind;
+}
+
+static void put_sequence(embed_job *j, token_ids text) {
+    const tokenizer *t = j->m->tokenizer;
+    uint8_t kind = j->query ? 1 : 0;
+    put(j, tokenizer_bos(t), 0);
+    if (j->query) {
+        for (size_t i = 0; i < j->query_ids.n; i++) put(j, j->query_ids.p[i], 0);
+        put(j, tokenizer_eos(t), 0);
+        if (j->e->spec.two_separators) put(j, tokenizer_eos(t), 0);
+    }
+    for (size_t i = 0; i < text.n; i++) put(j, text.p[i], kind);
+    put(j, tokenizer_eos(t), kind);
+    j->first[++j->count] = j->rows;
+}
+
+/* One text's ids, cut to what fits where that is asked for. */
+static err read_text(embed_job *j, str text, token_ids *out, fail *f) {
+    size_t marks = marks_of(j);
+    TRY(plain_ids(j, &j->scratch, text, out, f));
+    if ((int64_t)(out->n + marks) <= j->most) return E_OK;
+    if (!j->o->truncate || (int64_t)marks >= j->most) return too_long(out->n + marks, j->most, f);
+    out->n = (size_t)j->most - marks;
+    return E_OK;
+}
+
+static err take_batch(embed_job *j, size_t rows, fail *f) {
+    j->ids = arena_new_n(&j->scratch, int32_t, rows);
+    j->kinds = arena_new_n(&j->scratch, uint8_t, rows);
+    j->first = arena_new_n(&j->scratch, size_t, rows + 1);
+    j->room = rows;
+    j->rows = j->count = 0;
+    return j->ids && j->kinds && j->first ? E_OK : fail_memory(f, "tokens");
+}
+
+/* As many of the texts as fit one batch; at least one. */
+static err fill_batch(embed_job *j, const str *texts, size_t n, fail *f) {
+    token_ids one;
+    arena_reset(&j->scratch);
+    TRY(read_text(j, texts[0], &one, f));
+    size_t marks = marks_of(j), rows = one.n + marks;
+    TRY(take_batch(j, rows > BATCH_ROWS ? rows : BATCH_ROWS, f));
+    put_sequence(j, one);
+    while (j->count < n && j->rows + marks < j->room) {
+        TRY(read_text(j, texts[j->count], &one, f));
+        if (j->rows + one.n + marks > j->room) break;
+        put_sequence(j, one);
+    }
+    j->tokens += (int64_t)j->rows;
+    if (j->rows == 0) return fail_set(f, E_INPUT, "an empty text, and a tokenizer without markers");
+    return E_OK;
+}
+
+static void make_unit(float *v, int64_t width) {
+    double length = 0;
+    for (int64_t i = 0; i < width; i++) length += (double)v[i] * (double)v[i];
+    float inverse = length > 0 ? (float)(1 / sqrt(length)) : 0;
+    for (int64_t i = 0; i < width; i++) v[i] *= inverse;
+}
+
+static err run_batch(embed_job *j, float *out, fail *f) {
+    encoder *e = j->e;
+    int64_t width = e->spec.width;
+    const float *hidden;
+    encoder_batch b = {j->ids, j->kinds, j->first, j->count};
+    TRY(encoder_forward(j->m, &b, &hidden, f));
+    if (!j->query) {
+        encoder_pool(e, &b, e->pooling, out);
+        for (size_t i = 0; e->unit && i < b.n; i++) make_unit(out + (int64_t)i * width, width);
+        return E_OK;
+    }
+    float *pooled = arena_new_n(&j->scratch, float, b.n *(size_t)width);
+    if (!pooled) return fail_memory(f, "pooled vectors");
+    encoder_pool(e, &b, e->spec.head_pooling, pooled);
+    encoder_head(e, pooled, b.n, out);
+    return E_OK;
+}
+
+static err run_all(embed_job *j, const str *texts, size_t n, int64_t width, float *out, fail *f) {
+    for (size_t at = 0; at < n; at += j->count) {
+        TRY(fill_batch(j, texts + at, n - at, f));
+        TRY(run_batch(j, out + (int64_t)at * width, f));
+    }
+    return E_OK;
+}
+
+static err open_job(embed_job *j, model *m, const model_embed_options *o, fail *f) {
+    if (!m->arch || !m->arch->encoder) {
+        fail_set(f, E_UNSUPPORTED, "%.*s is no encoder, so it gives no embeddings",
+                 STR_ARG(m->info.path));
+        return fail_hint(f, "use minilm");
+    }
+    *j = (embed_job){.m = m, .e = m->state, .o = o, .most = m->info.context};
+    if (o->tokens_max && o->tokens_max < j->most) j->most = o->tokens_max;
+    arena_init(&j->scratch, 0);
+    return E_OK;
+}
+
+err model_embed(model *m, const str *texts, size_t n, const model_embed_options *o, float *out,
+                int64_t *tokens, fail *f) {
+    embed_job j;
+    TRY(open_job(&j, m, o, f));
+    mutex_lock(&m->lock);
+    err e = run_all(&j, texts, n, m->info.width, out, f);
+    mutex_unlock(&m->lock);
+    arena_deinit(&j.scratch);
+    if (e == E_OK && tokens) *tokens = j.tokens;
+    return e;
+}
+
+static err check_head(const model *m, fail *f) {
+    const encoder *e = m->state;
+    if (!e->out.w) {
+        fail_set(f, E_UNSUPPORTED, "%.*s has no classification head, so it scores no pairs",
+                 STR_ARG(m->info.path));
+        return fail_hint(f, "use a cross-encoder, such as bge-reranker");
+    }
+    if (e->dense.w) return E_OK;
+    fail_set(f, E_UNSUPPORTED, "%.*s lacks the first layer of its classification head",
+             STR_ARG(m->info.path));
+    return fail_hint(f, "its converter left the pooler out: use the model's own folder");
+}
+
+err model_rank(model *m, str query, const str *texts, size_t n, const model_embed_options *o,
+               float *scores, int64_t *tokens, fail *f) {
+    embed_job j;
+    arena asked;
+    TRY(open_job(&j, m, o, f));
+    TRY(check_head(m, f));
+    arena_init(&asked, 0);
+    j.query = &query;
+    err e = plain_ids(&j, &asked, query, &j.query_ids, f);
+    mutex_lock(&m->lock);
+    if (e == E_OK) e = run_all(&j, texts, n, m->info.labels, scores, f);
+    mutex_unlock(&m->lock);
+    arena_deinit(&asked);
+    arena_deinit(&j.scratch);
+    if (e == E_OK && tokens) *tokens = j.tokens;
+    return e;
+}
