@@ -12,6 +12,7 @@ typedef struct cmd_group {
 cmd_group cmd_model(void);    /* pull list */
 cmd_group cmd_generate(void); /* run score template */
 cmd_group cmd_text(void);     /* tokenize embed */
+cmd_group cmd_convert(void);
 cmd_group cmd_quantize(void);
 cmd_group cmd_serve(void);
 cmd_group cmd_task(void);

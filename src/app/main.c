@@ -12,9 +12,10 @@
 enum { GROUPS_MAX = 16 };
 
 static size_t all_groups(cmd_group out[GROUPS_MAX]) {
-    const cmd_group rows[] = {cmd_serve(),  cmd_generate(),  cmd_text(),       cmd_model(),
-                              cmd_task(),   cmd_task_eval(), cmd_task_learn(), cmd_review(),
-                              cmd_record(), cmd_quantize(),  cmd_bench(),      cmd_perplexity()};
+    const cmd_group rows[] = {cmd_serve(),     cmd_generate(),  cmd_text(),       cmd_model(),
+                              cmd_task(),      cmd_task_eval(), cmd_task_learn(), cmd_review(),
+                              cmd_record(),    cmd_quantize(),  cmd_convert(),    cmd_bench(),
+                              cmd_perplexity()};
     size_t n = sizeof rows / sizeof *rows;
     memcpy(out, rows, sizeof rows);
     return n;

@@ -50,7 +50,7 @@ void quantise_q8_0(const float *x, const float *importance, void *to, int64_t n)
     (void)importance;
     kern_q8_0 *b = to;
     float ones[KERN_BLOCK], q[KERN_BLOCK];
-    for (int i = 0; i < KERN_BLOCK; i++) ones[i] = 1;
+    quantise_weights(NULL, KERN_BLOCK, ones);
     for (const float *end = x + n; x < end; b++, x += KERN_BLOCK) {
         float largest = 0;
         for (int i = 0; i < KERN_BLOCK; i++)
@@ -80,7 +80,7 @@ static void pack_fifth(const float *q, float zero, uint8_t out[4]) {
 static uint16_t by_scale(const float *x, const float *importance, float zero, float *q) {
     float weight[KERN_BLOCK];
     uint16_t bits;
-    quantise_weights(x, importance, KERN_BLOCK, weight);
+    quantise_weights(importance, KERN_BLOCK, weight);
     float scale = quantise_fit_scale(x, weight, KERN_BLOCK, -zero, zero - 1);
     quantise_line line = {half(scale, &bits), 0};
     (void)quantise_round(x, weight, KERN_BLOCK, line, -zero, zero - 1, q);
@@ -114,7 +114,7 @@ void quantise_q5_0(const float *x, const float *importance, void *to, int64_t n)
 static void by_line(const float *x, const float *importance, float most, uint16_t *d, uint16_t *m,
                     float *q) {
     float weight[KERN_BLOCK];
-    quantise_weights(x, importance, KERN_BLOCK, weight);
+    quantise_weights(importance, KERN_BLOCK, weight);
     quantise_line line = quantise_fit_line(x, weight, KERN_BLOCK, most, false);
     line = (quantise_line){half(line.scale, d), half(line.offset, m)};
     (void)quantise_round(x, weight, KERN_BLOCK, line, 0, most, q);
@@ -172,7 +172,7 @@ void quantise_iq4_nl(const float *x, const float *importance, void *to, int64_t 
     kern_iq4_nl *b = to;
     float weight[KERN_BLOCK];
     for (int64_t i = 0; i < n; i += KERN_BLOCK, b++) {
-        quantise_weights(x + i, at(importance, i), KERN_BLOCK, weight);
+        quantise_weights(at(importance, i), KERN_BLOCK, weight);
         float scale = half(fit_levels(x + i, weight), &b->d), inverse = scale != 0 ? 1 / scale : 0;
         for (int k = 0; k < KERN_BLOCK / 2; k++)
             b->q[k] = (uint8_t)(nearest_level(x[i + k] * inverse) |

@@ -11,13 +11,8 @@ static float total(const float lane[LANES]) {
            ((lane[2] + lane[6]) + (lane[3] + lane[7]));
 }
 
-void quantise_weights(const float *x, const float *importance, int n, float *weight) {
-    float squares[LANES] = {0};
-    for (int i = 0; i < n; i += LANES)
-        for (int l = 0; l < LANES; l++) squares[l] += x[i + l] * x[i + l];
-    float rms = sqrtf(total(squares) / (float)n);
-    for (int i = 0; i < n; i++) weight[i] = rms + fabsf(x[i]);
-    for (int i = 0; importance && i < n; i++) weight[i] *= importance[i];
+void quantise_weights(const float *importance, int n, float *weight) {
+    for (int i = 0; i < n; i++) weight[i] = importance ? importance[i] : 1;
 }
 
 /* ---- scale alone ---- */

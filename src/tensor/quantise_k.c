@@ -19,11 +19,6 @@ static float half(float v, uint16_t *bits) {
     return kern_f16_to_f32(*bits);
 }
 
-static void weights_of(const float *x, const float *importance, int group, float *weight) {
-    for (int i = 0; i < KERN_SUPER; i += group)
-        quantise_weights(x + i, importance ? importance + i : NULL, group, weight + i);
-}
-
 /* ---- Q4_K and Q5_K: eight groups of 32, scale and offset of six bits ---- */
 
 enum { GROUPS = 8, GROUP = 32, SMALL_MAX = 63 };
@@ -89,7 +84,7 @@ static void fit_scaled(const float *x, const float *importance, float most, scal
     float weight[KERN_SUPER], d = 0, m = 0;
     quantise_line ideal[GROUPS];
     scaled now;
-    weights_of(x, importance, GROUP, weight);
+    quantise_weights(importance, KERN_SUPER, weight);
     for (int g = 0; g < GROUPS; g++) {
         ideal[g] = quantise_fit_line(x + g * GROUP, weight + g * GROUP, GROUP, most, true);
         d = ideal[g].scale > d ? ideal[g].scale : d;
@@ -192,7 +187,7 @@ static float refit_six(const six *b, const float *x, const float *weight) {
 static void fit_six(const float *x, const float *importance, six *best) {
     float weight[KERN_SUPER], ideal[SIX_GROUPS], largest = 0;
     six now;
-    weights_of(x, importance, SIX_GROUP, weight);
+    quantise_weights(importance, KERN_SUPER, weight);
     for (int g = 0; g < SIX_GROUPS; g++) {
         const int64_t at = g * SIX_GROUP;
         ideal[g] = quantise_fit_scale(x + at, weight + at, SIX_GROUP, -32, 31);
