@@ -15,6 +15,7 @@
 #include <math.h>
 
 enum {
+    AHEAD_BYTES = 8192, /* memory answers in the time that a core reads about so much */
     PAGE_VECS = KERN_PAGE / LANES,
     SEGMENT_PAGES = KERN_SEGMENT / KERN_PAGE,
     SCORE_ROW = KERN_SEGMENT + 16, /* off a power of two: rows do not share cache sets */
@@ -29,7 +30,8 @@ typedef struct tile {
     const kern_pages *kv;
     int64_t dim, width; /* width: dim rounded up to 16 */
     int32_t queries, group;
-    int32_t page0, pages;
+    int32_t page0, pages, pages_end; /* of the segment; behind the last that any query sees */
+    int32_t ahead;                   /* parts (a page's keys or values) to prefetch ahead */
     int32_t from[KERN_QUERIES_MAX], to[KERN_QUERIES_MAX]; /* seen, of each query */
     float *q;      /* [queries / SCORE_QUERIES][dim][SCORE_QUERIES], scaled */
     float *scores; /* [queries][SCORE_ROW] */
@@ -170,11 +172,19 @@ static void scores_page(const tile *t, int32_t page) {
     }
 }
 
+/* What is read `ahead` parts after part `i` of the segment: its pages' keys, then their values,
+ * then the next segment's keys; NULL none. */
+static const char *part_ahead(const tile *t, int32_t i) {
+    i += t->ahead;
+    if (i < t->pages) return keys_of(t->kv, t->page0 + i);
+    if (i < 2 * t->pages) return values_of(t->kv, t->page0 + i - t->pages);
+    int32_t page = t->page0 + i - t->pages;
+    return page < t->pages_end ? keys_of(t->kv, page) : NULL;
+}
+
 static void scores_page_direct(const tile *t, int32_t page) {
     const kern_pages *kv = t->kv;
-    const char *keys = keys_of(kv, t->page0 + page);
-    const char *next =
-        page + 1 < t->pages ? keys_of(kv, t->page0 + page + 1) : values_of(kv, t->page0);
+    const char *keys = keys_of(kv, t->page0 + page), *next = part_ahead(t, page);
     float *scores = t->scores + page * KERN_PAGE;
     if (kv->type == KERN_KV_F32)
         scores_direct_f32(t, keys, next, scores);
@@ -336,6 +346,9 @@ static void tile_ranges(tile *t, const kern_queries *q, int32_t segment) {
         least = from < least ? from : least;
         most = to > most ? to : most;
     }
+    int32_t last = 0;
+    for (int32_t i = 0; i < q->tokens; i++) last = q->to[i] > last ? q->to[i] : last;
+    t->pages_end = (last + KERN_PAGE - 1) / KERN_PAGE;
     t->page0 = least / KERN_PAGE;
     t->pages = least < most ? (most + KERN_PAGE - 1) / KERN_PAGE - t->page0 : 0;
     int32_t base = t->page0 * KERN_PAGE;
@@ -368,8 +381,8 @@ static void segment_run(tile *t, const kern_queries *q, int32_t segment) {
             continue;
         }
         int32_t page = t->page0 + p;
-        const char *next = p + 1 < t->pages ? values_of(t->kv, page + 1) : NULL;
-        values_some(t, 0, t->queries, p, values_of(t->kv, page), next, t->kv->type);
+        values_some(t, 0, t->queries, p, values_of(t->kv, page), part_ahead(t, t->pages + p),
+                    t->kv->type);
     }
 }
 
@@ -391,6 +404,7 @@ static void tile_begin(tile *t, const kern_pages *kv, const kern_queries *q, flo
     t->queries = q->tokens * q->group;
     t->group = q->group;
     t->row = kern_partial_row(kv->dim);
+    t->ahead = 1 + AHEAD_BYTES / (int32_t)(KERN_PAGE * width * (int64_t)number_bytes(kv->type) + 1);
     t->scores = scratch;
     t->page = t->scores + KERN_QUERIES_MAX * SCORE_ROW;
     t->q = t->page + KERN_PAGE * width;

@@ -23,7 +23,7 @@ enum { KV_PAGE_TOKENS = OP_PAGE };
 
 typedef op_kv_type kv_type;
 
-/* "f16" or "f32"; NULL = f16. E_UNSUPPORTED names both. */
+/* "f16", "q8" or "f32"; NULL = f16. E_UNSUPPORTED names them. */
 err kv_type_of(const char *name, kv_type *out, fail *f) MUST_CHECK;
 
 typedef struct kv_shape {

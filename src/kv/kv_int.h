@@ -42,8 +42,7 @@ struct kv_pool {
     int32_t *buckets;       /* [bucket_count] first node of each */
     size_t bucket_count;    /* a power of two */
     int32_t newest, oldest; /* kept */
-    char *memory;           /* [pages, page_bytes], inside block */
-    char *block;
+    char *memory;           /* [pages, page_bytes], in large pages */
 };
 
 /* One user less: the page is free, or kept when it is known. */

@@ -10,16 +10,16 @@
 
 #include <string.h>
 
-enum { ALIGNMENT = 64 };
-
 err kv_type_of(const char *name, kv_type *out, fail *f) {
     if (!name || !strcmp(name, "f16"))
         *out = OP_KV_F16;
     else if (!strcmp(name, "f32"))
         *out = OP_KV_F32;
+    else if (!strcmp(name, "q8"))
+        *out = OP_KV_Q8;
     else {
         fail_set(f, E_UNSUPPORTED, "keys and values cannot be kept as \"%s\"", name);
-        return fail_hint(f, "choose f16 or f32");
+        return fail_hint(f, "choose f16, q8 or f32");
     }
     return E_OK;
 }
@@ -61,14 +61,13 @@ static err pool_allocate(kv_pool *p, fail *f) {
     p->nodes = mem_zero((size_t)p->pages * sizeof *p->nodes);
     for (p->bucket_count = 1; p->bucket_count < (size_t)p->pages;) p->bucket_count *= 2;
     p->buckets = mem_alloc(p->bucket_count * sizeof *p->buckets);
-    p->block = mem_zero((size_t)p->pages * p->page_bytes + ALIGNMENT); /* touched as it is used */
-    if (!p->free_pages || !p->tables || !p->sequences || !p->nodes || !p->buckets || !p->block) {
+    p->memory = mem_pages((size_t)p->pages * p->page_bytes); /* zeroes; touched as it is used */
+    if (!p->free_pages || !p->tables || !p->sequences || !p->nodes || !p->buckets || !p->memory) {
         fail_set(f, E_NO_MEMORY, "no %.1f MiB for keys and values (%lld pages of %zu bytes)",
                  (double)p->pages * (double)p->page_bytes / 1048576, (long long)p->pages,
                  p->page_bytes);
         return fail_hint(f, "lower the number of sequences or the context");
     }
-    p->memory = p->block + (ALIGNMENT - (uintptr_t)p->block % ALIGNMENT) % ALIGNMENT;
     for (int64_t i = 0; i < p->pages; i++) p->free_pages[i] = (int32_t)(p->pages - 1 - i);
     p->free_count = p->pages;
     p->newest = p->oldest = KV_NO_PAGE;
@@ -105,7 +104,7 @@ err kv_pool_open(kv_pool **out, const kv_pool_options *o, fail *f) {
 
 void kv_pool_close(kv_pool *p) {
     if (!p) return;
-    mem_free(p->block);
+    mem_pages_free(p->memory, (size_t)p->pages * p->page_bytes);
     mem_free(p->buckets);
     mem_free(p->nodes);
     mem_free(p->sequences);

@@ -108,7 +108,9 @@ static void impossible_shapes_and_no_memory(void **state) {
     assert_int_equal(t, OP_KV_F16);
     assert_ok(kv_type_of("f32", &t, &f), &f);
     assert_int_equal(t, OP_KV_F32);
-    assert_int_equal(kv_type_of("q8", &t, &f), E_UNSUPPORTED);
+    assert_ok(kv_type_of("q8", &t, &f), &f);
+    assert_int_equal(t, OP_KV_Q8);
+    assert_int_equal(kv_type_of("q4", &t, &f), E_UNSUPPORTED);
 }
 
 int main(void) {
