@@ -111,8 +111,16 @@ static err build_added(tokenizer *t, const token_source *source, const token_ext
         extra->added ? arena_new_n(&t->a, token_added, n + 1) : added_by_type(t, source, &n);
     if (!added) return fail_memory(f, "the added tokens");
     if (extra->added && n) memcpy(added, extra->added, n * sizeof *added);
-    for (size_t i = 0; i < n; i++)
-        added[i].least = added_least((token_type)t->types[added[i].id], added[i].text);
+    uint8_t *indexed = arena_alloc(&t->a, t->count);
+    if (!indexed) return fail_memory(f, "the added tokens");
+    for (size_t i = 0; i < t->count; i++) indexed[i] = t->types[i] == TOKEN_NORMAL;
+    for (size_t i = 0; i < n; i++) {
+        size_t id = (size_t)added[i].id;
+        added[i].least = added_least((token_type)t->types[id], added[i].text);
+        if (extra->in_model && extra->in_model[id])
+            indexed[id] = added[i].least == TOKEN_SPECIAL_NONE;
+    }
+    t->indexed = indexed;
     TRY(added_set(t, added, n, false, &t->raw, f));
     return added_set(t, added, n, true, &t->normal, f);
 }

@@ -62,7 +62,7 @@ static err bpe_pool(tokenizer *t, const token_source *source, fail *f) {
     for (size_t i = 0; i < t->count; i++) {
         str piece = source->pieces[i];
         starts[i] = (uint32_t)at;
-        if (t->types[i] == TOKEN_NORMAL && token_bpe_unwrite(piece, pool + at, &n))
+        if (t->indexed[i] && token_bpe_unwrite(piece, pool + at, &n))
             plain[i] = n > 0;
         else if ((n = piece.n) > 0)
             memcpy(pool + at, piece.p, n);
@@ -171,6 +171,10 @@ static err bpe_build_chars(tokenizer *t, const token_source *source, fail *f) {
         str c = {(char[]){(char)i}, 1};
         t->ascii_ids[i] = token_index_find(&t->words, c, token_hash(c));
     }
+    /* where a character may be left out, what was apart can become neighbours */
+    bool all_bytes = t->byte_fallback;
+    for (int i = 0; i < 256; i++) all_bytes = all_bytes && t->byte_ids[i] != TOKEN_NONE;
+    t->ends_at_blanks = all_bytes || t->unknown != TOKEN_NONE;
     return E_OK;
 }
 

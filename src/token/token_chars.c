@@ -71,7 +71,7 @@ static err chars_pools(tokenizer *t, const token_source *source, fail *f) {
             pool[at++] = (char)byte;
             t->byte_ids[byte] = (int32_t)i;
         } else {
-            at += chars_decode(t, piece, pool + at, t->types[i] == TOKEN_NORMAL);
+            at += chars_decode(t, piece, pool + at, t->indexed[i]);
         }
     }
     starts[t->count] = (uint32_t)at;
@@ -88,7 +88,7 @@ err token_chars_build(tokenizer *t, const token_source *source, fail *f) {
     TRY(chars_pools(t, source, f));
     for (size_t i = 0; i < t->count; i++) {
         str piece = source->pieces[i];
-        if (t->types[i] != TOKEN_NORMAL || !piece.n) continue;
+        if (!t->indexed[i] || !piece.n) continue;
         token_index_put(&t->words, piece, (int32_t)i);
         if (piece.n > t->piece_bytes_max) t->piece_bytes_max = piece.n;
     }

@@ -157,8 +157,7 @@ static void cut_metaspace(const token_cut *cut, const cut_rest *rest, str s) {
 }
 
 static void cut_blank_before(const cut_rest *rest, str s) {
-    size_t n;
-    if (token_class_at(s, 0, &n) & CHAR_SPACE) {
+    if (s.p[0] == ' ') {
         cut_pass(rest, s);
         return;
     }

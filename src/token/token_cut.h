@@ -24,7 +24,7 @@ typedef enum token_cut_kind {
     TOKEN_CUT_REGEX,       /* anything else */
     TOKEN_CUT_TEXT,        /* a literal text */
     TOKEN_CUT_METASPACE,   /* blanks become `text`, one more in front, a word begins at each */
-    TOKEN_CUT_BLANK_BEFORE /* a blank before a piece that does not begin with white space */
+    TOKEN_CUT_BLANK_BEFORE /* a blank before a piece that does not begin with one */
 } token_cut_kind;
 
 typedef enum token_prepend {

@@ -66,6 +66,8 @@ struct tokenizer {
     const char *bytes;      /* the pieces, decoded, one after the other */
     const uint32_t *starts; /* [count + 1] into bytes */
     const uint8_t *types;   /* [count] of token_type */
+    const uint8_t *indexed; /* [count] 1 = the model may make it of text: it is normal, or an added
+                               token of the model's own vocabulary that outside text may use */
     const uint8_t *ends;    /* [count] 1 = generation stops here */
     token_added_set raw;    /* found in the text as it comes */
     token_added_set normal; /* found in the normalised text */
@@ -126,7 +128,8 @@ typedef struct token_extra {
     token_regex *const *regexes; /* [regex_count], owned by the tokenizer from here on */
     size_t regex_count;
     bool ignore_merges, fuse_unknown, byte_fallback, bert, blanks, drop_blank;
-    bool unknown_bytes;       /* a byte without a token is the unknown one, not left out */
+    bool unknown_bytes;      /* a byte without a token is the unknown one, not left out */
+    const uint8_t *in_model; /* [piece_count] 1 = of the model's vocabulary; NULL: not told apart */
     const token_added *added; /* [added_count] or NULL: by source->types */
     size_t added_count;
     const token_merge_text *merges; /* [source->merge_count] or NULL: source->merges */

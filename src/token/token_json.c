@@ -96,6 +96,7 @@ static err read_vocab_object(json_reader *r, const json *vocab, fail *f) {
         if (r->pieces[id].p) return bad_vocabulary(f, "an id is given twice, to", r->pieces[id]);
         r->pieces[id] = vocab->members[i].key;
         r->types[id] = TOKEN_NORMAL;
+        r->in_model[id] = 1;
     }
     return E_OK;
 }
@@ -111,6 +112,7 @@ static err read_vocab_array(json_reader *r, const json *vocab, fail *f) {
                             "tokenizer.json: entry %zu of the vocabulary is not [piece, score]", i);
         r->pieces[i] = piece->string;
         r->types[i] = TOKEN_NORMAL;
+        r->in_model[i] = 1;
         scores[i] = score->number;
     }
     r->extra.scores = scores;
@@ -153,7 +155,8 @@ static err read_pieces(json_reader *r, bool scored, fail *f) {
     TRY(count_ids(r, vocab, added, f));
     r->pieces = arena_new_n(r->a, str, r->source.piece_count + 1);
     r->types = arena_new_n(r->a, int32_t, r->source.piece_count + 1);
-    if (!r->pieces || !r->types) return fail_memory(f, "a tokenizer.json");
+    r->extra.in_model = r->in_model = arena_alloc(r->a, r->source.piece_count + 1);
+    if (!r->pieces || !r->types || !r->in_model) return fail_memory(f, "a tokenizer.json");
     for (size_t i = 0; i < r->source.piece_count; i++) r->types[i] = TOKEN_UNUSED;
     r->source.pieces = r->pieces;
     r->source.types = r->types;

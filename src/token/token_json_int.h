@@ -19,7 +19,8 @@ typedef struct json_reader {
     token_regex *regexes[TOKEN_REGEXES];
     str *pieces;
     int32_t *types;
-    bool byte_level; /* the pre-tokenizer ends in ByteLevel */
+    uint8_t *in_model; /* [piece_count] */
+    bool byte_level;   /* the pre-tokenizer ends in ByteLevel */
     bool bert_norm, bert_cut;
 } json_reader;
 

@@ -70,8 +70,11 @@ static void norm_lower(str s, buf *out) {
 }
 
 static void norm_drop_marks(str s, buf *out) {
-    for (size_t at = 0, n; at < s.n; at += n)
-        if (!(token_class_at(s, at, &n) & CHAR_M)) buf_put(out, str_slice(s, at, at + n));
+    for (size_t at = 0, n; at < s.n; at += n) {
+        bool mark = token_class_at(s, at, &n) & CHAR_M;
+        if (!mark || token_norm_bert_class(token_char_at(s, at, &n)) == BERT_LETTER)
+            buf_put(out, str_slice(s, at, at + n));
+    }
 }
 
 static str norm_strip(str s, bool left, bool right) {
@@ -101,6 +104,19 @@ static void norm_nmt(str s, buf *out) {
 }
 
 /* BertNormalizer ------------------------------------------------------------------------------ */
+
+token_bert_class token_norm_bert_class(int32_t c) {
+    size_t low = 0, high = token_bert_range_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (c > token_bert_ranges[middle].last)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool in = low < token_bert_range_count && c >= token_bert_ranges[low].first;
+    return in ? token_bert_ranges[low].is : BERT_AS_UNICODE;
+}
 
 bool token_norm_is_chinese(int32_t c) {
     return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) ||
@@ -140,7 +156,10 @@ static void bert_letter(token_normaliser how, int32_t c, buf *out) {
     if (how.strip_accents && c >= 0x80)
         n = utf8proc_decompose_char(c, parts, DECOMPOSED_MAX, UTF8PROC_DECOMPOSE, NULL);
     for (utf8proc_ssize_t i = 0; i < n && i < DECOMPOSED_MAX; i++) {
-        if (how.strip_accents && utf8proc_category(parts[i]) == UTF8PROC_CATEGORY_MN) continue;
+        token_bert_class old = parts[i] < 0x80 ? BERT_AS_UNICODE : token_norm_bert_class(parts[i]);
+        bool dropped = old == BERT_DROPPED || (old == BERT_AS_UNICODE && parts[i] >= 0x80 &&
+                                               utf8proc_category(parts[i]) == UTF8PROC_CATEGORY_MN);
+        if (how.strip_accents && dropped) continue;
         if (how.lowercase && parts[i] == 0x130)
             buf_put(out, STR("i\xCC\x87"));
         else
@@ -151,7 +170,8 @@ static void bert_letter(token_normaliser how, int32_t c, buf *out) {
 static void norm_bert(token_normaliser how, str s, buf *out) {
     buf clean = {.bytes_max = out->bytes_max};
     bert_clean(how, s, &clean);
-    if (clean.failed) out->failed = true;
+    out->failed = out->failed || clean.failed;
+    out->too_large = out->too_large || clean.too_large;
     str text = buf_str(&clean);
     for (size_t at = 0, n; at < text.n; at += n) bert_letter(how, token_char_at(text, at, &n), out);
     buf_deinit(&clean);

@@ -6,6 +6,7 @@
 #ifndef BANTAM_TOKEN_TOKEN_NORM_H
 #define BANTAM_TOKEN_TOKEN_NORM_H
 
+#include "token/token_bert_chars.h"
 #include "token/token_charsmap.h"
 #include "token/token_regex.h"
 
@@ -54,6 +55,8 @@ struct token_work;
  * until its next run. On failure the work's `failed` is set and the result is empty. */
 str token_norm_run(const token_norm *n, struct token_work *w, str s);
 
+/* Where the older tables of Hugging Face's BERT pipeline differ from today's. */
+token_bert_class token_norm_bert_class(int32_t c);
 /* Characters that BertNormalizer sets apart as Chinese, and that it cleans away. */
 bool token_norm_is_chinese(int32_t c);
 bool token_norm_is_cleaned_away(int32_t c);

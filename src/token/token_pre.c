@@ -7,6 +7,7 @@
 #include "token/token_pre.h"
 
 #include "token/token_char.h"
+#include "token/token_norm.h"
 
 #include <utf8proc.h>
 
@@ -197,7 +198,14 @@ static size_t match_space(str s, size_t at) {
 static size_t match_mark(str s, size_t at) {
     size_t bytes;
     unsigned c = token_class_at(s, at, &bytes);
-    return (c & CHAR_P) || (bytes == 1 && (c & CHAR_S)) ? bytes : 0;
+    if (bytes == 1) return c & (CHAR_P | CHAR_S) ? 1 : 0;
+    switch (token_norm_bert_class(token_char_at(s, at, &bytes))) {
+    case BERT_APART: return bytes;
+    case BERT_LETTER: return 0;
+    case BERT_DROPPED:
+    case BERT_AS_UNICODE: break;
+    }
+    return c & CHAR_P ? bytes : 0;
 }
 
 /* \w as Rust's regular expressions have it: alphabetic, marks, decimal digits, connectors, joiners

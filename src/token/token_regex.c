@@ -6,6 +6,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "token/token_regex.h"
 
+#include "base/buf.h"
 #include "base/mem.h"
 
 #include <pcre2.h>
@@ -28,6 +29,14 @@ static void regex_free(void *p, void *arg) {
     mem_free(p);
 }
 
+/* Behind the escape at i; "\p{Lu}" has braces of its own. */
+static size_t escape_end(str p, size_t i) {
+    size_t to = i + 2;
+    bool braces = to < p.n && p.p[to] == '{' && (p.p[i + 1] == 'p' || p.p[i + 1] == 'P');
+    while (braces && to < p.n && p.p[to - 1] != '}') to++;
+    return to;
+}
+
 /* What Ruby and Perl read differently, or Unicode tables apart: the first of it in the pattern. */
 static const char *regex_foreign(str p) {
     static const char escapes[] = "hHwWbBRXKGyYZkg";
@@ -35,7 +44,7 @@ static const char *regex_foreign(str p) {
     for (size_t i = 0; i < p.n; i++) {
         if (p.p[i] == '\\') {
             if (i + 1 < p.n && p.p[i + 1] && strchr(escapes, p.p[i + 1])) return "an escape";
-            i++;
+            i = escape_end(p, i) - 1;
         } else if (p.p[i] == '[') {
             if (in_class) return "a set within a set";
             in_class = true;
@@ -66,6 +75,29 @@ static err regex_bad(fail *f, str pattern, const char *why) {
                     STR_ARG(s), why);
 }
 
+/* PCRE2's \s has one character more than Unicode's White_Space, so that is written out. False: \S
+ * within a set, which cannot be. */
+static bool regex_translate(str p, buf *out) {
+    static const char space[] = "\\p{Z}\\t-\\r\\x{85}";
+    bool in_class = false;
+    for (size_t i = 0; i < p.n; i++) {
+        char c = p.p[i], next = i + 1 < p.n ? p.p[i + 1] : 0;
+        if (c == '\\' && (next == 's' || next == 'S')) {
+            if (in_class && next == 'S') return false;
+            buf_put_z(out, in_class ? "" : next == 's' ? "[" : "[^");
+            buf_put_z(out, space);
+            buf_put_z(out, in_class ? "" : "]");
+            i++;
+            continue;
+        }
+        buf_put_char(out, c);
+        if (c == '\\' && i + 1 < p.n) buf_put_char(out, p.p[++i]);
+        if (c == '[') in_class = true;
+        if (c == ']') in_class = false;
+    }
+    return true;
+}
+
 static err regex_compile(token_regex *r, str pattern, fail *f) {
     int code;
     size_t at;
@@ -90,20 +122,25 @@ err token_regex_open(token_regex **out, str pattern, fail *f) {
     if (pattern.n > TOKEN_REGEX_BYTES_MAX) return regex_bad(f, pattern, "it is too long");
     const char *foreign = regex_foreign(pattern);
     if (foreign) return regex_bad(f, pattern, foreign);
+    buf written = {0};
     token_regex *r = mem_zero(sizeof *r);
-    if (!r) return fail_memory(f, "an expression");
+    err e = E_OK;
+    if (!r) TRY_OUT(fail_memory(f, "an expression"));
+    if (!regex_translate(pattern, &written)) TRY_OUT(regex_bad(f, pattern, "\\S within a set"));
+    TRY_OUT(buf_ok(&written, f));
     r->memory = pcre2_general_context_create(regex_alloc, regex_free, NULL);
     r->limits = r->memory ? pcre2_match_context_create(r->memory) : NULL;
-    err e = r->limits ? regex_compile(r, pattern, f) : fail_memory(f, "an expression");
-    if (e != E_OK) {
-        token_regex_close(r);
-        return e;
-    }
+    if (!r->limits) TRY_OUT(fail_memory(f, "an expression"));
+    TRY_OUT(regex_compile(r, buf_str(&written), f));
     pcre2_set_match_limit(r->limits, STEPS_MAX);
     pcre2_set_depth_limit(r->limits, DEPTH_MAX);
     pcre2_set_heap_limit(r->limits, HEAP_KIB_MAX);
     *out = r;
-    return E_OK;
+    r = NULL;
+out:
+    token_regex_close(r);
+    buf_deinit(&written);
+    return e;
 }
 
 void token_regex_close(token_regex *r) {

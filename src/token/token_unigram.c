@@ -40,9 +40,9 @@ err token_unigram_build(tokenizer *t, const token_source *source, const token_ex
         double score = extra->scores ? extra->scores[i] : (double)source->scores[i];
         scores[i] = score > -1e30 && score < 1e30 ? score : 0;
         str piece = source->pieces[i];
-        if (t->types[i] != TOKEN_NORMAL) continue;
-        if (!any++ || scores[i] < least) least = scores[i];
-        if (piece.n < HEAD_BYTES) continue;
+        bool counts = extra->in_model ? extra->in_model[i] : t->indexed[i];
+        if (counts && (!any++ || scores[i] < least)) least = scores[i];
+        if (!t->indexed[i] || piece.n < HEAD_BYTES) continue;
         uint16_t *most = &longest[head_of(piece.p)];
         if (piece.n > *most) *most = (uint16_t)piece.n;
     }

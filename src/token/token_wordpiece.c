@@ -7,7 +7,6 @@
  * characters. Not here: [CLS] and [SEP] (encode's options), added tokens (token_encode.c). */
 #include "token/token_int.h"
 
-#include "token/token_bert_chars.h"
 #include "token/token_char.h"
 
 #include <string.h>
@@ -37,7 +36,7 @@ static err wordpiece_pool(tokenizer *t, const token_source *source, bool hashes,
         bool continues;
         str letters = wordpiece_letters(source->pieces[i], hashes, &continues);
         starts[i] = (uint32_t)at;
-        if (t->types[i] != TOKEN_NORMAL)
+        if (!t->indexed[i])
             letters = source->pieces[i];
         else if (!continues)
             pool[at++] = ' ';
@@ -71,7 +70,7 @@ err token_wordpiece_build(tokenizer *t, const token_source *source, const token_
     for (size_t i = 0; i < t->count; i++) {
         bool continues;
         str letters = wordpiece_letters(source->pieces[i], extra->hashes, &continues);
-        if (t->types[i] != TOKEN_NORMAL || !letters.n || letters.n > KEY_BYTES_MAX) continue;
+        if (!t->indexed[i] || !letters.n || letters.n > KEY_BYTES_MAX) continue;
         token_index_put(continues ? &t->continuations : &t->word_starts, letters, (int32_t)i);
         if (letters.n > t->piece_bytes_max) t->piece_bytes_max = letters.n;
     }
@@ -134,20 +133,6 @@ static void wordpiece_add_alone(wordpiece *w, int32_t c) {
     wordpiece_end_word(w);
 }
 
-/* Where BERT's tables differ from Unicode's. */
-static token_bert_class bert_class(int32_t c) {
-    size_t low = 0, high = token_bert_range_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (c > token_bert_ranges[middle].last)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    bool in = low < token_bert_range_count && c >= token_bert_ranges[low].first;
-    return in ? token_bert_ranges[low].is : BERT_AS_UNICODE;
-}
-
 /* A character after decomposition. */
 static void wordpiece_part(wordpiece *w, int32_t c) {
     const token_normaliser *how = &w->work->t->normaliser;
@@ -169,7 +154,7 @@ static void wordpiece_part(wordpiece *w, int32_t c) {
 
 static void wordpiece_wide(wordpiece *w, int32_t c) {
     const token_normaliser *how = &w->work->t->normaliser;
-    switch (bert_class(c)) {
+    switch (token_norm_bert_class(c)) {
     case BERT_LETTER: wordpiece_add(w, c); return;
     case BERT_APART: wordpiece_add_alone(w, c); return;
     case BERT_DROPPED: return;

@@ -79,6 +79,36 @@ static void smollm2_as_hugging_face(void **state) {
     tokenizer_close(t);
 }
 
+static tokenizer *open_any(const char *path) {
+    if (!str_ends(str_from(path), STR(".json"))) return open_vocab(path);
+    arena a;
+    fail f;
+    str bytes;
+    tokenizer *t = NULL;
+    arena_init(&a, 0);
+    assert_ok(file_read(&a, path, 0, &bytes, &f), &f);
+    assert_ok(tokenizer_open_json(&t, bytes, &f), &f);
+    arena_deinit(&a);
+    return t;
+}
+
+/* Made by tools/golden_token_ids.py; all 1,000 texts of each in tests/slow/t_tokens.sh. */
+static void compare_golden(const char *path, const char *golden) {
+    tokenizer *t = open_any(path);
+    size_t wrong, lines = golden_compare(t, golden, &wrong);
+    assert_true(lines >= 130);
+    assert_int_equal(wrong, 0);
+    tokenizer_close(t);
+}
+#define GOLDEN(test, path, golden)                                              \
+    static void test(void **state) {                                            \
+        (void)state;                                                            \
+        compare_golden(test_data(path), "tests/token/golden_" golden ".jsonl"); \
+    }
+GOLDEN(qwen3_as_tokenizers, "tokenizer-qwen3/tokenizer.json", "qwen3")
+GOLDEN(llama2_as_sentencepiece, "llamacpp-vocab/ggml-vocab-llama-spm.gguf", "llama2")
+GOLDEN(unigram_as_sentencepiece, "llamacpp-vocab/ggml-vocab-nomic-bert-moe.gguf", "unigram")
+
 /* Characters below U+0250 are the most likely; all others occur. */
 static void random_text(rand_stream *r, buf *out) {
     static const int64_t tops[] = {0x80, 0x80, 0x250, 0x3000, 0x10000, 0x110000};
@@ -162,7 +192,20 @@ static void unigram_opens(void **state) {
     tokenizer_close(t);
 }
 
-int main(void) {
+static const char *given_model, *given_golden;
+static void as_given(void **state) {
+    (void)state;
+    compare_golden(given_model, given_golden);
+}
+
+/* t_token_vectors MODEL GOLDEN compares only these two. */
+int main(int argc, char **argv) {
+    if (argc == 3) {
+        const struct CMUnitTest one[] = {cmocka_unit_test(as_given)};
+        given_model = argv[1];
+        given_golden = argv[2];
+        return cmocka_run_group_tests(one, NULL, NULL);
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bert_bge),
         cmocka_unit_test(gpt_2),
@@ -176,6 +219,9 @@ int main(void) {
         cmocka_unit_test(phi_3),
         cmocka_unit_test(deepseek_llm),
         cmocka_unit_test(smollm2_as_hugging_face),
+        cmocka_unit_test(qwen3_as_tokenizers),
+        cmocka_unit_test(llama2_as_sentencepiece),
+        cmocka_unit_test(unigram_as_sentencepiece),
         cmocka_unit_test(decodes_what_it_encodes),
         cmocka_unit_test(others_open),
         cmocka_unit_test(unigram_opens),
