@@ -1,9 +1,10 @@
 /* bench_token.c - tokenizer throughput on a text file, in CPU time of one thread.
  *
- *   build/bench/bench_token MODEL.gguf|tokenizer.json TEXT [PIECE_BYTES]
+ *   build/bench/bench_token MODEL.gguf|tokenizer.json TEXT [PIECE_BYTES [SECONDS]]
  *
  * The text is cut into pieces (default 4000 bytes, like a long prompt), each encoded by one call,
- * until at least two seconds have gone by. Prints the time to open and MB/s. */
+ * until SECONDS (2) have gone by. Prints the time to open and MB/s. Beside the packages of others:
+ * bench/bench_token_peers.py. */
 #include "../tests/token/vocab.h"
 
 #include "text/utf8.h"
@@ -44,17 +45,23 @@ static size_t pass(const tokenizer *t, str text, size_t piece_bytes, err *e, fai
     return tokens;
 }
 
-static err run(const char *model, const char *path, size_t piece_bytes, arena *a, fail *f) {
+typedef struct bench_options {
+    const char *model, *text;
+    size_t piece_bytes;
+    double seconds;
+} bench_options;
+
+static err run(const bench_options *o, arena *a, fail *f) {
     tokenizer *t = NULL;
     str text;
     size_t tokens = 0, passes = 0;
     err e = E_OK;
-    TRY(file_read(a, path, 0, &text, f));
+    TRY(file_read(a, o->text, 0, &text, f));
     double start = cpu_seconds();
-    TRY(open_any(model, &t, a, f));
+    TRY(open_any(o->model, &t, a, f));
     double opened = cpu_seconds(), end = opened;
-    for (; end - opened < 2 && e == E_OK; end = cpu_seconds(), passes++)
-        tokens = pass(t, text, piece_bytes, &e, f);
+    for (; end - opened < o->seconds && e == E_OK; end = cpu_seconds(), passes++)
+        tokens = pass(t, text, o->piece_bytes, &e, f);
     tokenizer_close(t);
     double bytes = (double)text.n * (double)passes;
     printf("open %.1f ms, %.1f MB/s, %.2f bytes a token (%zu bytes, %zu tokens)\n",
@@ -65,15 +72,18 @@ static err run(const char *model, const char *path, size_t piece_bytes, arena *a
 
 int main(int argc, char **argv) {
     if (argc < 3) {
-        fprintf(stderr, "usage: bench_token MODEL.gguf|tokenizer.json TEXT [PIECE_BYTES]\n");
+        fprintf(stderr,
+                "usage: bench_token MODEL.gguf|tokenizer.json TEXT [PIECE_BYTES [SECONDS]]\n");
         return 2;
     }
     int64_t piece_bytes = 4000;
     if (argc > 3 && (!str_to_int(str_from(argv[3]), &piece_bytes) || piece_bytes < 4)) return 2;
+    bench_options o = {argv[1], argv[2], (size_t)piece_bytes, 2};
+    if (argc > 4 && !str_to_double(str_from(argv[4]), &o.seconds)) return 2;
     arena a;
     fail f = {0};
     arena_init(&a, 0);
-    err e = run(argv[1], argv[2], (size_t)piece_bytes, &a, &f);
+    err e = run(&o, &a, &f);
     if (e != E_OK) fprintf(stderr, "%s\n", f.text);
     arena_deinit(&a);
     return err_exit_code(e);

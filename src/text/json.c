@@ -309,10 +309,17 @@ static err close_array(parser *s, size_t from, json *out, fail *f) {
     return E_OK;
 }
 
+/* A member under its key's hash, which settles nearly every comparison of a large object. */
+typedef struct hashed_member {
+    uint64_t hash;
+    json_member *member;
+} hashed_member;
+
 static int compare_members(const void *a, const void *b) {
-    const json_member *x = *(json_member *const *)a, *y = *(json_member *const *)b;
-    int order = str_compare(x->key, y->key);
-    return order ? order : x < y ? -1 : x > y;
+    const hashed_member *x = a, *y = b;
+    if (x->hash != y->hash) return x->hash < y->hash ? -1 : 1;
+    int order = str_compare(x->member->key, y->member->key);
+    return order ? order : x->member < y->member ? -1 : x->member > y->member;
 }
 
 static bool has_twin(const json_member *members, size_t n) {
@@ -324,14 +331,17 @@ static bool has_twin(const json_member *members, size_t n) {
 
 /* Sorted neighbours instead of a hash table: no outside key can make it slow. */
 static err drop_twins_sorted(parser *s, json_member *members, size_t *n, fail *f) {
-    json_member **order;
+    hashed_member *order;
     size_t bytes, kept = 0;
-    order = mem_size(*n, sizeof(json_member *), &bytes) ? mem_alloc(bytes) : NULL;
+    order = mem_size(*n, sizeof *order, &bytes) ? mem_alloc(bytes) : NULL;
     if (!order) return parse_no_room(s, f);
-    for (size_t i = 0; i < *n; i++) order[i] = &members[i];
+    for (size_t i = 0; i < *n; i++)
+        order[i] = (hashed_member){str_hash(members[i].key), &members[i]};
     qsort(order, *n, sizeof *order, compare_members);
     for (size_t i = 0; i + 1 < *n; i++)
-        if (str_eq(order[i]->key, order[i + 1]->key)) order[i]->key.p = NULL;
+        if (order[i].hash == order[i + 1].hash &&
+            str_eq(order[i].member->key, order[i + 1].member->key))
+            order[i].member->key.p = NULL;
     mem_free(order);
     for (size_t i = 0; i < *n; i++)
         if (members[i].key.p) members[kept++] = members[i];

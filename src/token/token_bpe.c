@@ -107,17 +107,30 @@ static bool merge_text(const tokenizer *t, str written, char *out, size_t *n) {
     return true;
 }
 
-/* "Ġ", "the" -> the ids of "Ġ", "the" and "Ġthe" */
-static bool merge_read(const tokenizer *t, token_merge_text written, token_merge *out) {
+/* The id of a merge's product. Vocabularies mostly list the products in the order of the merges, so
+ * the last one and the one behind it are looked at before the index is. */
+static int32_t merge_product(const tokenizer *t, str both, int32_t last) {
+    for (int32_t id = last; id >= 0 && id <= last + 1 && (size_t)id < t->count; id++) {
+        uint32_t from = t->words.starts[id], to = t->words.starts[id + 1];
+        if (t->indexed[id] && to - from == both.n &&
+            memcmp(t->words.bytes + from, both.p, both.n) == 0)
+            return id;
+    }
+    return token_index_find(&t->words, both, token_hash(both));
+}
+
+/* "Ġ", "the" -> the ids of "Ġ", "the" and "Ġthe"; last: the product before. */
+static bool merge_read(const tokenizer *t, token_merge_text written, int32_t last,
+                       token_merge *out) {
     char bytes[2 * MERGE_TEXT_BYTES_MAX];
     size_t left, right;
     if (!merge_text(t, written.left, bytes, &left) ||
         !merge_text(t, written.right, bytes + left, &right))
         return false;
-    str both = {bytes, left + right}, a = {bytes, left}, b = {bytes + left, right};
+    str a = {bytes, left}, b = {bytes + left, right};
     out->left = token_index_find(&t->words, a, token_hash(a));
     out->right = token_index_find(&t->words, b, token_hash(b));
-    out->id = token_index_find(&t->words, both, token_hash(both));
+    out->id = merge_product(t, (str){bytes, left + right}, last);
     return out->left >= 0 && out->right >= 0 && out->id >= 0;
 }
 
@@ -129,29 +142,44 @@ static token_merge_text merge_at(const token_source *source, const token_extra *
     return (token_merge_text){str_slice(all, 0, at + 1), str_slice(all, at + 2, all.n)};
 }
 
-static err bpe_merges(tokenizer *t, const token_source *source, const token_extra *extra, fail *f) {
-    size_t cap = 16;
-    if (source->merge_count > TOKEN_PIECES_MAX)
-        return fail_set(f, E_TOO_LARGE, "the vocabulary has %zu merges; %d can be read",
-                        source->merge_count, TOKEN_PIECES_MAX);
-    while (cap < source->merge_count * 2) cap *= 2;
-    token_merge *slots = arena_new_n(&t->a, token_merge, cap);
-    if (!slots) return fail_memory(f, "the merges of a vocabulary");
-    for (size_t i = 0; i < cap; i++) slots[i].left = TOKEN_NONE;
-    t->merges = slots;
-    t->merge_mask = cap - 1;
+/* All merges in order, into list. */
+static err merges_read(const tokenizer *t, const token_source *source, const token_extra *extra,
+                       token_merge *list, fail *f) {
+    int32_t last = 0;
     for (size_t i = 0; i < source->merge_count; i++) {
-        token_merge m = {.rank = (uint32_t)i};
         token_merge_text text = merge_at(source, extra, i);
-        if (!merge_read(t, text, &m)) {
+        if (!merge_read(t, text, last, &list[i])) {
             str left = str_slice(text.left, 0, 80), right = str_slice(text.right, 0, 80);
             return fail_set(f, E_CORRUPT,
                             "merge %zu, \"%.*s %.*s\", does not join two pieces into one", i,
                             STR_ARG(left), STR_ARG(right));
         }
-        merge_put(t, slots, m);
+        list[i].rank = (uint32_t)i;
+        last = list[i].id;
     }
     return E_OK;
+}
+
+/* Reading and placing are loops of their own: waiting for memory, each is the shorter for it. */
+static err bpe_merges(tokenizer *t, const token_source *source, const token_extra *extra, fail *f) {
+    size_t cap = 16, bytes, n = source->merge_count;
+    if (n > TOKEN_PIECES_MAX)
+        return fail_set(f, E_TOO_LARGE, "the vocabulary has %zu merges; %d can be read", n,
+                        TOKEN_PIECES_MAX);
+    while (cap < n * 2) cap *= 2;
+    token_merge *slots = arena_new_n(&t->a, token_merge, cap);
+    token_merge *list = mem_size(n + 1, sizeof *list, &bytes) ? mem_alloc(bytes) : NULL;
+    if (!slots || !list) {
+        mem_free(list);
+        return fail_memory(f, "the merges of a vocabulary");
+    }
+    for (size_t i = 0; i < cap; i++) slots[i].left = TOKEN_NONE;
+    t->merges = slots;
+    t->merge_mask = cap - 1;
+    err e = merges_read(t, source, extra, list, f);
+    for (size_t i = 0; i < n && e == E_OK; i++) merge_put(t, slots, list[i]);
+    mem_free(list);
+    return e;
 }
 
 static err bpe_build_bytes(tokenizer *t, const token_source *source, fail *f) {
