@@ -318,4 +318,5 @@ def main():
         print(name, file.stat().st_size, file=sys.stderr)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -93,11 +93,12 @@ static err open_batch(engine *e, fail *f) {
     e->logits = mem_alloc_aligned(logits);
     e->parts = mem_alloc(sequences * sizeof *e->parts);
     e->part_kv = mem_alloc(sequences * sizeof *e->part_kv);
+    e->part_adapters = mem_alloc(sequences * sizeof *e->part_adapters);
     e->running = mem_alloc(sequences * sizeof *e->running);
     e->waiting = mem_alloc((size_t)e->n_slots * sizeof *e->waiting);
     e->mask = mem_alloc(((size_t)e->about->vocabulary + 63) / 64 * sizeof *e->mask);
     bool ok = e->row_tokens && e->row_positions && e->row_sequences && e->wanted && e->logits &&
-              e->parts && e->part_kv && e->running && e->waiting && e->mask;
+              e->parts && e->part_kv && e->part_adapters && e->running && e->waiting && e->mask;
     if (!ok) return fail_memory(f, "the engine's batch");
     return sampler_open(&e->sampler, e->about->vocabulary, e->o.context_max, f);
 }
@@ -152,9 +153,9 @@ void engine_close(engine *e) {
     drafter_close(&e->drafter);
     model_run_close(e->run);
     kv_pool_close(e->pool);
-    void *blocks[] = {e->slots,      e->tokens,        e->breaks,        e->texts,  e->waiting,
-                      e->row_tokens, e->row_positions, e->row_sequences, e->wanted, e->logits,
-                      e->parts,      e->part_kv,       e->running,       e->mask};
+    void *blocks[] = {e->slots,      e->tokens,        e->breaks,        e->texts,   e->waiting,
+                      e->row_tokens, e->row_positions, e->row_sequences, e->wanted,  e->logits,
+                      e->parts,      e->part_kv,       e->part_adapters, e->running, e->mask};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) mem_free(blocks[i]);
     cond_deinit(&e->work);
     mutex_deinit(&e->lock);

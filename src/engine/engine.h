@@ -22,7 +22,7 @@
 #define BANTAM_ENGINE_ENGINE_H
 
 #include "kv/kv.h"
-#include "model/model.h"
+#include "model/model_adapter.h"
 #include "token/token.h"
 
 enum {
@@ -53,6 +53,7 @@ typedef struct engine_options {
     /* Speculation: tokens are guessed from the sequence's own past, or by a draft model, and
      * checked in one forward; where that pays, and without changing a token (engine_draft.h). */
     int32_t draft_max;         /* tokens guessed at once; 0 = 8, -1 = never guess */
+    bool draft_always;         /* also where it does not pay (tests, measurements) */
     const model *draft;        /* a smaller model of the same vocabulary; NULL = none */
     size_t draft_kv_bytes_max; /* 0 = 256 MiB */
 } engine_options;
@@ -126,6 +127,8 @@ typedef struct engine_ask {
     bool draft_off;       /* guess nothing */
     uint64_t cache_scope; /* prefixes are shared within a scope only: one a tenant; 0 = of all */
     int32_t top_logprobs; /* -1 = no log-probabilities, 0 = of the token, k = and the k likeliest */
+    const model_adapter
+        *adapter; /* of this model; borrowed until the sequence is released; NULL = none */
     const engine_mask *mask; /* borrowed until the sequence is released; NULL = none */
 } engine_ask;
 
@@ -184,6 +187,7 @@ typedef struct engine_snapshot_options {
     str model; /* what identifies the weights, such as their digest; at most 64 bytes */
     str build; /* of this program; at most 32 bytes */
     uint64_t cache_scope;
+    const model_adapter *adapter; /* `model` must name it too */
 } engine_snapshot_options;
 /* Computes what of the tokens' whole pages is not known and writes them; *saved: how many tokens.
  * E_INPUT below 32 tokens; what engine_submit gives; E_NO_SPACE and others of the file. Waits. */

@@ -91,6 +91,8 @@ static void add_part(engine *e, engine_sequence *s, int64_t rows, int64_t wanted
     int64_t part = e->n_parts++;
     e->parts[part] = (engine_part){s, e->n_rows, rows, e->n_wanted, wanted};
     e->part_kv[part] = s->kv;
+    e->part_adapters[part] = s->adapter;
+    e->adapters = e->adapters || s->adapter;
     for (int64_t i = 0; i < rows; i++) {
         int64_t row = e->n_rows++;
         e->row_tokens[row] = s->tokens[s->n_done + i];
@@ -118,6 +120,7 @@ static void add_rows(engine *e, engine_sequence *s) {
 
 void engine_batch_build(engine *e) {
     e->n_rows = e->n_wanted = e->n_parts = 0;
+    e->adapters = false;
     grant_rows(e);
     for (int32_t i = 0; i < e->n_running; i++)
         if (!e->running[i]->held && !has_pages(e, e->running[i])) break;

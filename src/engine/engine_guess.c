@@ -11,12 +11,18 @@ static int64_t guess_max(const engine *e, const engine_sequence *s) {
     return left < e->o.draft_max ? left : e->o.draft_max;
 }
 
+static int64_t how_many(engine *e, engine_sequence *s, draft_step *step, int64_t most,
+                        double each_ns) {
+    if (e->o.draft_always) return most;
+    return draft_length(&s->records[s->source], &e->cost, step, most, each_ns);
+}
+
 /* From its own past. The copy may run into what it writes: a repetition goes on. */
 static int64_t guess_past(engine *e, engine_sequence *s, draft_step *step, int64_t most) {
     int64_t match, from = draft_find(s->tokens, s->n_tokens, &match);
     if (from < 0) return 0;
     s->source = match > 2 ? DRAFT_LONG : DRAFT_SHORT;
-    int64_t n = draft_length(&s->records[s->source], &e->cost, step, most, 0);
+    int64_t n = how_many(e, s, step, most, 0);
     for (int64_t i = 0; i < n; i++) s->tokens[s->n_tokens + i] = s->tokens[from + i];
     return n;
 }
@@ -24,7 +30,7 @@ static int64_t guess_past(engine *e, engine_sequence *s, draft_step *step, int64
 static int64_t guess_model(engine *e, engine_sequence *s, draft_step *step, int64_t most) {
     drafter *d = &e->drafter;
     s->source = DRAFT_MODEL;
-    int64_t n = draft_length(&s->records[DRAFT_MODEL], &e->cost, step, most, d->row_ns);
+    int64_t n = how_many(e, s, step, most, d->row_ns);
     return n ? drafter_guess(d, &s->draft_kv, &s->draft_done, s->tokens, s->n_tokens, n) : 0;
 }
 

@@ -66,6 +66,7 @@ struct engine_sequence {
     hold_kind hold;
     kv_root root;
     const engine_mask *mask;
+    const model_adapter *adapter;
     int64_t n_prompt, made_max;
     int64_t room_max; /* positions that it may ever need */
     int64_t submitted_ns;
@@ -123,10 +124,12 @@ struct engine {
     int64_t wanted_max, n_rows, n_wanted;
     engine_part *parts; /* [sequences_max] */
     int64_t n_parts;
-    kv_sequence **part_kv; /* [sequences_max] */
-    double row_ns;         /* what a row of a large batch takes; 0 = not known yet */
-    draft_cost cost;       /* what a step takes in which all generate */
-    drafter drafter;       /* .m NULL: no draft model */
+    kv_sequence **part_kv;               /* [sequences_max] */
+    const model_adapter **part_adapters; /* [sequences_max] */
+    bool adapters;                       /* one of them is not NULL */
+    double row_ns;                       /* what a row of a large batch takes; 0 = not known yet */
+    draft_cost cost;                     /* what a step takes in which all generate */
+    drafter drafter;                     /* .m NULL: no draft model */
     sampler sampler;
     uint64_t *mask;                         /* [(vocabulary + 63) / 64] */
     engine_token made[ENGINE_QUEUE_TOKENS]; /* by one sequence in one step */
@@ -141,9 +144,12 @@ void engine_wake(engine *e);
 err engine_check_ids(const engine *e, const int32_t *ids, size_t n, fail *f) MUST_CHECK;
 /* A prompt of this length and `more` tokens, within context and pages. */
 err engine_check_room(const engine *e, size_t prompt, size_t more, fail *f) MUST_CHECK;
+err engine_check_adapter(const engine *e, const model_adapter *a, fail *f) MUST_CHECK;
 /* E_BUSY or E_CANCELLED where there is none. */
 err engine_slot_take(engine *e, engine_sequence **out, fail *f) MUST_CHECK;
 void engine_slot_reset(engine_sequence *s, const int32_t *prompt, size_t n);
+/* Whose prefixes it shares. */
+void engine_slot_root(engine_sequence *s, uint64_t scope, const model_adapter *adapter);
 void engine_slot_queue(engine *e, engine_sequence *s);
 
 /* ---- engine_score.c, engine thread: what the logits of a part say ---- */

@@ -17,11 +17,12 @@ static err hold(engine *e, const int32_t *tokens, int64_t n, const engine_snapsh
     engine_sequence *s;
     TRY(engine_check_ids(e, tokens, (size_t)n, f));
     TRY(engine_check_room(e, (size_t)n, 0, f));
+    TRY(engine_check_adapter(e, o->adapter, f));
     mutex_lock(&e->lock);
     err result = engine_slot_take(e, &s, f);
     if (result == E_OK) {
         engine_slot_reset(s, tokens, (size_t)n);
-        s->root.scope = o->cache_scope;
+        engine_slot_root(s, o->cache_scope, o->adapter);
         s->hold = fills ? HOLD_TO_FILL : HOLD_TO_SAVE;
         s->room_max = n;
         engine_slot_queue(e, s);

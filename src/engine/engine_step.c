@@ -286,6 +286,7 @@ static void step(engine *e) {
                      .n_sequences = e->n_parts,
                      .pool = e->pool,
                      .kv = e->part_kv,
+                     .adapters = e->adapters ? e->part_adapters : NULL,
                      .wanted = e->wanted,
                      .n_wanted = e->n_wanted,
                      .logits = e->logits};

@@ -34,6 +34,12 @@ err engine_check_room(const engine *e, size_t prompt, size_t more, fail *f) {
     return fail_hint(f, "lower max_tokens, or give the engine more memory");
 }
 
+err engine_check_adapter(const engine *e, const model_adapter *a, fail *f) {
+    if (!a || model_adapter_about(a)->model == e->o.model) return E_OK;
+    return fail_set(f, E_INPUT, "the adapter %.*s was opened for another model than %.*s",
+                    STR_ARG(model_adapter_about(a)->path), STR_ARG(e->about->path));
+}
+
 /* One number of the sampling, its name and range. */
 static err in_range(const char *name, double value, double least, double most, fail *f) {
     if (value >= least && value <= most) return E_OK;
@@ -76,6 +82,7 @@ static err check_sampling(const engine *e, const engine_sampling *s, fail *f) {
 static err check_ask(const engine *e, const engine_ask *a, fail *f) {
     TRY(check_sampling(e, &a->sampling, f));
     TRY(engine_check_ids(e, a->prompt, a->n_prompt, f));
+    TRY(engine_check_adapter(e, a->adapter, f));
     if (a->max_tokens < 0) return fail_set(f, E_INPUT, "max_tokens %d is negative", a->max_tokens);
     TRY(engine_check_room(e, a->n_prompt, a->max_tokens ? (size_t)a->max_tokens : 1, f));
     if (a->n_stops > ENGINE_STOPS_MAX || a->n_stop_ids > ENGINE_STOP_IDS_MAX)
@@ -122,6 +129,7 @@ void engine_slot_reset(engine_sequence *s, const int32_t *prompt, size_t n) {
     s->sampling = (engine_sampling){0};
     s->root = (kv_root){0};
     s->mask = NULL;
+    s->adapter = NULL;
     s->n_prompt = s->n_tokens = (int64_t)n;
     s->n_done = s->n_breaks = s->n_known = 0;
     s->n_draft = s->draft_at = s->draft_done = s->drafted = s->drafts_held = 0;
@@ -129,6 +137,11 @@ void engine_slot_reset(engine_sequence *s, const int32_t *prompt, size_t n) {
     s->given = s->started_ns = s->first_ns = s->last_ns = s->sampled = 0;
     memcpy(s->tokens, prompt, n * sizeof *prompt);
     s->submitted_ns = clock_mono_ns();
+}
+
+void engine_slot_root(engine_sequence *s, uint64_t scope, const model_adapter *adapter) {
+    s->adapter = adapter;
+    s->root = (kv_root){scope, adapter ? model_adapter_about(adapter)->id : 0};
 }
 
 static void copy_sampling(engine_sequence *s, const engine_sampling *from) {
@@ -155,8 +168,8 @@ static void slot_fill(engine_sequence *s, const engine_ask *a) {
     s->ignore_end = a->ignore_end;
     s->cache_off = a->cache_off;
     s->draft_off = a->draft_off;
-    s->root.scope = a->cache_scope;
     s->mask = a->mask;
+    engine_slot_root(s, a->cache_scope, a->adapter);
     s->top_logprobs = a->top_logprobs;
     s->n_stop_ids = (int32_t)a->n_stop_ids;
     if (a->n_stop_ids) memcpy(s->stop_ids, a->stop_ids, a->n_stop_ids * sizeof *a->stop_ids);

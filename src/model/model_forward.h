@@ -12,6 +12,7 @@
 
 #include "kv/kv.h"
 #include "model/model.h"
+#include "model/model_adapter.h"
 
 typedef struct model_run model_run;
 
@@ -53,6 +54,8 @@ typedef struct model_batch {
     int64_t n_sequences;
     kv_pool *pool;          /* NULL = without pages */
     kv_sequence *const *kv; /* [n_sequences], each with room for its rows */
+    const model_adapter *const
+        *adapters;          /* [n_sequences], NULL inside = none; NULL = none at all */
     const model_hook *hook; /* NULL = none */
     const int64_t *wanted;  /* rows whose outputs are wanted, [n_wanted] */
     int64_t n_wanted;

@@ -27,4 +27,4 @@ static err granite(model *m, decoder_spec *s, fail *f) {
 }
 
 const model_arch model_granite = {
-    .name = "granite", .gguf = "granite", .hf = "granite", .decoder = granite};
+    .name = "granite", .gguf_turned = true, .gguf = "granite", .hf = "granite", .decoder = granite};

@@ -19,6 +19,7 @@ struct encoder_spec;
  * (model_decoder.h) or of an encoder (model_encoder.h); all else is common. */
 typedef struct model_arch {
     const char *name, *gguf, *hf;
+    bool gguf_turned; /* GGUF files have the rows of q and k turned round, pairs side by side */
     err (*decoder)(model *m, struct decoder_spec *s, fail *f);
     err (*encoder)(model *m, struct encoder_spec *s, fail *f);
 } model_arch;

@@ -51,5 +51,8 @@ static err llama(model *m, decoder_spec *s, fail *f) {
     return window(m, s, f);
 }
 
-const model_arch model_llama = {
-    .name = "llama", .gguf = "llama smollm3", .hf = "llama mistral smollm3", .decoder = llama};
+const model_arch model_llama = {.name = "llama",
+                                .gguf_turned = true,
+                                .gguf = "llama smollm3",
+                                .hf = "llama mistral smollm3",
+                                .decoder = llama};

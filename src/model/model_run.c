@@ -166,6 +166,7 @@ void model_run_linears(model_run *r, const model_batch *b, int64_t layer, const 
     for (int32_t i = 0; i < n; i++)
         out[i] = (op_output){.w = p[i].w, .y = p[i].y, .ldy = tensor_rows(p[i].w->w)};
     op_linears(&r->op, x, rows, out, n);
+    for (int32_t i = 0; b->adapters && i < n; i++) model_run_adapt(r, b, layer, x, rows, &p[i]);
     for (int32_t i = 0; b->hook && i < n; i++)
         b->hook->linear(b->hook->self, (int32_t)layer, p[i].which, x, rows, tensor_cols(p[i].w->w),
                         p[i].y, out[i].ldy);

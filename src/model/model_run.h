@@ -45,9 +45,13 @@ typedef struct model_product {
     const weight *w;
     float *y;
 } model_product;
-/* y = x W^T of each (one input for all), then the hook of the batch, if it has one. */
+/* y = x W^T of each (one input for all), then the deltas of the batch's adapters and its hook, if
+ * it has them. */
 void model_run_linears(model_run *r, const model_batch *b, int64_t layer, const float *x,
                        int64_t rows, const model_product *p, int32_t n);
+/* The deltas of one, where sequences of the batch have adapters (model_adapter_run.c). */
+void model_run_adapt(model_run *r, const model_batch *b, int64_t layer, const float *x,
+                     int64_t rows, const model_product *p);
 /* Keys and values r->k, r->v of all rows into the batch's pages (if it has any), then attention of
  * r->q over what each row sees, into r->a. */
 void model_run_attend(model_run *r, const model_batch *b, int64_t layer, const op_attention *o);

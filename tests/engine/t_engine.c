@@ -3,6 +3,7 @@
 #include "engine/engine.h"
 
 #include "model/golden_llama.h"
+#include "said.h"
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -12,7 +13,6 @@
 #include <unistd.h>
 
 static const char *const model_file = "smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
-enum { WAIT_MS = 60000, IDS = 256 };
 
 typedef struct rig {
     team *team;
@@ -38,45 +38,6 @@ static void rig_close(rig *r) {
     team_close(r->team);
 }
 
-typedef struct said {
-    int32_t ids[IDS];
-    float logprobs[IDS];
-    int n;
-    engine_finish finish;
-    char text[4096];
-} said;
-
-static engine_sequence *submit(rig *r, const engine_ask *a) {
-    fail f = {0};
-    engine_sequence *s = NULL;
-    assert_ok(engine_submit(r->e, a, &s, &f), &f);
-    return s;
-}
-
-static void read_all(engine_sequence *s, said *out) {
-    fail f = {0};
-    engine_event ev;
-    size_t at = 0;
-    memset(out, 0, sizeof *out);
-    do {
-        assert_ok(engine_next(s, WAIT_MS, &ev, &f), &f);
-        assert_true(at + ev.text.n < sizeof out->text);
-        memcpy(out->text + at, ev.text.p, ev.text.n);
-        at += ev.text.n;
-        if (ev.id == TOKEN_NONE) break;
-        out->logprobs[out->n] = ev.logprob;
-        out->ids[out->n++] = ev.id;
-    } while (true);
-    out->finish = ev.finish;
-    assert_int_equal(engine_next(s, 0, &ev, &f), E_INPUT);
-}
-
-static void run(rig *r, const engine_ask *a, said *out) {
-    engine_sequence *s = submit(r, a);
-    read_all(s, out);
-    engine_release(s);
-}
-
 static void greedy_is_pytorchs(void **state) {
     (void)state;
     static golden g[GOLDEN_PROMPTS];
@@ -88,7 +49,7 @@ static void greedy_is_pytorchs(void **state) {
                     .n_prompt = (size_t)g[1].n,
                     .max_tokens = GOLDEN_GREEDY,
                     .top_logprobs = -1};
-    run(&r, &a, &out);
+    said_run(r.e, &a, &out);
     assert_int_equal(out.n, GOLDEN_GREEDY);
     assert_int_equal(out.finish, ENGINE_LENGTH);
     for (int i = 0; i < GOLDEN_GREEDY; i++) assert_int_equal(out.ids[i], g[1].greedy[i]);
@@ -111,8 +72,8 @@ static void company_changes_nothing(void **state) {
                     .ignore_end = true,
                     .top_logprobs = 2};
     rig_open(&r, NULL, (engine_options){.sequences_max = 4, .context_max = 512});
-    run(&r, &a, &alone);
-    run(&r, &a, &other);
+    said_run(r.e, &a, &alone);
+    said_run(r.e, &a, &other);
     assert_memory_equal(&alone, &other, sizeof alone);
     engine_sequence *s[6];
     for (int i = 0; i < 6; i++) { /* six on four places: two wait */
@@ -120,9 +81,9 @@ static void company_changes_nothing(void **state) {
         b.prompt = g[i % 2 ? 2 : 0].ids;
         b.n_prompt = (size_t)g[i % 2 ? 2 : 0].n;
         b.sampling.seed = i == 4 ? 43 : 42;
-        s[i] = submit(&r, &b);
+        s[i] = said_submit(r.e, &b);
     }
-    for (int i = 0; i < 6; i++) read_all(s[i], &crowd[i]);
+    for (int i = 0; i < 6; i++) said_read(s[i], &crowd[i]);
     for (int i = 0; i < 6; i++) engine_release(s[i]);
     assert_memory_equal(&alone, &crowd[0], sizeof alone);
     assert_memory_equal(&alone, &crowd[2], sizeof alone);
@@ -153,14 +114,14 @@ static void prefixes_are_computed_once(void **state) {
                     .ignore_end = true,
                     .cache_off = true,
                     .top_logprobs = 1};
-    run(&r, &a, &plain);
+    said_run(r.e, &a, &plain);
     a.cache_off = false;
     const int64_t saved[] = {0, 96, 0, 96};
     for (int i = 0; i < 4; i++) {
         engine_timings t;
         a.cache_scope = i >= 2 ? 9 : 0;
-        engine_sequence *s = submit(&r, &a);
-        read_all(s, &known);
+        engine_sequence *s = said_submit(r.e, &a);
+        said_read(s, &known);
         engine_timings_get(s, &t);
         assert_int_equal(t.known_tokens, saved[i]);
         assert_memory_equal(&plain, &known, sizeof plain);
@@ -168,9 +129,9 @@ static void prefixes_are_computed_once(void **state) {
     }
     a.n_prompt = 70; /* parts from it inside the third page */
     a.cache_off = true;
-    run(&r, &a, &plain);
+    said_run(r.e, &a, &plain);
     a.cache_off = false;
-    run(&r, &a, &known);
+    said_run(r.e, &a, &known);
     assert_memory_equal(&plain, &known, sizeof plain);
     engine_stats stats;
     engine_stats_get(r.e, &stats);
@@ -204,9 +165,9 @@ static void guesses_change_nothing(void **state) {
                             .ignore_end = true,
                             .draft_off = true,
                             .top_logprobs = 1};
-            if (!with_model) run(&r, &a, &plain[drawn]);
+            if (!with_model) said_run(r.e, &a, &plain[drawn]);
             a.draft_off = false;
-            run(&r, &a, &guessed);
+            said_run(r.e, &a, &guessed);
             assert_memory_equal(&plain[drawn], &guessed, sizeof guessed);
         }
         engine_stats stats;
@@ -236,7 +197,7 @@ static void snapshots_come_back(void **state) {
                     .sampling = {.temperature = 0.8, .seed = 5},
                     .ignore_end = true,
                     .top_logprobs = 1};
-    run(&r, &a, &plain);
+    said_run(r.e, &a, &plain);
     snprintf(path, sizeof path, "build/t_engine-%d.kv", (int)getpid());
     engine_snapshot_options o = {.path = path, .model = STR("m1"), .build = STR("b1")};
     token_ids tokens = {g[2].ids, 110};
@@ -250,7 +211,7 @@ static void snapshots_come_back(void **state) {
         assert_ok(engine_snapshot_load(r.e, &o, &n, &f), &f);
         assert_int_equal(n, 96);
     }
-    run(&r, &a, &known);
+    said_run(r.e, &a, &known);
     assert_memory_equal(&plain, &known, sizeof plain);
     engine_stats stats;
     engine_stats_get(r.e, &stats);
@@ -294,14 +255,14 @@ static void limits_are_named(void **state) {
     a.sampling.temperature = 0;
     a.ignore_end = true;
     a.max_tokens = 60; /* more than the queue of tokens holds: it stays until we read */
-    s[0] = submit(&r, &a);
+    s[0] = said_submit(r.e, &a);
     engine_stats stats = {0};
     while (stats.running == 0) {
         engine_stats_get(r.e, &stats);
         clock_sleep_ms(1);
     }
-    s[1] = submit(&r, &a);
-    s[2] = submit(&r, &a);
+    s[1] = said_submit(r.e, &a);
+    s[2] = said_submit(r.e, &a);
     engine_sequence *none = NULL;
     assert_int_equal(engine_submit(r.e, &a, &none, &f), E_BUSY);
     assert_non_null(strstr(f.text, "1 sequences are generating and 2 are waiting"));
@@ -309,12 +270,12 @@ static void limits_are_named(void **state) {
     assert_int_equal(engine_next(s[2], 1, &ev, &f), E_TIMEOUT);
     engine_release(s[1]); /* a waiting one that leaves */
     static said out;
-    read_all(s[0], &out);
+    said_read(s[0], &out);
     assert_int_equal(out.n, 60);
     engine_release(s[0]);
     assert_ok(engine_next(s[2], WAIT_MS, &ev, &f), &f);
     engine_cancel(s[2]);
-    read_all(s[2], &out);
+    said_read(s[2], &out);
     assert_int_equal(out.finish, ENGINE_CANCELLED);
     assert_true(out.n < 60);
     engine_release(s[2]);
@@ -331,13 +292,13 @@ static void stops_stop(void **state) {
     engine_ask a = {
         .prompt = g[0].ids, .n_prompt = (size_t)g[0].n, .max_tokens = 30, .top_logprobs = 0};
     char whole[512];
-    run(&r, &a, &out); /* " Madrid.\n\n...": what follows is the kernels' own */
+    said_run(r.e, &a, &out); /* " Madrid.\n\n...": what follows is the kernels' own */
     assert_in_range(strlen(out.text), 30, sizeof whole - 1);
     strcpy(whole, out.text);
     const str stops[] = {{whole + 16, 10}}; /* begins and ends inside tokens */
     a.stops = stops;
     a.n_stops = 1;
-    run(&r, &a, &out);
+    said_run(r.e, &a, &out);
     whole[str_find(str_from(whole), stops[0])] = 0;
     assert_int_equal(out.finish, ENGINE_STOP);
     assert_string_equal(out.text, whole);
@@ -345,7 +306,7 @@ static void stops_stop(void **state) {
     a.n_stops = 0;
     a.stop_ids = &(int32_t){30}; /* "." */
     a.n_stop_ids = 1;
-    run(&r, &a, &out);
+    said_run(r.e, &a, &out);
     assert_int_equal(out.finish, ENGINE_STOP);
     assert_int_equal(out.n, 1);
     assert_string_equal(out.text, " Madrid");
@@ -366,7 +327,7 @@ static void scores_are_the_models(void **state) {
                     .max_tokens = 20,
                     .top_logprobs = 0,
                     .ignore_end = true};
-    run(&r, &a, &out);
+    said_run(r.e, &a, &out);
     double want = 0, got[3];
     for (int i = 0; i < 20; i++) want += (double)out.logprobs[i];
     token_ids prompt = {g[0].ids, (size_t)g[0].n};
@@ -379,8 +340,8 @@ static void scores_are_the_models(void **state) {
     assert_int_equal(engine_score(r.e, &prompt, &empty, 1, got, &f), E_INPUT);
     (void)huge;
     engine_timings t;
-    engine_sequence *s = submit(&r, &a);
-    read_all(s, &out);
+    engine_sequence *s = said_submit(r.e, &a);
+    said_read(s, &out);
     engine_timings_get(s, &t);
     assert_int_equal(t.prompt_tokens, g[0].n);
     assert_int_equal(t.made_tokens, 20);
@@ -400,13 +361,13 @@ static void closes_in_the_middle(void **state) {
     rig_open(&r, NULL, (engine_options){.sequences_max = 2, .context_max = 256});
     engine_ask a = {.prompt = ids, .n_prompt = 2, .max_tokens = 20, .top_logprobs = 3};
     static said out;
-    run(&r, &a, &out);
+    said_run(r.e, &a, &out);
     int64_t before = mem_count();
-    run(&r, &a, &out);
+    said_run(r.e, &a, &out);
     assert_int_equal(mem_count(), before);
     a.max_tokens = 200;
     a.ignore_end = true;
-    engine_sequence *s = submit(&r, &a);
+    engine_sequence *s = said_submit(r.e, &a);
     engine_event ev;
     assert_ok(engine_next(s, WAIT_MS, &ev, &f), &f);
     engine_release(s);

@@ -45,12 +45,13 @@ fi
 
 # the tiny models, one file each; the GGUF lines in them came from llama.cpp's converter once
 mkdir -p "$temp/tiny" && cp tests/model/golden/tiny/*.txt "$temp/tiny"
-if PYTHONDONTWRITEBYTECODE=1 "$python" tools/golden_models.py "$temp/tiny" >"$temp/err" 2>&1; then
+if PYTHONDONTWRITEBYTECODE=1 "$python" tools/golden_models.py "$temp/tiny" >"$temp/err" 2>&1 &&
+    PYTHONDONTWRITEBYTECODE=1 "$python" tools/golden_adapter.py "$temp/tiny" >"$temp/err" 2>&1; then
     for golden in tests/model/golden/tiny/*.txt; do
         same "$golden" -c "print(open('$temp/tiny/$(basename "$golden")').read(), end='')"
     done
 else
-    echo "not ok - golden_models.py runs: $(tail -n 1 "$temp/err")"
+    echo "not ok - golden_models.py and golden_adapter.py run: $(tail -n 1 "$temp/err")"
 fi
 
 # this one writes beside itself
