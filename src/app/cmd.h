@@ -9,8 +9,9 @@ typedef struct cmd_group {
     size_t n;
 } cmd_group;
 
-cmd_group cmd_model(void);    /* pull list */
-cmd_group cmd_generate(void); /* run score template */
+cmd_group cmd_model(void); /* pull list rm */
+cmd_group cmd_run(void);
+cmd_group cmd_generate(void); /* score template */
 cmd_group cmd_text(void);     /* tokenize embed */
 cmd_group cmd_convert(void);
 cmd_group cmd_quantize(void);
@@ -22,5 +23,6 @@ cmd_group cmd_review(void);
 cmd_group cmd_record(void); /* requests trace cost */
 cmd_group cmd_perplexity(void);
 cmd_group cmd_bench(void);
+cmd_group cmd_show(void);
 
 #endif

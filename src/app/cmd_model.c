@@ -82,6 +82,23 @@ static err list(const cli *c, world *w, fail *f) {
     return e;
 }
 
+static err rm(const cli *c, world *w, fail *f) {
+    registry_model m;
+    str name = str_from(c->args[0]);
+    err found = registry_find(w->registry, c->arena, name, &m, NULL);
+    TRY(registry_remove(w->registry, name, f));
+    if (found == E_OK && m.is_link)
+        printf("%s is forgotten; its file stays where it lies: %s\n", c->args[0], m.path);
+    else if (found == E_OK && m.bytes > 0)
+        printf("%s is removed: %.1f MB free again\n", c->args[0], (double)m.bytes * 1e-6);
+    else
+        printf("%s is removed\n", c->args[0]);
+    return E_OK;
+}
+
+static err run_rm(const cli *c, fail *f) {
+    return world_run(c, WORLD_MODELS, rm, f);
+}
 static err run_pull(const cli *c, fail *f) {
     return world_run(c, WORLD_MODELS, pull, f);
 }
@@ -103,7 +120,13 @@ static const cli_verb verbs[] = {
      "  bantam pull gemma3-270m         # shows its terms and asks; --accept-license without a "
      "terminal\n",
      pull_options, 2, 1, 1, run_pull},
-    {"list", "", "show the models here and in the catalog", NULL, list_options, 1, 0, 0, run_list},
+    {"list", "", "show the models here and in the catalog",
+     "\"hf:, untried\" stands at models of the Hugging Face Hub that we name because people "
+     "choose\n"
+     "them, with about their size; we have not fetched them ourselves.\n",
+     list_options, 1, 0, 0, run_list},
+    {"rm", "NAME", "remove a model; a file that was used in place stays where it lies",
+     "  bantam rm smollm2\n", NULL, 0, 1, 1, run_rm},
 };
 
 cmd_group cmd_model(void) {

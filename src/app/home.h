@@ -2,7 +2,8 @@
  *
  *   $BANTAM_HOME, else $XDG_DATA_HOME/bantam, else ~/.local/share/bantam
  *     bantam.db        store        journal/   of the record
- *     models/          pulled       tasks/    task files     serve.lock held by a running server */
+ *     models/          pulled       tasks/    task files     serve.lock held by a running server
+ *     history          lines typed into chats, mode 0600     chats/    saved ones */
 #ifndef BANTAM_APP_HOME_H
 #define BANTAM_APP_HOME_H
 

@@ -5,14 +5,31 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-static atomic_bool wanted; /* lock-free: a handler may store it, and threads read it */
+/* lock-free: a handler may store them, and threads read them */
+static atomic_bool wanted, patient, term;
+static atomic_int presses;
 
 bool stop_wanted(void) {
     return atomic_load(&wanted);
 }
 
+void stop_be_patient(void) {
+    atomic_store(&patient, true);
+}
+bool stop_is_term(void) {
+    return atomic_load(&term);
+}
+void stop_forget(void) {
+    if (atomic_load(&term)) return;
+    atomic_store(&presses, 0);
+    atomic_store(&wanted, false);
+}
+
 static void on_signal(int number) {
-    if (atomic_exchange(&wanted, true)) _exit(128 + number);
+    bool again = atomic_exchange(&wanted, true);
+    if (number == SIGTERM) atomic_store(&term, true);
+    int most = atomic_load(&patient) && number == SIGINT ? STOP_PRESSES : 1;
+    if (atomic_fetch_add(&presses, 1) >= most && again) _exit(128 + number);
 }
 
 void stop_take_signals(void) {

@@ -4,6 +4,12 @@
 
 #include <stdbool.h>
 
+/* Patient (a chat): Ctrl-C stops what runs and not the program; only when it is pressed
+ * STOP_PRESSES times and nobody looked, the process ends. */
+enum { STOP_PRESSES = 5 };
+void stop_be_patient(void);
+void stop_forget(void);       /* what was asked by Ctrl-C has been done */
+bool stop_is_term(void);      /* it was SIGTERM: the program ends */
 void stop_take_signals(void); /* main, once; SIGPIPE is ignored too */
 bool stop_wanted(void);       /* any thread */
 

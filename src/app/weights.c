@@ -3,11 +3,13 @@
 
 #include "base/file.h"
 #include "format/gguf.h"
+#include "format/safetensors.h"
+#include "text/json.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { EXPERTS_MAX = 100000 };
+enum { EXPERTS_MAX = 100000, CONFIG_BYTES_MAX = 16 << 20 };
 
 /* What a tensor is for, by the names that GGUF and Hugging Face use. */
 typedef enum role { ROLE_WORK, ROLE_EMBEDDING, ROLE_HEAD, ROLE_EXPERT } role;
@@ -126,9 +128,32 @@ static err experts_share(const gguf *g, double *out, fail *f) {
     return E_OK;
 }
 
+static err gguf_number(const weights *w, const gguf *g, const char *name, int64_t *out, fail *f) {
+    char key[160];
+    *out = -1;
+    if (w->architecture.n > 100) return E_OK;
+    snprintf(key, sizeof key, "%.*s.%s", STR_ARG(w->architecture), name);
+    return gguf_get_int(g, key, -1, out, f);
+}
+
+static err gguf_facts(weights *w, arena *a, const gguf *g, fail *f) {
+    str text;
+    TRY(gguf_get_str(g, "tokenizer.chat_template", STR(""), &text, f));
+    w->has_template = text.n > 0;
+    TRY(gguf_get_str(g, "general.architecture", STR(""), &text, f));
+    w->architecture = arena_str(a, text);
+    if (!w->architecture.p) return fail_memory(f, "a model's facts");
+    TRY(gguf_number(w, g, "context_length", &w->context, f));
+    TRY(gguf_number(w, g, "embedding_length", &w->width, f));
+    TRY(gguf_number(w, g, "block_count", &w->layers, f));
+    TRY(gguf_number(w, g, "attention.head_count", &w->heads, f));
+    return gguf_number(w, g, "attention.head_count_kv", &w->kv_heads, f);
+}
+
 static err read_gguf(weights *w, arena *a, const gguf *g, fail *f) {
     int64_t type;
     double share;
+    TRY(gguf_facts(w, a, g, f));
     TRY(take_list(w, a, gguf_tensor_count(g), f));
     for (size_t i = 0; i < gguf_tensor_count(g); i++) {
         tensor t;
@@ -151,10 +176,65 @@ static err open_gguf(weights *w, arena *a, const file_map *map, const char *path
     return e;
 }
 
+/* ---- safetensors ---- */
+
+static err read_folder(weights *w, arena *a, const safetensors *s, fail *f) {
+    TRY(take_list(w, a, safetensors_count(s), f));
+    for (size_t i = 0; i < safetensors_count(s); i++) {
+        const char *foreign = NULL;
+        const tensor *t = safetensors_at(s, i, &foreign);
+        if (foreign) continue; /* position numbers and the like: no weights */
+        TRY(put_tensor(w, a, t, dtype_get(t->type)->name, f));
+    }
+    sum_up(w, 1);
+    w->quantisation = main_type(w);
+    return E_OK;
+}
+
+/* config.json, whose names differ between families; what is absent stays -1. */
+static err folder_facts(weights *w, arena *a, const char *path, fail *f) {
+    char file[FILE_PATH_BYTES];
+    str text;
+    const json *v;
+    TRY(file_join(file, path, "config.json", f));
+    TRY(file_read(a, file, CONFIG_BYTES_MAX, &text, f));
+    if (json_parse(a, text, &v, f) != E_OK)
+        return fail_set(f, E_CORRUPT, "\"%s\" is not JSON", file);
+    const struct {
+        const char *name;
+        int64_t *out;
+    } rows[] = {{"max_position_embeddings", &w->context},
+                {"hidden_size", &w->width},
+                {"num_hidden_layers", &w->layers},
+                {"num_attention_heads", &w->heads},
+                {"num_key_value_heads", &w->kv_heads}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        TRY(json_get_int(v, rows[i].name, -1, -1, INT32_MAX, rows[i].out, f));
+    TRY(json_get_str(v, "model_type", STR(""), &w->architecture, f));
+    TRY(file_join(file, path, "chat_template.jinja", f));
+    w->has_template = file_exists(file);
+    TRY(file_join(file, path, "tokenizer_config.json", f));
+    if (!file_exists(file)) return E_OK;
+    TRY(file_read(a, file, CONFIG_BYTES_MAX, &text, f));
+    if (json_parse(a, text, &v, NULL) == E_OK && json_get(v, "chat_template"))
+        w->has_template = true;
+    return E_OK;
+}
+
+static err open_folder(weights *w, arena *a, const char *path, fail *f) {
+    safetensors *s;
+    TRY(folder_facts(w, a, path, f));
+    TRY(safetensors_open_folder(&s, path, f));
+    err e = read_folder(w, a, s, f);
+    safetensors_close(s);
+    return e;
+}
+
 err weights_read(weights *w, arena *a, const char *path, fail *f) {
     file_map map;
-    *w = (weights){.quantisation = ""};
-    if (file_is_dir(path)) return E_OK;
+    *w = (weights){
+        .quantisation = "", .context = -1, .width = -1, .layers = -1, .heads = -1, .kv_heads = -1};
+    if (file_is_dir(path)) return open_folder(w, a, path, f);
     TRY(file_map_open(&map, path, f));
     err e = open_gguf(w, a, &map, path, f);
     file_map_close(&map);

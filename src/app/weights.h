@@ -25,6 +25,9 @@ typedef struct weights {
                                  experts those that are used */
     double step_parameters;   /* parameters_work, of experts those that are used */
     const char *quantisation; /* "Q4_K_M" */
+    str architecture;         /* "llama"; as the file says */
+    int64_t context, width, layers, heads, kv_heads; /* -1 where the file does not say */
+    bool has_template;
 } weights;
 
 /* path: a GGUF file or a folder. E_CORRUPT, E_NOT_FOUND, E_UNSUPPORTED. */

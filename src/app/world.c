@@ -47,12 +47,14 @@ static err open_team(world *w, fail *f) {
 err world_run(const cli *c, world_needs needs, err (*body)(const cli *c, world *w, fail *f),
               fail *f) {
     static world w; /* large, one a process */
-    int64_t threads = 0;
+    int64_t threads = 0, context = 0;
     if (cli_has(c, "threads")) TRY(cli_int(c, "threads", 0, 0, 256, &threads, f));
+    if (cli_has(c, "ctx")) TRY(cli_int(c, "ctx", 0, 0, 1 << 24, &context, f));
     err e = world_open(&w, f);
     w.threads = (int)threads;
     w.kern = cli_has(c, "kern") ? cli_value(c, "kern") : NULL;
     w.kv = cli_has(c, "kv") ? cli_value(c, "kv") : NULL;
+    w.context = (int32_t)context;
     if (e == E_OK && needs == WORLD_STORE) e = world_open_store(&w, f);
     if (e == E_OK) e = body(c, &w, f);
     world_close(&w);
@@ -233,6 +235,21 @@ model *world_model_of(world_model *m) {
     return m->model;
 }
 
+const registry_model *world_found_of(world_model *m) {
+    return &m->found;
+}
+
+void world_close_model(world *w, str name) {
+    for (size_t i = 0; i < w->n_models; i++) {
+        world_model *m = w->models[i];
+        if (!str_eq(m->name, name) || model_about(m->model)->is_encoder) continue;
+        gen_local_close(m->local);
+        model_close(m->model);
+        w->models[i] = w->models[--w->n_models];
+        return;
+    }
+}
+
 err world_embedder(world *w, str name, const gen_embedder **out, const char **digest, fail *f) {
     world_model *m;
     TRY(world_open_model(w, name, &m, f));
@@ -346,7 +363,9 @@ static err open_local(world *w, str name, gen_local **out, fail *f) {
     }
     if (!m->local)
         TRY(gen_local_open(&m->local,
-                           &(gen_local_options){.m = m->model, .kv = kv, .name = m->name}, f));
+                           &(gen_local_options){
+                               .m = m->model, .kv = kv, .name = m->name, .context_max = w->context},
+                           f));
     *out = m->local;
     return E_OK;
 }

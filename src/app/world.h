@@ -39,6 +39,7 @@ typedef struct world {
     team *team;
     int threads;
     const char *kern, *kv; /* --kern, --kv; NULL = best, f16 */
+    int32_t context;       /* --ctx; 0 = the model's */
     store *store;
     audit *audit;
     desk desk;
@@ -73,6 +74,9 @@ err world_open_model(world *w, str name, world_model **out, fail *f) MUST_CHECK;
 /* Tokenizer and template alone, of any architecture. */
 err world_open_vocabulary(world *w, str name, world_model **out, fail *f) MUST_CHECK;
 model *world_model_of(world_model *m);
+const registry_model *world_found_of(world_model *m);
+/* Closes a generator of this name, when it is open: a chat takes another one. */
+void world_close_model(world *w, str name);
 /* Encoders only. */
 err world_embedder(world *w, str name, const gen_embedder **out, const char **digest,
                    fail *f) MUST_CHECK;

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -151,6 +152,11 @@ err file_read_at(int fd, int64_t offset, void *out, size_t n, size_t *got, const
     }
     *got = done;
     return E_OK;
+}
+
+bool file_wait_readable(int fd, int ms) {
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, ms) > 0;
 }
 
 err file_open_read(int *fd, const char *path, fail *f) {

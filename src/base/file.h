@@ -38,6 +38,8 @@ err file_cut(int fd, int64_t bytes, const char *name, fail *f) MUST_CHECK;
 /* Up to n bytes from offset; *got < n only at the end of the file. */
 err file_read_at(int fd, int64_t offset, void *out, size_t n, size_t *got, const char *name,
                  fail *f) MUST_CHECK;
+/* Is there something to read (or the end) within ms? For pipes and terminals. */
+bool file_wait_readable(int fd, int ms);
 err file_open_read(int *fd, const char *path, fail *f) MUST_CHECK;
 /* For files that are written bit by bit, such as downloads: opens for appending (made when absent,
  * mode 0644), *bytes = what it holds already. Write with file_put. */

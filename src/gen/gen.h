@@ -31,12 +31,20 @@ typedef struct gen_message {
     str name;
 } gen_message;
 
+/* All zero = greedy. What each does, and in which order: engine/engine.h, engine_sampling. */
 typedef struct gen_sampling {
     double temperature; /* 0 = greedy */
     double top_p;       /* 1 = off */
     double min_p;       /* 0 = off */
     int32_t top_k;      /* 0 = off */
     uint64_t seed;
+    double typical_p;      /* 0 and 1 = off */
+    double repeat_penalty; /* 0 and 1 = off */
+    double frequency_penalty, presence_penalty;
+    int32_t penalty_last_n;     /* 0 = 64, -1 = all */
+    double dry_multiplier;      /* 0 = off */
+    double dry_base;            /* 0 = 1.75 */
+    int32_t dry_allowed_length; /* 0 = 2 */
 } gen_sampling;
 
 typedef struct gen_request {
@@ -46,8 +54,8 @@ typedef struct gen_request {
     str subject; /* whom it is about, when the client says so */
     const gen_message *messages;
     size_t n_messages;
-    bool raw; /* messages[0] is the prompt as it is, no chat template */
-    int32_t max_tokens;
+    bool raw;           /* messages[0] is the prompt as it is, no chat template */
+    int32_t max_tokens; /* 0 = as many as the context holds */
     gen_sampling sampling;
     const str *stops;
     size_t n_stops;
@@ -91,6 +99,7 @@ typedef struct gen_sink {
 
 typedef struct gen_timings {
     double prefill_tok_s, decode_tok_s, first_token_ms;
+    int64_t known_tokens; /* of the prompt, computed before; -1 = not said */
 } gen_timings;
 
 typedef struct gen_trace gen_trace;

@@ -27,9 +27,12 @@ err gen_local_open(gen_local **out, const gen_local_options *o, fail *f) {
     g->name = arena_str(&g->arena, o->name);
     err e = g->name.p ? E_OK : fail_memory(f, "a generator");
     if (e == E_OK)
-        e = engine_open(
-            &g->engine,
-            &(engine_options){.model = o->m, .kv = o->kv, .sequences_max = o->sequences_max}, f);
+        e = engine_open(&g->engine,
+                        &(engine_options){.model = o->m,
+                                          .kv = o->kv,
+                                          .sequences_max = o->sequences_max,
+                                          .context_max = o->context_max},
+                        f);
     if (e == E_OK) {
         err bad =
             chat_open(&g->chat, g->tokenizer, model_about(o->m)->chat_template, &g->chat_fail);
@@ -54,6 +57,10 @@ void gen_local_close(gen_local *g) {
 
 bool gen_local_has_template(const gen_local *g) {
     return g->chat != NULL;
+}
+
+int32_t gen_local_context(const gen_local *g) {
+    return engine_context(g->engine);
 }
 
 /* ---- the prompt ---- */
@@ -181,19 +188,36 @@ static err fill_reply(run *r, engine_sequence *s, size_t n_prompt, gen_reply *ou
     /* the end token is not part of the answer */
     size_t n = r->n;
     if (n && tokenizer_is_end(r->g->tokenizer, r->ids[n - 1])) n--;
-    *out = (gen_reply){.text = text,
-                       .model = r->g->name,
-                       .finish = r->finish == ENGINE_LENGTH ? GEN_LENGTH
-                                 : r->finish == ENGINE_STOP ? GEN_STOP
-                                                            : GEN_FINISH_CANCELLED,
-                       .prompt_tokens = (int64_t)n_prompt,
-                       .completion_tokens = (int64_t)n,
-                       .ids = r->ids,
-                       .n_ids = n,
-                       .tokens = r->tokens,
-                       .n_tokens = r->tokens ? n : 0,
-                       .timings = {t.prefill_tok_s, t.decode_tok_s, t.first_token_ms}};
+    *out =
+        (gen_reply){.text = text,
+                    .model = r->g->name,
+                    .finish = r->finish == ENGINE_LENGTH ? GEN_LENGTH
+                              : r->finish == ENGINE_STOP ? GEN_STOP
+                                                         : GEN_FINISH_CANCELLED,
+                    .prompt_tokens = (int64_t)n_prompt,
+                    .completion_tokens = (int64_t)n,
+                    .ids = r->ids,
+                    .n_ids = n,
+                    .tokens = r->tokens,
+                    .n_tokens = r->tokens ? n : 0,
+                    .timings = {t.prefill_tok_s, t.decode_tok_s, t.first_token_ms, t.known_tokens}};
     return E_OK;
+}
+
+static engine_sampling sampling_of(const gen_sampling *s) {
+    return (engine_sampling){.temperature = s->temperature,
+                             .top_p = s->top_p,
+                             .min_p = s->min_p,
+                             .top_k = s->top_k,
+                             .seed = s->seed,
+                             .typical_p = s->typical_p,
+                             .repeat_penalty = s->repeat_penalty,
+                             .frequency_penalty = s->frequency_penalty,
+                             .presence_penalty = s->presence_penalty,
+                             .penalty_last_n = s->penalty_last_n,
+                             .dry_multiplier = s->dry_multiplier,
+                             .dry_base = s->dry_base,
+                             .dry_allowed_length = s->dry_allowed_length};
 }
 
 static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
@@ -204,11 +228,7 @@ static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply 
     engine_ask ask = {.prompt = prompt.p,
                       .n_prompt = prompt.n,
                       .max_tokens = rq->max_tokens,
-                      .sampling = {.temperature = rq->sampling.temperature,
-                                   .top_p = rq->sampling.top_p,
-                                   .min_p = rq->sampling.min_p,
-                                   .top_k = rq->sampling.top_k,
-                                   .seed = rq->sampling.seed},
+                      .sampling = sampling_of(&rq->sampling),
                       .stops = rq->stops,
                       .n_stops = rq->n_stops,
                       .top_logprobs = rq->top_logprobs};

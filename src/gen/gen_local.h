@@ -13,6 +13,7 @@ typedef struct gen_local_options {
     kv_type kv;
     str name;              /* as it is called in replies */
     int32_t sequences_max; /* at once; 0 = the engine's default */
+    int32_t context_max;   /* prompt and answer; 0 = the model's */
 } gen_local_options;
 
 /* Starts the engine. A model whose template we cannot render opens all the same: raw prompts work,
@@ -21,6 +22,7 @@ err gen_local_open(gen_local **out, const gen_local_options *o, fail *f) MUST_CH
 void gen_local_close(gen_local *g); /* NULL is fine; every generation must have ended */
 gen_provider gen_local_provider(gen_local *g);
 bool gen_local_has_template(const gen_local *g);
+int32_t gen_local_context(const gen_local *g); /* prompt and answer of one request */
 
 /* Log-probability of each choice behind the prompt (natural log, summed over its tokens; both
  * tokenised apart, special tokens' text read as text). BOS as the model's metadata says. logprob

@@ -228,5 +228,35 @@ fails "a text below one chunk is an error" 2 "$bin" perplexity smollm2 --file ma
 fails "perplexity needs a text" 2 "$bin" perplexity smollm2
 fails "an encoder has no perplexity" 6 "$bin" perplexity minilm --file "$root/LICENSE"
 fails "messages must be JSON" 2 "$bin" template smollm2 --messages mail.csv
+one_object "run --logprobs" "$bin" run smollm2 hi -n 3 --logprobs 2 --json
+holds "each token has its own and the likeliest" "$json" '(.logprobs | length) == 3 and
+    ([.logprobs[] | (.top | length) == 2 and .logprob <= .top[0].logprob + 1e-9] | all)'
+fails "--logprobs needs --json" 2 "$bin" run smollm2 hi --logprobs 2
+one_object "every sampling option" "$bin" run smollm2 hi -n 4 --temperature 0.8 --top-k 40 --top-p 0.9 --min-p 0.05 \
+    --typical 0.95 --repeat-penalty 1.1 --presence-penalty 0.1 --frequency-penalty 0.1 --dry-multiplier 0.8 --seed 7 \
+    --stop zzz --stop yyy --system "Be kind." --ctx 512 --json
+again=$(jq -c .ids <<<"$json")
+is "the same seed says the same" "$("$bin" run smollm2 hi -n 4 --temperature 0.8 --top-k 40 --top-p 0.9 --min-p 0.05 \
+    --typical 0.95 --repeat-penalty 1.1 --presence-penalty 0.1 --frequency-penalty 0.1 --dry-multiplier 0.8 --seed 7 \
+    --stop zzz --stop yyy --system "Be kind." --ctx 512 --json </dev/null | jq -c .ids)" "$again"
+fails "a bound is said" 2 "$bin" run smollm2 hi --top-p 3
+fails "an empty prompt is an error" 2 "$bin" run smollm2 ""
+fails "above the context is an error" 2 "$bin" run smollm2 hi --ctx 32 -n 64
+has "a pipe stands below the argument" "$(echo 'and this' | "$bin" run smollm2 --raw 'Say this' -n 1 --json | jq .prompt_tokens)" \
+    "$("$bin" tokenize smollm2 $'Say this\n\nand this\n' --json | jq '.ids | length')"
+model=$(readlink -f "$models"/smollm2/*.gguf)
+one_object "a file is used where it lies" "$bin" run "$model" hi -n 1 --json
+one_object "show" "$bin" show smollm2 --tensors --json
+holds "counts parameters and tensors" "$json" '.parameters == 134515008 and .n_tensors == (.tensors | length)
+    and .architecture == "llama" and .quantisation == "Q4_1" and .context == 8192 and .template'
+holds "shapes are rows by columns" "$json" '.tensors[] | select(.name == "token_embd.weight") | .shape == [49152, 576]'
+one_object "show of a folder" "$bin" show minilm --json
+holds "counts its parameters" "$json" '.parameters == 22713216 and .architecture == "bert" and .width == 384'
+fails "show fetches nothing" 4 "$bin" show qwen3-0.6b
+"$bin" pull "$model" >/dev/null 2>&1
+name=$("$bin" list --json | jq -r '.models[] | select(.path != null and (.name | startswith("smollm2-135m"))) | .name')
+has "rm forgets a file used in place" "$("$bin" rm "$name")" "stays where it lies"
+is "and leaves it there" "$([ -e "$model" ] && echo there)" there
+fails "rm of what is not here exits 4" 4 "$bin" rm "$name"
 fails "an encoder does not generate" 6 "$bin" run minilm hi --max-tokens 1 --json
 done_testing

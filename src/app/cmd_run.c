@@ -1,0 +1,245 @@
+/* cmd_run.c - bantam run: a chat with a small model on a terminal, or one answer. */
+#include "app/cmd.h"
+#include "app/out.h"
+#include "app/stop.h"
+#include "app/talk.h"
+#include "base/clock.h"
+#include "base/file.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TEXT_BYTES_MAX = 64 << 20, MAX_TOKENS_DEFAULT = 512, STDIN_WAIT_MS = 3000 };
+
+/* ---- one answer ---- */
+
+err stream_put(void *self, const gen_event *event, fail *f) {
+    stream *s = self;
+    str shown = s->terminal ? out_safe(s->arena, event->text, false) : event->text;
+    fwrite(shown.p, 1, shown.n, stdout);
+    buf_put(&s->text, event->text);
+    if (stop_wanted()) return fail_set(f, E_CANCELLED, "stopped");
+    return out_flush(f);
+}
+
+static bool interrupted(void *ctx) {
+    (void)ctx;
+    return stop_wanted();
+}
+
+void stream_print_timings(const gen_reply *r) {
+    const gen_timings *t = &r->timings;
+    fprintf(stderr, "%sprompt %lld tokens", out_dim(), (long long)r->prompt_tokens);
+    if (t->known_tokens > 0) fprintf(stderr, " (%lld known)", (long long)t->known_tokens);
+    if (!isnan(t->prefill_tok_s)) fprintf(stderr, " at %.1f a second", t->prefill_tok_s);
+    if (!isnan(t->first_token_ms)) fprintf(stderr, ", first token %.0f ms", t->first_token_ms);
+    fprintf(stderr, "; answer %lld tokens", (long long)r->completion_tokens);
+    if (!isnan(t->decode_tok_s)) fprintf(stderr, " at %.1f a second", t->decode_tok_s);
+    fprintf(stderr, "%s\n", out_plain());
+}
+
+static void put_logprob(json_writer *j, const gen_logprob *l) {
+    json_key(j, "id");
+    json_put_int(j, l->id);
+    json_key(j, "text");
+    json_put_str(j, l->bytes);
+    json_field_double(j, "logprob", l->logprob);
+}
+
+static void put_logprobs(json_writer *j, const gen_reply *r) {
+    json_key(j, "logprobs");
+    json_begin_array(j);
+    for (size_t i = 0; i < r->n_tokens; i++) {
+        json_begin_object(j);
+        put_logprob(j, &r->tokens[i].chosen);
+        json_key(j, "top");
+        json_begin_array(j);
+        for (int32_t k = 0; k < r->tokens[i].n_top; k++) {
+            json_begin_object(j);
+            put_logprob(j, &r->tokens[i].top[k]);
+            json_end_object(j);
+        }
+        json_end_array(j);
+        json_end_object(j);
+    }
+    json_end_array(j);
+}
+
+static void put_timings(json_writer *j, const gen_timings *t) {
+    json_key(j, "timings");
+    json_begin_object(j);
+    json_field_double(j, "prefill_tok_s", t->prefill_tok_s);
+    json_field_double(j, "decode_tok_s", t->decode_tok_s);
+    json_field_double(j, "first_token_ms", t->first_token_ms);
+    json_end_object(j);
+}
+
+static err print_reply(const gen_reply *r, bool logprobs, fail *f) {
+    buf b = {0};
+    json_writer j = {.out = &b};
+    json_begin_object(&j);
+    json_key(&j, "text");
+    json_put_str(&j, r->text);
+    json_key(&j, "ids");
+    json_begin_array(&j);
+    for (size_t i = 0; i < r->n_ids; i++) json_put_int(&j, r->ids[i]);
+    json_end_array(&j);
+    json_key(&j, "prompt_tokens");
+    json_put_int(&j, r->prompt_tokens);
+    json_key(&j, "completion_tokens");
+    json_put_int(&j, r->completion_tokens);
+    json_key(&j, "finish");
+    json_put_z(&j, r->finish == GEN_LENGTH ? "length"
+                   : r->finish == GEN_STOP ? "stop"
+                                           : "cancelled");
+    put_timings(&j, &r->timings);
+    if (logprobs) put_logprobs(&j, r);
+    json_end_object(&j);
+    err e = out_json(&b, f);
+    buf_deinit(&b);
+    return e;
+}
+
+/* ---- the prompt ---- */
+
+static err join_args(const cli *c, str *out, fail *f) {
+    str whole = STR("");
+    for (size_t i = 1; i < c->n_args; i++) {
+        whole = arena_printf(c->arena, "%.*s%s%s", STR_ARG(whole), i > 1 ? " " : "", c->args[i]);
+        if (!whole.p) return fail_memory(f, "a prompt");
+    }
+    *out = whole;
+    return E_OK;
+}
+
+/* The arguments, and below them what comes on standard input where that is no terminal. Beside
+ * arguments it must begin to come soon: a program that starts us may have left us a silent pipe. */
+static err read_prompt(const cli *c, str *out, fail *f) {
+    str text = STR(""), piped = STR("");
+    bool only_stdin = c->n_args == 1 || (c->n_args == 2 && !strcmp(c->args[1], "-"));
+    if (!only_stdin) TRY(join_args(c, &text, f));
+    if (isatty(STDIN_FILENO) != 1) {
+        if (only_stdin || file_wait_readable(STDIN_FILENO, STDIN_WAIT_MS))
+            TRY(file_read_fd(c->arena, STDIN_FILENO, "standard input", TEXT_BYTES_MAX, &piped, f));
+        else
+            fprintf(stderr,
+                    "(nothing came on standard input in %d s: the prompt is the argument "
+                    "alone)\n",
+                    STDIN_WAIT_MS / 1000);
+    }
+    if (!text.n)
+        text = piped;
+    else if (str_trim(piped).n)
+        text = arena_printf(c->arena, "%.*s\n\n%.*s", STR_ARG(text), STR_ARG(piped));
+    if (!text.p) return fail_memory(f, "a prompt");
+    if (!str_trim(text).n) {
+        fail_set(f, E_USAGE, "the prompt is empty");
+        return fail_hint(f,
+                         "bantam run %s \"Why is the sky blue?\"; on a terminal without a prompt "
+                         "it is a chat",
+                         c->args[0]);
+    }
+    *out = text;
+    return E_OK;
+}
+
+/* ---- the command ---- */
+
+static bool is_chat(const cli *c) {
+    return c->n_args == 1 && !cli_flag(c, "json") && isatty(STDIN_FILENO) == 1;
+}
+
+static err read_options(const cli *c, talk_options *o, int64_t *logprobs, fail *f) {
+    if (is_chat(c))
+        parameters_init_chat(&o->parameters, (uint64_t)clock_now_ms());
+    else
+        parameters_init(&o->parameters);
+    TRY(parameters_read(&o->parameters, c, f));
+    TRY(cli_int(c, "logprobs", -1, 0, ENGINE_TOP_MAX, logprobs, f));
+    if (*logprobs >= 0 && !cli_flag(c, "json"))
+        return fail_set(f, E_USAGE, "--logprobs needs --json, where they are put");
+    o->model = c->args[0];
+    o->raw = cli_flag(c, "raw");
+    o->verbose = cli_flag(c, "verbose");
+    o->system = cli_value(c, "system") ? str_from(cli_value(c, "system")) : STR("");
+    if (o->raw && o->system.n)
+        return fail_set(f, E_USAGE, "--raw takes the prompt as it is, so --system has no place");
+    return E_OK;
+}
+
+static err answer_once(const cli *c, world *w, const talk_options *o, int64_t logprobs, fail *f) {
+    gen_provider p;
+    gen_reply reply = {0};
+    gen_message messages[2] = {{.role = GEN_SYSTEM, .content = o->system}, {.role = GEN_USER}};
+    stream s = {.arena = c->arena, .terminal = isatty(STDOUT_FILENO) == 1};
+    bool json = cli_flag(c, "json"), has_template;
+    TRY(read_prompt(c, &messages[1].content, f));
+    TRY(world_provider(w, str_from(o->model), &p, &has_template, f));
+    bool raw = o->raw || !has_template, system = o->system.n > 0 && !raw;
+    gen_request rq = {.id = STR("run"),
+                      .model = str_from(o->model),
+                      .messages = messages + !system,
+                      .n_messages = 1 + (size_t)system,
+                      .raw = raw,
+                      .top_logprobs = (int32_t)logprobs,
+                      .gone = interrupted,
+                      .arena = c->arena};
+    parameters_use(&o->parameters, &rq);
+    if (!rq.max_tokens) rq.max_tokens = MAX_TOKENS_DEFAULT;
+    if (stop_wanted()) return fail_set(f, E_CANCELLED, "stopped");
+    err e = p.generate(p.self, &rq, (gen_sink){&s, json ? NULL : stream_put}, &reply, f);
+    buf_deinit(&s.text);
+    if (!json && (e == E_OK || s.text.n)) printf("\n");
+    if (e == E_OK && json) e = print_reply(&reply, logprobs >= 0, f);
+    if (e == E_OK && !json && reply.finish == GEN_LENGTH)
+        fprintf(stderr, "(stopped at --max-tokens %d)\n", rq.max_tokens);
+    if (e == E_OK && o->verbose) stream_print_timings(&reply);
+    return e;
+}
+
+static err run_body(const cli *c, world *w, fail *f) {
+    talk_options o = {0};
+    int64_t logprobs;
+    TRY(read_options(c, &o, &logprobs, f));
+    return is_chat(c) ? talk_run(w, &o, f) : answer_once(c, w, &o, logprobs, f);
+}
+
+static err run_run(const cli *c, fail *f) {
+    return world_run(c, WORLD_MODELS, run_body, f);
+}
+
+static const cli_option options[] = {
+    {"system", 0, "TEXT", "what the model is told first", false},
+    {"raw", 0, NULL, "take the prompt as it is, without the chat template", false},
+    PARAMETERS_OPTIONS,
+    {"ctx", 'c', "N", "tokens of prompt and answer together (default: the model's)", false},
+    {"logprobs", 0, "K", "with --json: of each token, and of the K likeliest beside it", false},
+    {"verbose", 'v', NULL, "timings behind each answer", false},
+    {"kern", 0, "NAME", "numeric kernels (default: the fastest; bantam doctor lists them)", false},
+    {"kv", 0, "TYPE", "type of keys and values: f32, f16 or q8 (default f16)", false},
+    {"threads", 't', "N", "compute threads (default: the cores there are)", false},
+    {"json", 0, NULL, "print one JSON object on stdout", false}};
+
+static const cli_verb verbs[] = {
+    {"run", "MODEL [PROMPT]", "chat with a small model, or answer one prompt",
+     "MODEL is a catalog name (fetched if absent), a GGUF file or a model folder, used where it\n"
+     "lies. Without a prompt on a terminal it is a chat: /? lists what can be typed, Ctrl-C stops\n"
+     "an answer, Ctrl-D ends; it begins with --temperature 0.7 --top-p 0.9 --repeat-penalty 1.1 "
+     "and\n"
+     "another seed each time. What comes on standard input stands below the prompt.\n\n"
+     "  bantam run smollm2\n"
+     "  bantam run smollm2 \"Write a friendly one-line greeting.\"\n"
+     "  bantam run smollm2 \"Summarise in one sentence:\" < report.txt\n"
+     "  bantam run ./model.gguf --system \"Answer in French.\" --temperature 0.7 --seed 1 "
+     "\"Hello\"\n"
+     "  bantam run gemma3-270m --raw \"The capital of France is\" -n 20\n\n"
+     "Exit codes: 0 answered, 2 bad option or too long for the context, 4 no such model, 6 not\n"
+     "possible with this model, 10 network, 130 stopped.\n",
+     options, sizeof options / sizeof *options, 1, CLI_ARGS_MAX, run_run},
+};
+
+cmd_group cmd_run(void) {
+    return (cmd_group){verbs, sizeof verbs / sizeof *verbs};
+}
