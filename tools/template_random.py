@@ -2,6 +2,7 @@
 """Random small templates with what Jinja2 says to them, for t_template_models: python template_random.py FILE [N [SEED]]
 Rows as golden_template.py --rows writes them, with "template" instead of "file". What we call not supported counts
 as an answer there; other bytes, or bytes where Jinja refuses, do not."""
+import copy
 import json
 import random
 import resource
@@ -135,7 +136,7 @@ def main():
     with open(path, "w") as f:
         for _ in range(n):
             source = g.template()
-            text, error = render(source, VALUES)
+            text, error = render(source, copy.deepcopy(VALUES))
             refused += text is None
             row = {"template": source, "values": VALUES, **({"error": error} if text is None else {"expect": text})}
             if text is not None and (" at 0x" in text or "<class " in text or "<Macro" in text or len(text) > 100000):

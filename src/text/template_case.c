@@ -119,8 +119,8 @@ err text_case(run *r, value text, text_cases to, value *out) {
     caser s = {.run = r, .text = source};
     bool first = true;
     const unsigned char *marks = text.as.text.marks;
-    TRY(run_charge(r, source.n * 4));
-    if (source.n > TEMPLATE_MEMORY_BYTES_MAX / 4) return run_no_memory(r);
+    TRY(run_charge(r, source.n * 32));
+    if (source.n > r->bytes_max / 4) return run_too_large(r);
     s.p = arena_alloc(r->arena, source.n * 3 + UTF8_CHAR_BYTES_MAX);
     s.marks = marks ? arena_alloc(r->arena, source.n * 3 + UTF8_CHAR_BYTES_MAX) : NULL;
     if (!s.p || (marks && !s.marks)) return run_no_memory(r);

@@ -24,6 +24,7 @@ err arg_int(run *r, const call_args *args, size_t at, const char *name, int64_t 
     const value *v = arg_get(args, at, name);
     *out = fallback;
     if (!v || v->kind == VALUE_NONE) return E_OK;
+    if (v->kind == VALUE_BIG) return run_fail(r, E_UNSUPPORTED, "a number beyond 64 bits");
     if (v->kind != VALUE_INT && v->kind != VALUE_BOOL)
         return run_fail(r, E_INPUT, "a whole number expected, not %s", value_kind_name(*v));
     *out = v->kind == VALUE_BOOL ? v->as.boolean : v->as.integer;
@@ -134,9 +135,23 @@ static const json *find_json(const json *object, str name) {
     return NULL;
 }
 
+static bool hidden_by_scope(const scope *s, str name) {
+    for (; s; s = s->parent)
+        for (size_t i = 0; s->block && i < s->block->hidden_n; i++)
+            if (str_eq(s->block->hidden[i], name)) return true;
+    return false;
+}
+
 /* Variables of the template, then the caller's (kept converted), then functions. */
 static err eval_name(run *r, str name, value *out) {
     const value *bound = scope_find(r->scope, name);
+    if (bound) {
+        *out = *bound;
+        return E_OK;
+    }
+    *out = value_undefined(name);
+    if (hidden_by_scope(r->scope, name)) return E_OK;
+    bound = scope_find(r->given, name);
     if (bound) {
         *out = *bound;
         return E_OK;
@@ -145,9 +160,8 @@ static err eval_name(run *r, str name, value *out) {
     const json *given = trusted ? trusted : find_json(r->in->values, name);
     if (given) {
         TRY(value_of_json(r, given, !trusted, out));
-        return scope_put(r, r->globals, name, *out);
+        return scope_put(r, r->given, name, *out);
     }
-    *out = value_undefined(name);
     if (function_known(name)) *out = (value){.kind = VALUE_FUNCTION, .as.name = name};
     return E_OK;
 }
@@ -276,9 +290,15 @@ static int64_t integer_of(value v) {
     return v.kind == VALUE_BOOL ? v.as.boolean : v.as.integer;
 }
 
+static bool is_view(value v) {
+    return v.kind == VALUE_LIST && v.shape >= SHAPE_KEYS && v.shape <= SHAPE_ITEMS;
+}
+
 static err fail_operands(run *r, str op, value a, value b) {
     if (a.kind == VALUE_UNDEFINED) return fail_undefined(r, a);
     if (b.kind == VALUE_UNDEFINED) return fail_undefined(r, b);
+    if (is_view(a) || is_view(b))
+        return run_fail(r, E_UNSUPPORTED, "computing with a map's keys, values or items");
     return run_fail(r, E_INPUT, "\"%.*s\" does not fit %s and %s", STR_ARG(op), value_kind_name(a),
                     value_kind_name(b));
 }
@@ -454,6 +474,7 @@ static err eval_sign(run *r, const node *n, value *out) {
         *out = v.kind == VALUE_BOOL ? value_int(v.as.boolean, v.outside) : v;
         return E_OK;
     }
+    if (v.kind == VALUE_FLOAT) return float_result(-v.as.number, v.outside, out);
     return arithmetic(r, STR("-"), value_int(0, false), v, out);
 }
 
@@ -564,12 +585,16 @@ static err eval_node(run *r, const node *n, value *out) {
     }
 }
 
-err eval(run *r, const node *n, value *out) {
+err run_deeper(run *r) {
     if (r->nesting >= TEMPLATE_EVAL_DEPTH_MAX)
-        return run_fail(r, E_TOO_LARGE, "expressions nested more than %d levels deep",
-                        TEMPLATE_EVAL_DEPTH_MAX);
+        return run_fail(r, E_TOO_LARGE, "nested more than %d levels deep", TEMPLATE_EVAL_DEPTH_MAX);
     TRY(run_charge(r, 0));
     r->nesting++;
+    return E_OK;
+}
+
+err eval(run *r, const node *n, value *out) {
+    TRY(run_deeper(r));
     err e = eval_node(r, n, out);
     r->nesting--;
     return e;

@@ -148,7 +148,7 @@ static err filter_wordcount(run *r, value v, const call_args *args, value *out) 
     bool inside = false;
     (void)args;
     TRY(soft_text(r, v, &v));
-    TRY(run_charge(r, v.as.text.n * 4));
+    TRY(run_charge(r, v.as.text.n * 16));
     for (size_t at = 0; at < v.as.text.n;) {
         int32_t c = utf8_walk(value_str(v), &at);
         bool word = c == '_' || utf8_is_letter(c) || utf8_is_number(c);
@@ -198,7 +198,7 @@ enum { INDENT_MAX = 64 };
 static err filter_tojson(run *r, value v, const call_args *args, value *out) {
     int64_t indent;
     bool outside = false;
-    buf b = {.bytes_max = TEMPLATE_OUTPUT_BYTES_MAX};
+    buf b = {.bytes_max = r->bytes_max};
     TRY(arg_int(r, args, 1, "indent", -1, &indent));
     if (indent > INDENT_MAX)
         return run_fail(r, E_TOO_LARGE, "tojson's indent is above %d", INDENT_MAX);

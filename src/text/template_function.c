@@ -35,7 +35,7 @@ static err pairs_of(run *r, const call_args *args, const pair **out, size_t *n) 
     const value *first = arg_get(args, 0, NULL);
     value map = {.kind = VALUE_MAP};
     if (args->n > 1 && !args->names[1].p) return run_fail(r, E_INPUT, "one map at most");
-    if (first && first->kind == VALUE_LIST)
+    if (first && (first->kind == VALUE_LIST || first->kind == VALUE_TEXT))
         return run_fail(r, E_UNSUPPORTED, "a map made of pairs is not supported");
     if (first && first->kind != VALUE_MAP)
         return run_fail(r, E_INPUT, "a map expected, not %s", value_kind_name(*first));

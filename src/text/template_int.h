@@ -38,8 +38,6 @@ err template_lex(arena *a, str source, token_list *out, fail *f) MUST_CHECK;
 
 /* ---- the tree ---- */
 
-enum { TEMPLATE_EVAL_DEPTH_MAX = 1000 };
-
 typedef enum node_kind {
     NODE_TEXT, /* expressions */
     NODE_INT,
@@ -94,13 +92,17 @@ struct node {
     const node **items; /* [n]; of a call: its arguments */
     str *names;         /* [n]; of an argument given by name; .p NULL otherwise */
     size_t n;
+    const str *hidden; /* [hidden_n], of a block that is a scope: template_scope.c */
+    size_t hidden_n;
 };
 
 struct template {
     const node *body;
+    size_t source_bytes;
 };
 
 err template_parse(arena *a, const token_list *tokens, const node **out, fail *f) MUST_CHECK;
+err template_scopes(arena *a, const node *body, fail *f) MUST_CHECK;
 bool template_filter_known(str name);
 bool template_test_known(str name);
 
@@ -187,6 +189,7 @@ typedef struct binding {
 } binding;
 struct scope {
     scope *parent;
+    const node *block; /* whose scope it is; NULL: a scope that hides nothing */
     binding *items;
     size_t n, cap;
 };
@@ -252,8 +255,11 @@ typedef struct run {
     const template_input *in;
     fail *f;
     sink *sink;
-    scope *globals, *scope;
+    scope *given; /* the caller's values that were asked for */
+    scope *scope;
     int64_t steps_left;
+    size_t bytes_max;     /* of the scratch, and of all text being written */
+    size_t bytes_written; /* in all sinks there are */
     int calls, nesting;
     int line; /* of the statement or call under way, for errors */
     enum { FLOW_ON, FLOW_BREAK, FLOW_CONTINUE } flow;
@@ -261,8 +267,11 @@ typedef struct run {
 
 /* E_INPUT / E_UNSUPPORTED with "template line L: " before the text. */
 err run_fail(run *r, err code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* One step, and one for each 64 bytes. Work on single characters counts 16 bytes and more each. */
 err run_charge(run *r, size_t bytes) MUST_CHECK;
-err run_no_memory(run *r);
+err run_deeper(run *r) MUST_CHECK; /* one level and one step; the caller takes the level back */
+err run_no_memory(run *r); /* E_NO_MEMORY, or E_TOO_LARGE when the scratch is what is used up */
+err run_too_large(run *r);
 
 /* template_value.c */
 static inline str value_str(value v) {

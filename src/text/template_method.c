@@ -278,7 +278,7 @@ static int is_alnum(int32_t c) {
 /* Whether all characters are of a kind, and there is one at least (or `empty` says otherwise). */
 static err all_are(run *r, value self, int (*is)(int32_t), bool empty, value *out) {
     int all = self.as.text.n > 0 || empty;
-    TRY(run_charge(r, self.as.text.n));
+    TRY(run_charge(r, self.as.text.n * 16));
     for (size_t at = 0; at < self.as.text.n && all > 0;) all = is(utf8_walk(value_str(self), &at));
     if (all < 0)
         return run_fail(r, E_UNSUPPORTED, "digits other than 0 to 9 are not told apart here");

@@ -6,6 +6,16 @@
 
 static err parse_body(parser *p, const char *const *ends, const node **out);
 
+/* The body of a scope: what is unknown there is an error again, though the scope be inside an if.
+ */
+static err parse_scope(parser *p, const char *const *ends, const node **out) {
+    int ifs = p->ifs;
+    p->ifs = 0;
+    TRY(parse_body(p, ends, out));
+    p->ifs = ifs;
+    return E_OK;
+}
+
 static err need_block_end(parser *p) {
     if (p->t->kind != TOKEN_BLOCK_END)
         return parser_fail(p, "the end of the tag expected, not", p->t->text);
@@ -73,11 +83,11 @@ static err parse_for(parser *p, const node **out) {
     n->integer = parser_take_name(p, "recursive");
     TRY(need_block_end(p));
     p->loops++;
-    TRY(parse_body(p, middle, &n->body));
+    TRY(parse_scope(p, middle, &n->body));
     p->loops--;
     if (parser_take_name(p, "else")) {
         TRY(need_block_end(p));
-        TRY(parse_body(p, end, &n->other));
+        TRY(parse_scope(p, end, &n->other));
     }
     p->t++;
     *out = n;
@@ -123,7 +133,7 @@ static err parse_set(parser *p, const node **out) {
     n->kind = NODE_SET_BLOCK;
     while (parser_take_op(p, "|")) TRY(parser_filter(p, n->a, &n->a));
     TRY(need_block_end(p));
-    TRY(parse_body(p, end, &n->body));
+    TRY(parse_scope(p, end, &n->body));
     p->t++;
     return E_OK;
 }
@@ -152,7 +162,7 @@ static err parse_macro_body(parser *p, const char *const *end, node *n) {
     p->loops = 0;
     p->uses = 0;
     TRY(need_block_end(p));
-    TRY(parse_body(p, end, &n->body));
+    TRY(parse_scope(p, end, &n->body));
     p->loops = loops;
     n->integer = p->uses;
     p->uses |= uses;
@@ -200,7 +210,7 @@ static err parse_with(parser *p, const node **out) {
     }
     parser_take_list(n, &l);
     TRY(need_block_end(p));
-    TRY(parse_body(p, end, &n->body));
+    TRY(parse_scope(p, end, &n->body));
     p->t++;
     *out = n;
     return E_OK;
@@ -213,7 +223,7 @@ static err parse_filter_block(parser *p, const node **out) {
     do TRY(parser_filter(p, n->a, &n->a));
     while (parser_take_op(p, "|"));
     TRY(need_block_end(p));
-    TRY(parse_body(p, end, &n->body));
+    TRY(parse_scope(p, end, &n->body));
     p->t++;
     *out = n;
     return E_OK;
@@ -224,7 +234,7 @@ static err parse_generation(parser *p, const node **out) {
     node *n = parser_new_node(p, NODE_FILTER_BLOCK); /* a scope of its own, and no filter */
     if (!n) return parser_no_memory(p);
     TRY(need_block_end(p));
-    TRY(parse_body(p, end, &n->body));
+    TRY(parse_scope(p, end, &n->body));
     p->t++;
     *out = n;
     return E_OK;
@@ -315,8 +325,10 @@ err template_compile(arena *a, str source, const template **out, fail *f) {
     if (!utf8_ok(source)) return fail_set(f, E_INPUT, "the template is not UTF-8");
     template *t = arena_new(a, template);
     if (!t) return fail_memory(f, "a template");
+    t->source_bytes = source.n;
     TRY(template_lex(a, source, &tokens, f));
     TRY(template_parse(a, &tokens, &t->body, f));
+    TRY(template_scopes(a, t->body, f));
     *out = t;
     return E_OK;
 }

@@ -36,9 +36,11 @@ void print_float(buf *b, double v) {
 
 err print_take(run *r, buf *b, bool outside, err e, value *out) {
     str kept = STR_NONE;
+    bool too_large = b->too_large;
     if (e == E_OK && !b->failed) kept = arena_str(r->arena, buf_str(b));
     buf_deinit(b);
     if (e != E_OK) return e;
+    if (!kept.p && too_large) return run_too_large(r);
     if (!kept.p) return run_no_memory(r);
     *out = value_text(kept, outside);
     return E_OK;
@@ -73,11 +75,11 @@ static bool touches_outside(value v) {
     return v.outside || (v.kind == VALUE_TEXT && v.as.text.marks);
 }
 
-static err print_enter(run *r, const buf *b, int depth) {
-    TRY(run_charge(r, 0));
+static err print_enter(run *r, const buf *b, value v, int depth) {
+    TRY(run_charge(r, v.kind == VALUE_TEXT ? v.as.text.n * 16 : 0));
     if (depth > PRINT_DEPTH_MAX)
         return run_fail(r, E_TOO_LARGE, "a value nested too deep to be printed");
-    if (b->n > TEMPLATE_OUTPUT_BYTES_MAX)
+    if (b->n > r->bytes_max || b->too_large)
         return run_fail(r, E_TOO_LARGE, "a value too long to be printed");
     return E_OK;
 }
@@ -114,7 +116,7 @@ static err repr_map(run *r, buf *b, value v, bool *outside, int depth) {
 }
 
 err print_repr(run *r, buf *b, value v, bool *outside, int depth) {
-    TRY(print_enter(r, b, depth));
+    TRY(print_enter(r, b, v, depth));
     *outside = *outside || touches_outside(v);
     switch (v.kind) {
     case VALUE_UNDEFINED: buf_put(b, STR("Undefined")); return E_OK;
@@ -123,7 +125,11 @@ err print_repr(run *r, buf *b, value v, bool *outside, int depth) {
     case VALUE_INT: buf_printf(b, "%lld", (long long)v.as.integer); return E_OK;
     case VALUE_BIG: buf_put(b, v.as.name); return E_OK;
     case VALUE_FLOAT: print_float(b, v.as.number); return E_OK;
-    case VALUE_TEXT: repr_text(b, value_str(v)); return E_OK;
+    case VALUE_TEXT:
+        if (v.markup)
+            return run_fail(r, E_UNSUPPORTED, "writing out what went through `safe`, in quotes");
+        repr_text(b, value_str(v));
+        return E_OK;
     case VALUE_LIST: return repr_list(r, b, v, outside, depth);
     case VALUE_MAP: return repr_map(r, b, v, outside, depth);
     default:
@@ -132,7 +138,7 @@ err print_repr(run *r, buf *b, value v, bool *outside, int depth) {
 }
 
 err print_to_text(run *r, value v, value *out) {
-    buf b = {0};
+    buf b = {.bytes_max = r->bytes_max};
     bool outside = touches_outside(v);
     err e = print_repr(r, &b, v, &outside, 0);
     return print_take(r, &b, outside, e, out);
@@ -242,7 +248,7 @@ static void json_float(buf *b, double v) {
 }
 
 err print_json(run *r, buf *b, value v, const json_style *s, bool *outside, int depth) {
-    TRY(print_enter(r, b, depth));
+    TRY(print_enter(r, b, v, depth));
     *outside = *outside || touches_outside(v);
     switch (v.kind) {
     case VALUE_NONE: buf_put(b, STR("null")); return E_OK;

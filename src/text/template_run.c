@@ -34,9 +34,9 @@ err scope_put(run *r, scope *s, str name, value v) {
     return E_OK;
 }
 
-static scope *new_scope(run *r, scope *parent) {
+static scope *new_scope(run *r, scope *parent, const node *block) {
     scope *s = arena_new(r->arena, scope);
-    if (s) s->parent = parent;
+    if (s) *s = (scope){.parent = parent, .block = block};
     return s;
 }
 
@@ -54,8 +54,11 @@ static void put_run(sink *s, bool outside) {
 static err put_value(run *r, value text) {
     sink *s = r->sink;
     TRY(run_charge(r, text.as.text.n));
-    if (s->text.n + text.as.text.n > TEMPLATE_OUTPUT_BYTES_MAX)
-        return run_fail(r, E_TOO_LARGE, "more than %d bytes of output", TEMPLATE_OUTPUT_BYTES_MAX);
+    size_t most =
+        r->bytes_max < TEMPLATE_OUTPUT_BYTES_MAX ? r->bytes_max : TEMPLATE_OUTPUT_BYTES_MAX;
+    r->bytes_written += text.as.text.n;
+    if (r->bytes_written > most)
+        return run_fail(r, E_TOO_LARGE, "more than %zu bytes of output", most);
     const unsigned char *marks = text.as.text.marks;
     for (size_t from = 0, to; from < text.as.text.n; from = to) {
         bool outside = marks ? marks[from] != 0 : text.outside;
@@ -67,7 +70,8 @@ static err put_value(run *r, value text) {
     return s->text.failed || s->runs.failed ? fail_memory(r->f, "rendering a template") : E_OK;
 }
 
-static void free_sink(sink *s) {
+static void free_sink(run *r, sink *s) {
+    r->bytes_written -= s->text.n < r->bytes_written ? s->text.n : r->bytes_written;
     buf_deinit(&s->text);
     buf_deinit(&s->runs);
 }
@@ -97,7 +101,7 @@ static err capture(run *r, const node *body, scope *in, value *out) {
     r->sink = sink_before;
     r->scope = scope_before;
     if (e == E_OK) e = take_sink(r, &own, out);
-    free_sink(&own);
+    free_sink(r, &own);
     return e;
 }
 
@@ -163,7 +167,7 @@ err run_macro(run *r, const macro *m, const call_args *args, value *out) {
     if (r->calls >= TEMPLATE_CALLS_MAX)
         return run_fail(r, E_TOO_LARGE, "macros call each other more than %d levels deep",
                         TEMPLATE_CALLS_MAX);
-    scope *s = new_scope(r, m->scope), *before = r->scope;
+    scope *s = new_scope(r, m->scope, m->node->body), *before = r->scope;
     if (!s) return run_no_memory(r);
     int line = r->line;
     r->scope = s;
@@ -218,7 +222,7 @@ static err pick_next(run *r, loop_state *l) {
     while (n->b && l->all_at < l->all_n) {
         value keep = value_bool(false), item = l->all[l->all_at++];
         value_list picked = {(value *)(uintptr_t)l->items, l->n, l->cap};
-        r->scope = new_scope(r, l->around);
+        r->scope = new_scope(r, l->around, NULL);
         err e = r->scope ? set_target(r, n->target, item) : run_no_memory(r);
         if (e == E_OK) e = eval(r, n->b, &keep);
         if (e == E_OK && value_true(keep) && n->target->kind == NODE_LIST)
@@ -252,7 +256,7 @@ static err run_passes(run *r, loop_state *l, scope *s) {
 
 /* The loop over a value; `around` is the scope where it stands. */
 static err run_loop(run *r, const node *n, value over, scope *around, int depth) {
-    scope *s = new_scope(r, around), *before = r->scope;
+    scope *s = new_scope(r, around, n->body), *before = r->scope;
     loop_state *l = arena_new(r->arena, loop_state);
     value_list all = {(value *)(uintptr_t)over.as.list.items, over.as.list.n, 0};
     if (!s || !l) return run_no_memory(r);
@@ -271,7 +275,7 @@ static err run_loop(run *r, const node *n, value over, scope *around, int depth)
         over.as.list.stream->lost = true;
     r->flow = FLOW_ON;
     if (e != E_OK || l->completed || !n->other) return e;
-    r->scope = new_scope(r, around);
+    r->scope = new_scope(r, around, n->other);
     e = r->scope ? run_node(r, n->other) : run_no_memory(r);
     r->scope = before;
     return e;
@@ -297,7 +301,7 @@ err run_loop_again(run *r, loop_state *l, const call_args *args, value *out) {
     r->calls--;
     r->sink = before;
     if (e == E_OK) e = take_sink(r, &own, out);
-    free_sink(&own);
+    free_sink(r, &own);
     return e;
 }
 
@@ -383,7 +387,7 @@ static err filter_captured(run *r, const node *filter, value *v) {
 
 static err run_captured(run *r, const node *n) {
     value v;
-    scope *s = new_scope(r, r->scope);
+    scope *s = new_scope(r, r->scope, n->body);
     if (!s) return run_no_memory(r);
     TRY(capture(r, n->body, s, &v));
     TRY(filter_captured(r, n->a, &v));
@@ -430,7 +434,7 @@ static err run_call_block(run *r, const node *n) {
 
 /* The values are computed outside of the scope that they make. */
 static err run_with(run *r, const node *n) {
-    scope *s = new_scope(r, r->scope), *before = r->scope;
+    scope *s = new_scope(r, r->scope, n->body), *before = r->scope;
     if (!s) return run_no_memory(r);
     err e = E_OK;
     for (size_t i = 0; i + 1 < n->n && e == E_OK; i += 2) {
@@ -470,10 +474,12 @@ static err run_block(run *r, const node *n) {
 }
 
 static err run_node(run *r, const node *n) {
-    TRY(run_charge(r, 0));
-    if (n->kind == NODE_BLOCK) return run_block(r, n);
-    r->line = n->line;
-    return run_statement(r, n);
+    TRY(run_deeper(r));
+    bool block = n->kind == NODE_BLOCK;
+    if (!block) r->line = n->line;
+    err e = block ? run_block(r, n) : run_statement(r, n);
+    r->nesting--;
+    return e;
 }
 
 /* ---- the public call --------------------------------------------------------------------------
@@ -492,20 +498,39 @@ static err take_spans(arena *a, const sink *s, template_spans *spans, fail *f) {
     return E_OK;
 }
 
+/* About what the values are in bytes. Recursion is bounded by JSON_DEPTH_MAX. */
+static size_t json_bytes(const json *v) {
+    size_t n = 16;
+    if (!v) return 0;
+    if (v->kind == JSON_STRING) n += v->string.n;
+    for (size_t i = 0; v->kind == JSON_ARRAY && i < v->count; i++) n += json_bytes(&v->items[i]);
+    for (size_t i = 0; v->kind == JSON_OBJECT && i < v->count; i++)
+        n += v->members[i].key.n + json_bytes(&v->members[i].value);
+    return n;
+}
+
+static size_t memory_for(const template *t, const template_input *in) {
+    size_t given = t->source_bytes + json_bytes(in->values) + json_bytes(in->trusted),
+           most = TEMPLATE_MEMORY_BYTES_MAX - TEMPLATE_MEMORY_BYTES_MIN;
+    bool all = given >= most / TEMPLATE_MEMORY_PER_BYTE;
+    return TEMPLATE_MEMORY_BYTES_MIN + (all ? most : given * TEMPLATE_MEMORY_PER_BYTE);
+}
+
 err template_render(const template *t, arena *a, const template_input *in, buf *out,
                     template_spans *spans, fail *f) {
     arena scratch;
     sink whole = {0};
-    scope globals = {0};
+    scope given = {0}, root = {.block = t->body};
     arena_init(&scratch, 0);
-    scratch.bytes_max = TEMPLATE_MEMORY_BYTES_MAX;
+    scratch.bytes_max = memory_for(t, in);
     run r = {.arena = &scratch,
              .in = in,
              .f = f,
              .sink = &whole,
-             .globals = &globals,
-             .scope = &globals,
+             .given = &given,
+             .scope = &root,
              .steps_left = TEMPLATE_STEPS_MAX,
+             .bytes_max = scratch.bytes_max,
              .line = 1};
     template_spans found = {NULL, 0};
     err e = run_node(&r, t->body);
@@ -515,7 +540,7 @@ err template_render(const template *t, arena *a, const template_input *in, buf *
         e = buf_ok(out, f);
     }
     if (e == E_OK && spans) *spans = found;
-    free_sink(&whole);
+    free_sink(&r, &whole);
     arena_deinit(&scratch);
     return e;
 }

@@ -112,6 +112,8 @@ static err test_in(run *r, value v, const call_args *args, value *out) {
 
 /* The remainder as Python's %, of numbers. */
 static err remainder_of(run *r, value v, value by, double *out) {
+    if (v.kind == VALUE_TEXT)
+        return run_fail(r, E_UNSUPPORTED, "odd, even and divisibleby of a text");
     if (!value_is_number(v) || !value_is_number(by))
         return run_fail(r, E_INPUT, "numbers expected, not %s and %s", value_kind_name(v),
                         value_kind_name(by));
@@ -148,7 +150,7 @@ static err test_case(run *r, value v, bool upper, value *out) {
     bool some = false, other = false;
     value text;
     TRY(value_to_text(r, v, &text));
-    TRY(run_charge(r, text.as.text.n * 4));
+    TRY(run_charge(r, text.as.text.n * 32));
     for (size_t at = 0; at < text.as.text.n;) {
         int32_t c = utf8_walk(value_str(text), &at);
         bool is_upper = utf8_char_lower(c) != c, is_lower = utf8_char_upper(c) != c || c == 0xDF;

@@ -183,7 +183,7 @@ err text_lines(run *r, value text, bool keep_ends, value_list *out) {
     str s = value_str(text);
     size_t from = 0, at = 0;
     *out = (value_list){0};
-    TRY(run_charge(r, s.n));
+    TRY(run_charge(r, s.n * 16));
     while (at < s.n) {
         size_t before = at;
         int32_t c = utf8_walk(s, &at);
@@ -224,14 +224,19 @@ err text_indent(run *r, value text, value by, bool first, bool blank, value *out
 }
 
 err text_repeat(run *r, value text, int64_t times, value *out) {
-    value_list parts = {0};
-    if (times > 0 && text.as.text.n > (size_t)TEMPLATE_OUTPUT_BYTES_MAX / (size_t)times)
+    size_t n = text.as.text.n, count = times > 0 ? (size_t)times : 0;
+    if (count && n > r->bytes_max / count)
         return run_fail(r, E_TOO_LARGE, "a text repeated %lld times is too long", (long long)times);
-    for (int64_t i = 0; text.as.text.n && i < times; i++) {
-        TRY(run_charge(r, 0));
-        TRY(value_push(r, &parts, text));
-    }
-    return concat_list(r, &parts, out);
+    TRY(run_charge(r, n * count));
+    bool mixed = text.as.text.marks != NULL;
+    char *p = arena_alloc(r->arena, n * count + 1);
+    unsigned char *marks = mixed ? arena_alloc(r->arena, n * count + 1) : NULL;
+    if (!p || (mixed && !marks)) return run_no_memory(r);
+    for (size_t i = 0; n && i < count; i++) memcpy(p + i * n, text.as.text.p, n);
+    for (size_t i = 0; mixed && i < count; i++) memcpy(marks + i * n, text.as.text.marks, n);
+    *out = value_text((str){p, n * count}, text.outside);
+    out->as.text.marks = marks;
+    return E_OK;
 }
 
 err text_pad(run *r, value text, int64_t width, value fill, pad_side side, value *out) {

@@ -19,10 +19,12 @@ err run_fail(run *r, err code, const char *fmt, ...) {
     return fail_set(r->f, code, "template line %d: %s", r->line, text);
 }
 
+err run_too_large(run *r) {
+    return run_fail(r, E_TOO_LARGE, "rendering needs more than %zu bytes of memory", r->bytes_max);
+}
+
 err run_no_memory(run *r) {
-    if (r->arena->bytes_used >= r->arena->bytes_max / 2)
-        return run_fail(r, E_TOO_LARGE, "rendering needs more than %d bytes of memory",
-                        TEMPLATE_MEMORY_BYTES_MAX);
+    if (r->arena->bytes_used >= r->bytes_max / 2) return run_too_large(r);
     return fail_memory(r->f, "rendering a template");
 }
 
@@ -350,7 +352,7 @@ err value_concat(run *r, const value *parts, size_t n, value *out) {
         outside = parts[i].outside;
         any = true;
         bytes += parts[i].as.text.n; /* each is in memory, but one may be there many times */
-        if (bytes > TEMPLATE_MEMORY_BYTES_MAX) return run_no_memory(r);
+        if (bytes > r->bytes_max) return run_too_large(r);
     }
     TRY(run_charge(r, bytes));
     char *p = arena_alloc(r->arena, bytes + 1);
