@@ -40,7 +40,12 @@ err template_compile(arena *a, str source, const template **out, fail *f) MUST_C
 typedef struct template_input {
     const json *values;  /* object: messages, tools...; outside text; may be NULL */
     const json *trusted; /* object: bos_token, eos_token...; looked up first; may be NULL */
-    int64_t now_ms;      /* for strftime_now; 0 = the clock */
+    /* Words that the caller vouches for: a text that stands under the key words_of, anywhere in the
+     * values, and is one of them, is trusted. */
+    str words_of;
+    const str *words; /* [word_count] */
+    size_t word_count;
+    int64_t now_ms; /* for strftime_now; 0 = the clock */
 } template_input;
 
 typedef struct template_span {

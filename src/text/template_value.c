@@ -296,12 +296,21 @@ static err list_of_json(run *r, const json *v, bool outside, value *out) {
     return value_take_list(r, &l, SHAPE_LIST, outside, out);
 }
 
+static bool is_vouched(const template_input *in, const json_member *m) {
+    if (!in->word_count || m->value.kind != JSON_STRING || !str_eq(m->key, in->words_of))
+        return false;
+    for (size_t i = 0; i < in->word_count; i++)
+        if (str_eq(m->value.string, in->words[i])) return true;
+    return false;
+}
+
 static err map_of_json(run *r, const json *v, bool outside, value *out) {
     pair *pairs = arena_new_n(r->arena, pair, v->count);
     if (!pairs) return run_no_memory(r);
     for (size_t i = 0; i < v->count; i++) {
         pairs[i].key = value_text(v->members[i].key, outside);
-        TRY(value_of_json(r, &v->members[i].value, outside, &pairs[i].value));
+        bool text_outside = outside && !is_vouched(r->in, &v->members[i]);
+        TRY(value_of_json(r, &v->members[i].value, text_outside, &pairs[i].value));
     }
     return value_take_map(r, pairs, v->count, outside, out);
 }

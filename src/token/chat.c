@@ -1,24 +1,26 @@
 /* chat.c - renders messages through a compiled template and tokenises the spans; see chat.h.
  *
- * The template sees what Hugging Face's apply_chat_template passes: messages, tools, documents
- * (none), add_generation_prompt and what the caller adds, all outside text; and the special tokens'
- * texts, which are trusted as the template itself is. */
-#include "token/chat.h"
+ * The template sees what transformers' apply_chat_template passes: messages, tools, documents,
+ * add_generation_prompt and what the caller adds, all outside text; and the special tokens' texts,
+ * which are trusted as the template itself is. */
+#include "token/chat_int.h"
 
 #include "base/mem.h"
-#include "text/template.h"
 
 #include <string.h>
 
-enum { SPECIAL_NAMES = 4, VALUE_NAMES = 4, MESSAGES_MAX = 65536 };
+/* What base models that know its markers are asked in; a role, a line end, the text. */
+static const char chatml[] =
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' }}"
+    "{% if m['content'] is string %}{{ m['content'] }}{% else %}{% for p in m['content'] %}"
+    "{% if p['type'] == 'text' %}{{ p['text'] }}{% else %}"
+    "{{ raise_exception('plain ChatML takes parts of type text only') }}"
+    "{% endif %}{% endfor %}{% endif %}{{ '<|im_end|>\\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
-struct chat {
-    arena a;
-    const tokenizer *t;
-    const template *compiled;
-    json trusted; /* object of the special tokens' texts */
-    json_member specials[SPECIAL_NAMES];
-};
+/* A role that is one of these is as good as a word of the template: it holds no marker. */
+static const str role_words[] = {STR("system"), STR("developer"), STR("user"),   STR("assistant"),
+                                 STR("tool"),   STR("function"),  STR("ipython")};
 
 static void chat_add_special(chat *c, const char *name, int32_t id) {
     str text = tokenizer_piece(c->t, id);
@@ -27,21 +29,36 @@ static void chat_add_special(chat *c, const char *name, int32_t id) {
         (json_member){str_from(name), {.kind = JSON_STRING, .string = text}};
 }
 
+static bool has_control(const tokenizer *t, const char *text) {
+    int32_t id = tokenizer_find(t, str_from(text));
+    return id != TOKEN_NONE && tokenizer_type(t, id) == TOKEN_CONTROL;
+}
+
+static err chat_choose(const tokenizer *t, str *template_text, bool *plain, fail *f) {
+    *plain = template_text->n == 0;
+    if (!*plain) return E_OK;
+    *template_text = str_from(chatml);
+    if (has_control(t, "<|im_start|>") && has_control(t, "<|im_end|>")) return E_OK;
+    fail_set(f, E_NOT_FOUND,
+             "the model has no chat template, and its vocabulary lacks ChatML's markers");
+    return fail_hint(f, "give it plain text (run --raw)");
+}
+
 err chat_open(chat **out, const tokenizer *t, str template_text, fail *f) {
-    if (!template_text.n) {
-        fail_set(f, E_NOT_FOUND, "the model has no chat template");
-        return fail_hint(f, "give it plain text (run --raw)");
-    }
+    bool plain;
+    TRY(chat_choose(t, &template_text, &plain, f));
     chat *c = mem_zero(sizeof *c);
     if (!c) return fail_memory(f, "a chat template");
     arena_init(&c->a, 0);
     c->t = t;
+    c->features.chatml = plain;
     c->trusted = (json){.kind = JSON_OBJECT, .members = c->specials};
     chat_add_special(c, "bos_token", tokenizer_bos(t));
     chat_add_special(c, "eos_token", tokenizer_eos(t));
     chat_add_special(c, "unk_token", tokenizer_unknown(t));
     chat_add_special(c, "pad_token", tokenizer_padding(t));
     err e = template_compile(&c->a, template_text, &c->compiled, f);
+    if (e == E_OK) e = chat_probe(c, f);
     if (e != E_OK) {
         chat_close(c);
         return e;
@@ -56,64 +73,72 @@ void chat_close(chat *c) {
     mem_free(c);
 }
 
-static err chat_check(const chat_input *in, fail *f) {
-    const json *m = in->messages;
-    if (!m || m->kind != JSON_ARRAY) return fail_set(f, E_INPUT, "messages must be an array");
-    if (m->count > MESSAGES_MAX)
-        return fail_set(f, E_TOO_LARGE, "%zu messages are above the limit %d", m->count,
-                        MESSAGES_MAX);
-    for (size_t i = 0; i < m->count; i++) {
-        const json *role = json_get(json_at(m, i), "role");
-        if (!role || role->kind != JSON_STRING)
-            return fail_set(f, E_INPUT, "messages[%zu] must be an object with a role", i);
-    }
-    if (in->tools && in->tools->kind != JSON_ARRAY && in->tools->kind != JSON_NULL)
-        return fail_set(f, E_INPUT, "tools must be an array");
-    if (in->extra && in->extra->kind != JSON_OBJECT)
-        return fail_set(f, E_INPUT, "the template's further variables must be an object");
-    return E_OK;
+chat_features chat_about(const chat *c) {
+    return c->features;
 }
 
-/* The object of values; NULL when memory is out. */
-static const json *chat_values(arena *a, const chat_input *in) {
-    size_t more = in->extra ? in->extra->count : 0;
-    json_member *m = arena_new_n(a, json_member, VALUE_NAMES + more);
-    json *values = arena_new(a, json);
-    if (!m || !values) return NULL;
-    m[0] = (json_member){STR("messages"), *in->messages};
-    m[1] = (json_member){STR("tools"), in->tools ? *in->tools : (json){.kind = JSON_NULL}};
-    m[2] = (json_member){STR("documents"), {.kind = JSON_NULL}};
-    m[3] = (json_member){STR("add_generation_prompt"),
-                         {.kind = JSON_BOOL, .boolean = in->add_generation_prompt}};
-    if (more) memcpy(m + VALUE_NAMES, in->extra->members, more * sizeof *m);
-    *values = (json){.kind = JSON_OBJECT, .count = VALUE_NAMES + more, .members = m};
-    return values;
+err chat_fill(const chat *c, arena *a, const json *values, int64_t now_ms, buf *out,
+              template_spans *spans, fail *f) {
+    template_input in = {.values = values,
+                         .trusted = &c->trusted,
+                         .words_of = STR("role"),
+                         .words = role_words,
+                         .word_count = sizeof role_words / sizeof *role_words,
+                         .now_ms = now_ms};
+    TRY(template_render(c->compiled, a, &in, out, spans, f));
+    return buf_ok(out, f);
+}
+
+/* Where the text that is gone on with ends: before the last mark, without the white space that
+ * the template left away behind it. */
+static err chat_continue_at(str text, size_t *end, fail *f) {
+    const str mark = STR(CHAT_MARK), bare = str_slice(mark, 0, mark.n - 1);
+    size_t at = STR_INDEX_NONE, next = 0;
+    for (; next != STR_INDEX_NONE; next = next == STR_INDEX_NONE ? next : at + 1) {
+        size_t hit = str_find(str_slice(text, next, text.n), bare);
+        if (hit == STR_INDEX_NONE) break;
+        at = next + hit;
+    }
+    if (at == STR_INDEX_NONE)
+        return fail_set(f, E_INPUT, "the template does not show the last message's text as it is");
+    bool kept = str_starts(str_slice(text, at, text.n), mark);
+    while (!kept && at > 0 && strchr(" \t\n\r", text.p[at - 1])) at--;
+    *end = at;
+    return E_OK;
 }
 
 static err chat_cut(arena *a, str text, const template_spans *spans, chat_text *out, fail *f) {
     token_span *cut = arena_new_n(a, token_span, spans->n + 1);
+    size_t n = 0;
     if (!cut) return fail_memory(f, "a prompt");
-    for (size_t i = 0; i < spans->n; i++) {
+    for (size_t i = 0; i < spans->n && spans->items[i].from < text.n; i++) {
         const template_span *s = &spans->items[i];
-        cut[i] = (token_span){str_slice(text, s->from, s->to), s->trusted};
+        cut[n++] = (token_span){str_slice(text, s->from, s->to), s->trusted};
     }
-    *out = (chat_text){cut, spans->n};
+    *out = (chat_text){cut, n};
     return E_OK;
+}
+
+static err chat_take(arena *a, const buf *rendered, const chat_input *in,
+                     const template_spans *spans, chat_text *out, fail *f) {
+    str text = arena_str(a, buf_str(rendered));
+    if (!text.p) return fail_memory(f, "a prompt");
+    if (in->continue_last) TRY(chat_continue_at(text, &text.n, f));
+    return chat_cut(a, text, spans, out, f);
 }
 
 err chat_render(const chat *c, arena *a, const chat_input *in, chat_text *out, fail *f) {
     buf rendered = {.bytes_max = TOKEN_TEXT_BYTES_MAX};
     template_spans spans = {0};
+    const json *values;
     TRY(chat_check(in, f));
-    const json *values = chat_values(a, in);
-    if (!values) return fail_memory(f, "a prompt");
-    template_input input = {.values = values, .trusted = &c->trusted};
-    err e = template_render(c->compiled, a, &input, &rendered, &spans, f);
-    if (e == E_OK) e = buf_ok(&rendered, f);
-    if (e == E_OK) {
-        str text = arena_str(a, buf_str(&rendered));
-        e = text.p ? chat_cut(a, text, &spans, out, f) : fail_memory(f, "a prompt");
+    if (in->tools && in->tools->count && !c->features.tools) {
+        fail_set(f, E_UNSUPPORTED, "the model's chat template has no place for tools");
+        return fail_hint(f, "ask without tools, or choose a model that was trained to use them");
     }
+    TRY(chat_values(c, a, in, &values, f));
+    err e = chat_fill(c, a, values, in->now_ms, &rendered, &spans, f);
+    if (e == E_OK) e = chat_take(a, &rendered, in, &spans, out, f);
     buf_deinit(&rendered);
     return e;
 }

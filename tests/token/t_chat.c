@@ -1,10 +1,10 @@
 /* t_chat.c - tests token/chat.c: SmolLM2's own template against Jinja2 and the tokenizers package,
  * and that nothing a customer writes becomes a control token. */
+#include "chat_make.h"
 #include "golden.h"
 #include "vocab.h"
 
 #include "base/mem.h"
-#include "token/chat.h"
 
 enum { IM_START = 1, IM_END = 2 };
 
@@ -83,25 +83,8 @@ static void nobody_forges_a_turn(void **state) {
     smollm2_close(&m);
 }
 
-/* A chat over a vocabulary of one control token and no other use. */
-static tokenizer *small_tokenizer(int add_bos) {
-    str pieces[] = {STR("<s>"), STR("a"), STR("b")};
-    int32_t types[] = {TOKEN_CONTROL, TOKEN_NORMAL, TOKEN_NORMAL};
-    token_source s = TOKEN_SOURCE_NONE;
-    s.kind = STR("gpt2");
-    s.pieces = pieces;
-    s.types = types;
-    s.piece_count = 3;
-    s.bos = 0;
-    s.add_bos = add_bos;
-    tokenizer *t = NULL;
-    fail f;
-    assert_ok(tokenizer_open(&t, &s, &f), &f);
-    return t;
-}
-
 static size_t count_bos(const char *written, const char *content, int add_bos) {
-    tokenizer *t = small_tokenizer(add_bos);
+    tokenizer *t = chat_make_tokenizer(add_bos);
     chat *c = NULL;
     arena a;
     fail f;
@@ -132,13 +115,12 @@ static void one_bos(void **state) {
 
 static void errors_are_told(void **state) {
     (void)state;
-    tokenizer *t = small_tokenizer(0);
+    tokenizer *t = chat_make_tokenizer(0);
     chat *c = NULL;
     arena a;
     fail f;
     chat_text text;
     arena_init(&a, 0);
-    assert_int_equal(chat_open(&c, t, STR(""), &f), E_NOT_FOUND);
     assert_int_equal(chat_open(&c, t, STR("{% if %}"), &f), E_INPUT);
     assert_int_equal(chat_open(&c, t, STR("{% include 'x' %}"), &f), E_UNSUPPORTED);
     assert_null(c);
@@ -154,14 +136,174 @@ static void errors_are_told(void **state) {
     assert_non_null(strstr(f.text, "messages[0]"));
     in = (chat_input){.messages = messages, .tools = messages->items};
     assert_int_equal(chat_render(c, &a, &in, &text, &f), E_INPUT);
+    in = (chat_input){.messages = messages, .documents = messages->items};
+    assert_int_equal(chat_render(c, &a, &in, &text, &f), E_INPUT);
+    in = (chat_input){.messages = messages, .extra = parse(&a, STR("{\"tools\":[]}"))};
+    assert_int_equal(chat_render(c, &a, &in, &text, &f), E_INPUT);
+    assert_non_null(strstr(f.text, "tools is no further variable"));
+    in = (chat_input){.messages = parse(&a, STR("[{\"role\":\"assistant\",\"tool_calls\":1}]"))};
+    assert_int_equal(chat_render(c, &a, &in, &text, &f), E_INPUT);
+    assert_non_null(strstr(f.text, "messages[0].tool_calls"));
+    in = (chat_input){.messages = messages, .add_generation_prompt = true, .continue_last = true};
+    assert_int_equal(chat_render(c, &a, &in, &text, &f), E_INPUT);
     chat_close(c);
     tokenizer_close(t);
     arena_deinit(&a);
 }
 
+/* ---- what the template sees ---- */
+
+/* The prompt of messages through a template, as "trusted[outside]". */
+static void shows(const char *source, chat_input in, const char *messages, const char *expect) {
+    tokenizer *t = chat_make_tokenizer(0);
+    chat *c = chat_make(t, str_from(source));
+    arena a;
+    fail f = {0};
+    err e;
+    arena_init(&a, 0);
+    in.messages = chat_make_json(&a, messages);
+    const char *got = chat_make_marked(c, &a, &in, &e, &f);
+    if (e != E_OK) got = f.text;
+    assert_string_equal(got, expect);
+    chat_close(c);
+    tokenizer_close(t);
+    arena_deinit(&a);
+}
+
+static void messages_as_transformers_gives_them(void **state) {
+    (void)state;
+    const chat_input none = {.now_ms = 1795466751000};
+    shows("{{ messages | tojson }}", none,
+          "[{\"role\":\"assistant\",\"content\":null,\"x\":1,\"refusal\":null}]",
+          "[[{\"role\": \"assistant\", \"x\": 1}]]");
+    shows("{{ messages[0].reasoning_content }}{{ messages[0].thinking }}", none,
+          "[{\"role\":\"assistant\",\"content\":\"a\",\"reasoning\":\"r\"}]", "[rr]");
+    shows("{{ messages[0].reasoning_content }}{{ messages[0].thinking }}", none,
+          "[{\"role\":\"assistant\",\"reasoning_content\":\"r\",\"thinking\":\"t\"}]", "[rt]");
+    shows("{{ tools is none }}{{ documents is none }}{{ add_generation_prompt }}", none, "[]",
+          "TrueTrue[False]");
+    shows("{{ strftime_now('%d %b %Y') }}", none, "[]", "23 Nov 2026");
+}
+
+static void further_variables_reach_it(void **state) {
+    (void)state;
+    arena a;
+    arena_init(&a, 0);
+    chat_input in = {.extra = chat_make_json(&a, "{\"enable_thinking\":false,\"name\":\"<s>\"}"),
+                     .documents = chat_make_json(&a, "[{\"title\":\"T\",\"text\":\"<s>\"}]")};
+    shows("{{ 'think' if enable_thinking else 'no' }}{{ name }}{{ documents[0].text }}", in, "[]",
+          "no[<s><s>]");
+    arena_deinit(&a);
+}
+
+static void call_arguments_fit_the_template(void **state) {
+    (void)state;
+    const chat_input none = {0};
+    static const char text[] =
+        "[{\"role\":\"assistant\",\"tool_calls\":[{\"function\":{\"name\":\"f\","
+        "\"arguments\":\"{\\\"k\\\":1}\"}}]}]",
+                      object[] =
+                          "[{\"role\":\"assistant\",\"tool_calls\":[{\"function\":{\"name\":\"f\","
+                          "\"arguments\":{\"k\":1}}}]}]",
+                      broken[] =
+                          "[{\"role\":\"assistant\",\"tool_calls\":[{\"function\":{\"name\":\"f\","
+                          "\"arguments\":\"{k\"}}]}]",
+                      empty[] =
+                          "[{\"role\":\"assistant\",\"tool_calls\":[{\"function\":{\"name\":\"f\","
+                          "\"arguments\":\"\"}}]}]",
+                      reads_objects[] = "{% for m in messages %}{% for t in m.tool_calls %}{{ "
+                                        "t.function.arguments | tojson }}{% endfor %}{% endfor %}",
+                      reads_texts[] = "{% for m in messages %}{% for t in m.tool_calls %}{{ '(' + "
+                                      "t.function.arguments + ')' }}{% endfor %}{% endfor %}",
+                      reads_both[] =
+                          "{% for m in messages %}{% for t in m.tool_calls %}{% set x = "
+                          "t.function.arguments %}{{ x if x is string else x | tojson }}{% endfor "
+                          "%}{% endfor %}";
+    shows(reads_objects, none, text, "[{\"k\": 1}]");
+    shows(reads_objects, none, object, "[{\"k\": 1}]");
+    shows(reads_objects, none, empty, "[{}]");
+    shows(reads_objects, none, broken,
+          "messages[0]: a tool call's arguments are no JSON object, and the model's template reads "
+          "nothing else");
+    shows(reads_texts, none, text, "([{\"k\":1}])");
+    shows(reads_texts, none, object, "([{\"k\":1}])");
+    shows(reads_texts, none, broken, "([{k])");
+    shows(reads_both, none, text, "[{\"k\":1}]"); /* byte for byte what the model wrote */
+    shows(reads_both, none, object, "[{\"k\": 1}]");
+}
+
+static void goes_on_with_a_message(void **state) {
+    (void)state;
+    const chat_input in = {.continue_last = true};
+    static const char whole[] = "{% for m in messages %}<s>{{ m.content }}</s>{% endfor %}",
+                      trims[] = "{% for m in messages %}<s>{{ m.content | trim }}</s>{% endfor %}",
+                      drops[] = "{% for m in messages %}<s></s>{% endfor %}";
+    shows(whole, in,
+          "[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\","
+          "\"content\":\"begun \"}]",
+          "<s>[q]</s><s>[begun ]");
+    shows(trims, in, "[{\"role\":\"assistant\",\"content\":\"begun \"}]", "<s>[begun]");
+    shows("{% for m in messages %}{% for p in m.content %}<s>{{ p.text }}{% endfor %}{% endfor %}!",
+          in, "[{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"a\"}]}]",
+          "<s>[a]");
+    shows(drops, in, "[{\"role\":\"assistant\",\"content\":\"a\"}]",
+          "the template does not show the last message's text as it is");
+    shows(whole, in, "[]", "there is no message to go on with");
+    shows(whole, in, "[{\"role\":\"assistant\"}]", "the last message has no text to go on with");
+}
+
+static void tools_are_never_dropped(void **state) {
+    (void)state;
+    arena a;
+    arena_init(&a, 0);
+    chat_input in = {
+        .tools = chat_make_json(&a, "[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]")};
+    shows("{{ messages[0].content }}", in, "[{\"role\":\"user\",\"content\":\"q\"}]",
+          "the model's chat template has no place for tools");
+    shows("{{ tools | tojson }}", in, "[{\"role\":\"user\",\"content\":\"q\"}]",
+          "[[{\"type\": \"function\", \"function\": {\"name\": \"f\"}}]]");
+    arena_deinit(&a);
+}
+
+/* A tokenizer whose vocabulary knows nothing of ChatML. */
+static tokenizer *bare_tokenizer(void) {
+    str pieces[] = {STR("<|im_start|>"), STR("a")}; /* the one marker only, and as a word */
+    token_source s = TOKEN_SOURCE_NONE;
+    tokenizer *t = NULL;
+    fail f;
+    s.kind = STR("gpt2");
+    s.pieces = pieces;
+    s.piece_count = 2;
+    assert_ok(tokenizer_open(&t, &s, &f), &f);
+    return t;
+}
+
+static void no_template_is_chatml_or_an_error(void **state) {
+    (void)state;
+    tokenizer *bare = bare_tokenizer(), *t = chat_make_tokenizer(0);
+    chat *c = NULL;
+    fail f;
+    assert_int_equal(chat_open(&c, bare, STR(""), &f), E_NOT_FOUND);
+    assert_non_null(strstr(f.hint, "--raw"));
+    c = chat_make(t, STR(""));
+    assert_true(chat_about(c).chatml);
+    assert_false(chat_about(c).tools);
+    chat_close(c);
+    c = chat_make(t, STR("{{ messages }}"));
+    assert_false(chat_about(c).chatml);
+    chat_close(c);
+    tokenizer_close(bare);
+    tokenizer_close(t);
+    shows("", (chat_input){.add_generation_prompt = true},
+          "[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":[{\"type\":"
+          "\"text\",\"text\":\"<|im_end|>\"}]}]",
+          "<|im_start|>system\n[s]<|im_end|>\n<|im_start|>user\n[<|im_end|>]<|im_end|>\n"
+          "<|im_start|>assistant\n");
+}
+
 static void memory_runs_out(void **state) {
     (void)state;
-    tokenizer *t = small_tokenizer(1);
+    tokenizer *t = chat_make_tokenizer(1);
     arena kept;
     fail f;
     arena_init(&kept, 0);
@@ -191,6 +333,12 @@ int main(void) {
         cmocka_unit_test(nobody_forges_a_turn),
         cmocka_unit_test(one_bos),
         cmocka_unit_test(errors_are_told),
+        cmocka_unit_test(messages_as_transformers_gives_them),
+        cmocka_unit_test(further_variables_reach_it),
+        cmocka_unit_test(call_arguments_fit_the_template),
+        cmocka_unit_test(goes_on_with_a_message),
+        cmocka_unit_test(tools_are_never_dropped),
+        cmocka_unit_test(no_template_is_chatml_or_an_error),
         cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
