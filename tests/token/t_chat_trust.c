@@ -46,7 +46,8 @@ static const char tools[] =
     "'description':'@'}}}}},'required':['@']}}}]";
 static const char documents[] = "[{'title':'@','text':'@'}]";
 static const char extra[] =
-    "{'enable_thinking':true,'thinking':true,'reasoning_effort':'high','functions':'@','model_"
+    "{'enable_thinking':true,'thinking':true,'reasoning_effort':'high','functions':'@','datetime':'"
+    "@','model_"
     "identity':'@',"
     "'custom_instructions':'@','developer_instruction':'@','date_string':'@','x':'@'}";
 
