@@ -51,6 +51,8 @@ static engine_sequence *start(engine *e, size_t prompt, int32_t made) {
                                      .n_prompt = prompt,
                                      .max_tokens = made,
                                      .ignore_end = true,
+                                     .cache_off = true,
+                                     .draft_off = true,
                                      .top_logprobs = -1},
                        &s, &f));
     return s;

@@ -33,6 +33,7 @@ enum {
     ENGINE_BIAS_MAX = 512,
     ENGINE_BREAKERS_MAX = 16,
     ENGINE_BREAKER_BYTES_MAX = 40,
+    ENGINE_FORCED_MAX = 8,   /* tokens that a mask forces at once */
     ENGINE_QUEUE_TOKENS = 32 /* made, not yet read */
 };
 
@@ -107,7 +108,8 @@ typedef struct engine_mask {
      * zero; or *all = true: every one may. */
     err (*allowed)(void *self, uint64_t *bits, bool *all, fail *f);
     err (*accept)(void *self, int32_t id, fail *f); /* this one was taken; not called for an end */
-    /* The next tokens where only one text is possible: at most max, accepted already; they are not
+    /* The next tokens where only one text is possible: at most max (ENGINE_FORCED_MAX
+     * or what max_tokens leaves), accepted already; they are not
      * sampled and not given log-probabilities. Not called when these are asked for. NULL = never.
      */
     int32_t (*forced)(void *self, int32_t *ids, int32_t max);

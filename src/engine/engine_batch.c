@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "engine/engine_int.h"
 
-enum { BUSY_ROWS_UNKNOWN = 64, BUSY_ROWS_LEAST = 16, SHARE_LEAST = 16 };
+enum { BUSY_ROWS_UNKNOWN = 64, BUSY_ROWS_LEAST = 16 };
 static const double busy_ns = 1e8;
 
 static int64_t least_of(int64_t a, int64_t b) {
@@ -23,6 +23,16 @@ bool engine_generates(const engine_sequence *s) {
     return !s->scores && s->n_tokens > s->n_prompt && pending(s) <= ENGINE_QUEUE_TOKENS;
 }
 
+bool engine_forces(const engine_sequence *s) {
+    return s->mask && s->mask->forced && s->top_logprobs < 0;
+}
+
+/* Tokens that a sampled one may bring with it: its queue has room for them before it is sampled, so
+ * that what is forced never depends on who reads how fast. */
+static int64_t forced_max(const engine_sequence *s) {
+    return engine_forces(s) ? ENGINE_FORCED_MAX : 0;
+}
+
 static int64_t busy_rows(const engine *e) {
     if (e->o.rows_busy) return e->o.rows_busy;
     if (e->row_ns <= 0) return BUSY_ROWS_UNKNOWN;
@@ -37,7 +47,8 @@ static int64_t grant_drafts(engine *e, int64_t left, bool prompts) {
     for (int32_t i = 0; i < e->n_running; i++) {
         engine_sequence *s = e->running[i];
         int64_t n = s->draft_at == s->n_tokens && s->grant == 1 && !prompts ? s->n_draft : 0;
-        n = least_of(least_of(n, s->space - 1), least_of(outputs - given, left - given));
+        n = least_of(least_of(n, s->space - 1 - forced_max(s)),
+                     least_of(outputs - given, left - given));
         s->n_draft = n > 0 ? n : 0;
         s->grant += s->n_draft;
         given += s->n_draft;
@@ -54,7 +65,7 @@ static void grant_rows(engine *e) {
         if (s->held) continue;
         if (!engine_generates(s)) {
             prompts++;
-        } else if (s->space > 0) {
+        } else if (s->space > forced_max(s)) {
             s->grant = least_of(pending(s), left);
             left -= s->grant;
             generating++;
@@ -62,8 +73,7 @@ static void grant_rows(engine *e) {
     }
     left -= grant_drafts(e, left, prompts > 0);
     if (generating > 0) left = least_of(left, busy_rows(e));
-    int64_t share = prompts ? left / prompts : 0;
-    if (share < SHARE_LEAST) share = SHARE_LEAST;
+    int64_t share = prompts > 0 && left > prompts ? left / prompts : 1;
     for (int pass = 0; pass < 2; pass++, share = left) /* then the rest, first come first served */
         for (int32_t i = 0; i < e->n_running; i++) {
             engine_sequence *s = e->running[i];

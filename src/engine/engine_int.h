@@ -160,6 +160,7 @@ void engine_guess(engine *e);
 
 /* ---- engine_batch.c, engine thread, lock held: the rows of the next step ---- */
 bool engine_generates(const engine_sequence *s); /* else its rows are a prompt's */
+bool engine_forces(const engine_sequence *s);    /* its mask may force tokens */
 void engine_batch_build(engine *e);
 
 /* ---- engine_step.c ---- */

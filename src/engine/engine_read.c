@@ -20,7 +20,8 @@ static err take_token(engine_sequence *s, int64_t wait_ms, engine_token *t, bool
     *ended = s->count == 0;
     if (result == E_OK && s->count > 0) {
         *t = s->queue[s->head];
-        if (s->count == ENGINE_QUEUE_TOKENS) engine_wake(e); /* it waited for us */
+        /* it may have waited for us, with room for what a mask forces */
+        if (s->count >= ENGINE_QUEUE_TOKENS - ENGINE_FORCED_MAX) engine_wake(e);
         s->head = (s->head + 1) % ENGINE_QUEUE_TOKENS;
         s->count--;
     } else if (result == E_OK && s->failure.code != E_OK) {

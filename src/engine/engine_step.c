@@ -134,12 +134,11 @@ static engine_finish put_token(engine *e, engine_sequence *s, int32_t id, const 
 
 /* Tokens that the grammar leaves no choice of. */
 static engine_finish put_forced(engine *e, engine_sequence *s) {
-    int32_t ids[ENGINE_QUEUE_TOKENS];
+    int32_t ids[ENGINE_FORCED_MAX];
     int64_t most = s->made_max - (s->n_tokens - s->n_prompt);
     engine_finish finish = ENGINE_RUNNING;
-    if (!s->mask || !s->mask->forced || s->top_logprobs >= 0) return finish;
-    if (most > s->space - e->n_made) most = s->space - e->n_made;
-    if (most < 1) return finish;
+    if (!engine_forces(s) || most < 1) return finish;
+    if (most > ENGINE_FORCED_MAX) most = ENGINE_FORCED_MAX;
     int32_t n = s->mask->forced(s->mask->self, ids, (int32_t)most);
     CHECK(n <= most);
     for (int32_t i = 0; i < n && finish == ENGINE_RUNNING; i++)

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/rand.h"
+#include "base/thread.h"
 #include "model/tiny_adapter.h"
 #include "said.h"
 
@@ -136,7 +137,7 @@ static void ask_alone(engine *e, question *q) {
 /* Six at a time, the oldest read first. */
 static void ask_in_company(engine *e, question *q, int n) {
     enum { WAVE = 6 };
-    static said got;
+    said got;
     for (int from = 0; from < n; from += WAVE) {
         engine_sequence *s[WAVE];
         for (int i = 0; i < WAVE; i++) s[i] = said_submit(e, &q[from + i].ask);
@@ -242,6 +243,43 @@ static void masks_are_obeyed_and_may_fail(void **state) {
     rig_close(&r);
 }
 
+/* ---- engines side by side ---- */
+
+typedef struct asker {
+    engine *e;
+    question *q;
+    thread thread;
+} asker;
+
+static void ask_in_thread(void *arg) {
+    asker *a = arg;
+    ask_in_company(a->e, a->q, 12);
+}
+
+/* Two engines on one model and one team, at the same time. */
+static void engines_share_a_team(void **state) {
+    (void)state;
+    static question q[2][12];
+    fail f = {0};
+    rig r;
+    asker a[2];
+    rig_open(&r, "llama");
+    make_texts();
+    for (int i = 0; i < 2; i++) {
+        a[i] = (asker){.e = open_engine((engine_options){.model = r.m, .context_max = 128}),
+                       .q = q[i]};
+        for (int j = 0; j < 12; j++) {
+            make_question(&q[i][j], &r, (uint64_t)(20 * i + j));
+            ask_alone(a[i].e, &q[i][j]);
+        }
+    }
+    for (int i = 0; i < 2; i++)
+        assert_ok(thread_start(&a[i].thread, "asker", ask_in_thread, &a[i], &f), &f);
+    for (int i = 0; i < 2; i++) thread_join(&a[i].thread);
+    for (int i = 0; i < 2; i++) engine_close(a[i].e);
+    rig_close(&r);
+}
+
 /* ---- failing allocations ---- */
 
 static void no_allocation_fails_badly(void **state) {
@@ -331,6 +369,7 @@ int main(void) {
         cmocka_unit_test(the_same_with_adapters),
         cmocka_unit_test(the_same_with_windows),
         cmocka_unit_test(masks_are_obeyed_and_may_fail),
+        cmocka_unit_test(engines_share_a_team),
         cmocka_unit_test(no_allocation_fails_badly),
         cmocka_unit_test(what_does_not_fit_is_named),
     };

@@ -15,7 +15,7 @@ typedef struct tiny_adapter {
 static inline void tiny_adapter_open(tiny_adapter *a, const char *name) {
     char file[32];
     str line = {0}, rest;
-    int64_t root;
+    int64_t root = 0;
     memset(a, 0, sizeof *a);
     snprintf(file, sizeof file, "adapter-%s", name);
     tiny_open(&a->t, file);
