@@ -28,6 +28,7 @@ typedef struct api_model {
     api_kind kind;
     str title;
     int64_t created_ms; /* 0 unknown */
+    bool loaded;        /* open now; another is opened when it is first asked for */
 } api_model;
 
 /* What can be asked for. Called on workers, several at once. A name that is not offered is

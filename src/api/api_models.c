@@ -16,6 +16,8 @@ static void put_model(const api *api, json_writer *w, const api_model *m) {
     json_begin_object(w);
     api_put_z(w, "kind", kind_names[m->kind]);
     json_field_text(w, "title", m->title);
+    json_key(w, "loaded");
+    json_put_bool(w, m->loaded);
     json_end_object(w);
     json_end_object(w);
 }

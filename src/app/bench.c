@@ -200,7 +200,8 @@ static err measure(bench *b) {
     TRY(kern_select(o->kern, &kern, b->f));
     TRY(weights_read(&b->weights, b->arena, o->path, b->f));
     TRY(team_open(&b->team, o->threads, b->f));
-    TRY(model_open(&b->model, o->path, &(model_options){.kern = kern, .team = b->team}, b->f));
+    model_options options = {.kern = kern, .team = b->team, .cache_dir = o->cache_dir};
+    TRY(model_open(&b->model, o->path, &options, b->f));
     const model_info *about = model_about(b->model);
     b->out->is_encoder = about->is_encoder;
     b->out->kern = kern->name;

@@ -14,8 +14,9 @@ enum { BENCH_BATCHES_MAX = 16 };
 typedef struct bench_options {
     const char *path;
     str name;
-    int threads;      /* 0 = the cores there are */
-    const char *kern; /* NULL = the fastest */
+    int threads;           /* 0 = the cores there are */
+    const char *kern;      /* NULL = the fastest */
+    const char *cache_dir; /* of packed weights, as every command uses it; NULL = none */
     kv_type kv;
     const char *kv_name;
     int64_t prompt, tokens, repetitions;

@@ -24,5 +24,7 @@ cmd_group cmd_record(void); /* requests trace cost */
 cmd_group cmd_perplexity(void);
 cmd_group cmd_bench(void);
 cmd_group cmd_show(void);
+cmd_group cmd_ps(void);
+cmd_group cmd_doctor(void);
 
 #endif

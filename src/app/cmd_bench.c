@@ -220,6 +220,9 @@ static err bench(const cli *c, world *w, fail *f) {
     TRY(read_options(c, &o, f));
     TRY(read_numbers(c, "threads", 0, 0, 256, threads, THREADS_MAX, &n, f));
     TRY(world_find_model(w, str_from(c->args[0]), &found, f));
+    str cache = arena_printf(c->arena, "%s/cache", w->home.dir);
+    if (!cache.p) return fail_memory(f, "a path");
+    o.cache_dir = cache.p;
     o.path = found.path;
     o.name = str_from(c->args[0]);
     for (size_t i = 0; i < n; i++) {

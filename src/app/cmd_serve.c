@@ -49,13 +49,13 @@ static err list_models(void *self, arena *a, api_model **out, size_t *n, fail *f
     for (size_t i = 0; i < s->w->n_tasks; i++) {
         world_task *t = &s->w->tasks[i];
         models[count++] = (api_model){arena_printf(a, "task:%.*s", STR_ARG(t->name)), API_TASK,
-                                      t->task->title, 0};
+                                      t->task->title, 0, true};
     }
     for (size_t i = 0; i < found; i++)
         if (all[i].path && all[i].kind != REGISTRY_OTHER)
             models[count++] = (api_model){
                 all[i].name, all[i].kind == REGISTRY_ENCODER ? API_ENCODER : API_GENERATOR,
-                all[i].purpose, 0};
+                all[i].purpose, 0, world_is_open(s->w, all[i].name)};
     *out = models;
     *n = count;
     return E_OK;

@@ -12,10 +12,11 @@
 enum { GROUPS_MAX = 24 };
 
 static size_t all_groups(cmd_group out[GROUPS_MAX]) {
-    const cmd_group rows[] = {cmd_serve(),      cmd_run(),        cmd_model(),    cmd_show(),
-                              cmd_bench(),      cmd_perplexity(), cmd_quantize(), cmd_convert(),
-                              cmd_generate(),   cmd_text(),       cmd_task(),     cmd_task_eval(),
-                              cmd_task_learn(), cmd_review(),     cmd_record()};
+    const cmd_group rows[] = {cmd_serve(),    cmd_run(),       cmd_model(),      cmd_show(),
+                              cmd_ps(),       cmd_doctor(),    cmd_bench(),      cmd_perplexity(),
+                              cmd_quantize(), cmd_convert(),   cmd_generate(),   cmd_text(),
+                              cmd_task(),     cmd_task_eval(), cmd_task_learn(), cmd_review(),
+                              cmd_record()};
     size_t n = sizeof rows / sizeof *rows;
     memcpy(out, rows, sizeof rows);
     return n;

@@ -21,6 +21,7 @@ struct world_model {
     model *model;
     gen_embedder embedder;
     gen_local *local; /* decoders: the engine, once somebody asked */
+    model_adapter *adapter;
     char digest[80];
 };
 
@@ -55,6 +56,8 @@ err world_run(const cli *c, world_needs needs, err (*body)(const cli *c, world *
     w.kern = cli_has(c, "kern") ? cli_value(c, "kern") : NULL;
     w.kv = cli_has(c, "kv") ? cli_value(c, "kv") : NULL;
     w.context = (int32_t)context;
+    w.draft = cli_has(c, "draft") ? cli_value(c, "draft") : NULL;
+    w.lora = cli_has(c, "lora") ? cli_value(c, "lora") : NULL;
     if (e == E_OK && needs == WORLD_STORE) e = world_open_store(&w, f);
     if (e == E_OK) e = body(c, &w, f);
     world_close(&w);
@@ -113,7 +116,10 @@ void world_close(world *w) {
     audit_close(w->audit);
     store_close(w->store);
     for (size_t i = 0; i < w->n_models; i++) {
-        gen_local_close(w->models[i]->local);
+        gen_local_close(w->models[i]->local); /* all engines first: one may draft for another */
+    }
+    for (size_t i = 0; i < w->n_models; i++) {
+        model_adapter_close(w->models[i]->adapter);
         model_close(w->models[i]->model);
     }
     team_close(w->team);
@@ -239,11 +245,20 @@ const registry_model *world_found_of(world_model *m) {
     return &m->found;
 }
 
+bool world_is_open(world *w, str name) {
+    bool open = false;
+    mutex_lock(&w->lock);
+    for (size_t i = 0; i < w->n_models; i++) open = open || str_eq(w->models[i]->name, name);
+    mutex_unlock(&w->lock);
+    return open;
+}
+
 void world_close_model(world *w, str name) {
     for (size_t i = 0; i < w->n_models; i++) {
         world_model *m = w->models[i];
         if (!str_eq(m->name, name) || model_about(m->model)->is_encoder) continue;
         gen_local_close(m->local);
+        model_adapter_close(m->adapter);
         model_close(m->model);
         w->models[i] = w->models[--w->n_models];
         return;
@@ -361,11 +376,21 @@ static err open_local(world *w, str name, gen_local **out, fail *f) {
                  STR_ARG(name));
         return fail_hint(f, "use smollm2");
     }
-    if (!m->local)
-        TRY(gen_local_open(&m->local,
-                           &(gen_local_options){
-                               .m = m->model, .kv = kv, .name = m->name, .context_max = w->context},
-                           f));
+    if (m->local) {
+        *out = m->local;
+        return E_OK;
+    }
+    world_model *draft = NULL;
+    if (w->draft) TRY(open_model(w, str_from(w->draft), false, &draft, f));
+    if (w->lora && !m->adapter) TRY(model_adapter_open(&m->adapter, m->model, w->lora, f));
+    TRY(gen_local_open(&m->local,
+                       &(gen_local_options){.m = m->model,
+                                            .kv = kv,
+                                            .name = m->name,
+                                            .context_max = w->context,
+                                            .draft = draft ? draft->model : NULL,
+                                            .adapter = m->adapter},
+                       f));
     *out = m->local;
     return E_OK;
 }

@@ -40,6 +40,8 @@ typedef struct world {
     int threads;
     const char *kern, *kv; /* --kern, --kv; NULL = best, f16 */
     int32_t context;       /* --ctx; 0 = the model's */
+    const char *draft;     /* --draft: a smaller model that guesses; NULL = none */
+    const char *lora;      /* --lora: an adapter on the generator; NULL = none */
     store *store;
     audit *audit;
     desk desk;
@@ -75,6 +77,7 @@ err world_open_model(world *w, str name, world_model **out, fail *f) MUST_CHECK;
 err world_open_vocabulary(world *w, str name, world_model **out, fail *f) MUST_CHECK;
 model *world_model_of(world_model *m);
 const registry_model *world_found_of(world_model *m);
+bool world_is_open(world *w, str name); /* has a model of this name been opened? Any thread */
 /* Closes a generator of this name, when it is open: a chat takes another one. */
 void world_close_model(world *w, str name);
 /* Encoders only. */

@@ -45,6 +45,15 @@ static int64_t read_number(const char *path) {
     return end == text ? -1 : (int64_t)value; /* "max" is no number */
 }
 
+static void read_word(const char *path, char *out, size_t bytes) {
+    FILE *file = fopen(path, "re");
+    out[0] = 0;
+    if (!file) return;
+    if (!fgets(out, (int)bytes, file)) out[0] = 0;
+    fclose(file);
+    out[strcspn(out, "\n")] = 0;
+}
+
 static double read_quota(void) {
     FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
     if (!file) return 0;
@@ -75,6 +84,9 @@ void machine_look(machine *m) {
     m->cores_quota = read_quota();
     m->memory_bytes = find_kilobytes("/proc/meminfo", "MemTotal");
     m->memory_free_bytes = find_kilobytes("/proc/meminfo", "MemAvailable");
+    if (getloadavg(&m->load, 1) != 1) m->load = 0;
+    read_word("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", m->governor,
+              sizeof m->governor);
     m->memory_limit_bytes = read_number("/sys/fs/cgroup/memory.max");
 }
 

@@ -16,6 +16,8 @@ typedef struct machine {
     double cores_quota;              /* of the cgroup; 0 = none */
     int64_t memory_bytes, memory_free_bytes; /* in all; to be had without swapping. -1 not known */
     int64_t memory_limit_bytes;              /* of the cgroup; -1 = none */
+    double load;                             /* processes that wanted to run, of the last minute */
+    char governor[32];                       /* of the clock: "performance"; "" not known */
 } machine;
 
 void machine_look(machine *out);

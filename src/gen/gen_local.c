@@ -14,6 +14,7 @@ struct gen_local {
     arena arena;
     const tokenizer *tokenizer;
     engine *engine;
+    const model_adapter *adapter;
     chat *chat;     /* NULL: none, or one we cannot render */
     fail chat_fail; /* why */
     str name;
@@ -24,6 +25,7 @@ err gen_local_open(gen_local **out, const gen_local_options *o, fail *f) {
     if (!g) return fail_memory(f, "a generator");
     arena_init(&g->arena, 1024);
     g->tokenizer = model_tokenizer(o->m);
+    g->adapter = o->adapter;
     g->name = arena_str(&g->arena, o->name);
     err e = g->name.p ? E_OK : fail_memory(f, "a generator");
     if (e == E_OK)
@@ -31,7 +33,8 @@ err gen_local_open(gen_local **out, const gen_local_options *o, fail *f) {
                         &(engine_options){.model = o->m,
                                           .kv = o->kv,
                                           .sequences_max = o->sequences_max,
-                                          .context_max = o->context_max},
+                                          .context_max = o->context_max,
+                                          .draft = o->draft},
                         f);
     if (e == E_OK) {
         err bad =
@@ -231,7 +234,8 @@ static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply 
                       .sampling = sampling_of(&rq->sampling),
                       .stops = rq->stops,
                       .n_stops = rq->n_stops,
-                      .top_logprobs = rq->top_logprobs};
+                      .top_logprobs = rq->top_logprobs,
+                      .adapter = r.g->adapter};
     TRY(engine_submit(r.g->engine, &ask, &s, f));
     err e = read_events(&r, s, f);
     if (e == E_OK) e = fill_reply(&r, s, prompt.n, out, f);

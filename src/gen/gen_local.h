@@ -11,9 +11,11 @@ typedef struct gen_local gen_local;
 typedef struct gen_local_options {
     model *m; /* a decoder; borrowed */
     kv_type kv;
-    str name;              /* as it is called in replies */
-    int32_t sequences_max; /* at once; 0 = the engine's default */
-    int32_t context_max;   /* prompt and answer; 0 = the model's */
+    str name;                     /* as it is called in replies */
+    int32_t sequences_max;        /* at once; 0 = the engine's default */
+    int32_t context_max;          /* prompt and answer; 0 = the model's */
+    const model *draft;           /* guesses tokens, where that pays; NULL = none; borrowed */
+    const model_adapter *adapter; /* on every answer; NULL = none; borrowed */
 } gen_local_options;
 
 /* Starts the engine. A model whose template we cannot render opens all the same: raw prompts work,

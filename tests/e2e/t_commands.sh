@@ -258,5 +258,20 @@ name=$("$bin" list --json | jq -r '.models[] | select(.path != null and (.name |
 has "rm forgets a file used in place" "$("$bin" rm "$name")" "stays where it lies"
 is "and leaves it there" "$([ -e "$model" ] && echo there)" there
 fails "rm of what is not here exits 4" 4 "$bin" rm "$name"
+one_object "doctor" "$bin" doctor --json
+holds "says what the machine is" "$json" '.machine | .cores_allowed >= 1 and (.kernels | index("ref")) and .memory_bytes > 1e8'
+is "and its features as the kernel names them" \
+    "$(jq -r '.machine.features | index("avx2") != null' <<<"$json")" "$(grep -qw avx2 /proc/cpuinfo && echo true || echo false)"
+holds "measures its limits" "$json" '.limits | .int8_gops > 1 and .read_gb_s > 0.1 and .int8_gops > .f32_gops'
+holds "says which models fit" "$json" '[.models[] | select(.name == "qwen3-0.6b")][0] |
+    .untried and (.measured | not) and .memory_bytes > 4e8 and .decode_tok_s > 0'
+holds "an estimate is a share of the limits" "$json" '. as $d | [.models[] | select(.name == "llama3.2-1b")][0] |
+    (.prefill_tok_s * 2 * 973146112 / 1e9 / $d.limits.int8_gops - $d.estimate_prefill_share | fabs) < 1e-6'
+has "doctor says that it estimates" "$("$bin" doctor)" "Estimates are"
+fails "ps without a server exits 4" 4 "$bin" ps
+has "and says how to start one" "$(cat "$tmp/err")" "bantam serve"
+fails "a missing adapter exits 4" 4 "$bin" run smollm2 hi --lora "$tmp/nosuch"
+one_object "a draft model guesses" "$bin" run smollm2 "Say hello." -n 8 --draft "$model" --json
+is "and changes no answer" "$(jq -c .ids <<<"$json")" "$one"
 fails "an encoder does not generate" 6 "$bin" run minilm hi --max-tokens 1 --json
 done_testing

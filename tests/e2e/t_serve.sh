@@ -16,6 +16,9 @@ is "three things to paste work" \
     "$(sed -n '/^Try:/,/^$/p' "$tmp/serve.out" | grep -v '^Try:' >"$tmp/paste.sh"
     bash "$tmp/paste.sh" 2>&1 | jq -s 'length')" 3
 holds "/health" "$(get /health)" '.status == "ok"'
+one_object "ps" "$bin" ps --json
+holds "says who serves and what is loaded" "$json" ".port == $port and .pid == $pid and ([.loaded[].id] | index(\"task:support\") != null)"
+has "ps for people" "$("$bin" ps)" "task:support"
 holds "/v1/models lists the task" "$(get /v1/models)" '[.data[].id] | index("task:support") != null'
 
 chat() { jq -nc --arg m "$1" --arg q "$2" '{model: $m, messages: [{role: "user", content: $q}]}'; }

@@ -1,0 +1,130 @@
+/* cmd_ps.c - bantam ps: what a running server over this home folder holds, asked over its own API.
+ */
+#include "app/cmd.h"
+#include "app/home.h"
+#include "app/out.h"
+#include "net/http_client.h"
+
+#include <stdio.h>
+
+enum { ASK_MS_MAX = 5000 };
+
+typedef struct served {
+    int64_t port, pid;
+    const json *health, *models; /* models: /v1/models' data */
+} served;
+
+static err ask(const cli *c, int64_t port, const char *path, const json **out, fail *f) {
+    str url = arena_printf(c->arena, "http://127.0.0.1:%lld%s", (long long)port, path);
+    const char *key = home_env(NULL, "BANTAM_KEY");
+    str bearer = arena_printf(c->arena, "Bearer %s", key ? key : "none");
+    if (!url.p || !bearer.p) return fail_memory(f, "a URL");
+    http_field field = {"Authorization", bearer};
+    http_call call = {.url = url.p, .fields = &field, .fields_n = 1, .total_ms_max = ASK_MS_MAX};
+    http_answer answer;
+    TRY(http_ask(c->arena, &call, &answer, f));
+    if (answer.status != 503)
+        TRY(http_status_err(&call, &answer, f)); /* /health when disk is full */
+    return json_parse(c->arena, answer.body, out, f);
+}
+
+static err look(const cli *c, served *s, fail *f) {
+    home h;
+    const json *list;
+    TRY(home_open(c->arena, &h, f));
+    if (!home_server_runs(&h, &s->port, &s->pid)) {
+        fail_set(f, E_NOT_FOUND, "no `bantam serve` runs over \"%s\"", h.dir);
+        return fail_hint(f, "start one: bantam serve; for another home folder set BANTAM_HOME");
+    }
+    TRY(ask(c, s->port, "/health", &s->health, f));
+    TRY(ask(c, s->port, "/v1/models", &list, f));
+    s->models = json_get(list, "data");
+    if (s->models && s->models->kind == JSON_ARRAY) return E_OK;
+    return fail_set(f, E_NETWORK, "port %lld does not answer as a Bantam does", (long long)s->port);
+}
+
+static int64_t number(const json *v, const char *key) {
+    int64_t n = 0;
+    return json_get_int(v, key, 0, 0, INT64_MAX, &n, NULL) == E_OK ? n : 0;
+}
+
+static str text(const json *v, const char *key) {
+    str s = STR("");
+    return json_get_str(v, key, STR(""), &s, NULL) == E_OK ? s : STR("");
+}
+
+static bool is_loaded(const json *about) {
+    bool loaded = false;
+    return json_get_bool(about, "loaded", false, &loaded, NULL) == E_OK && loaded;
+}
+
+static void print_list(const cli *c, const served *s) {
+    printf("http://127.0.0.1:%lld/  process %lld, up %lld s, requests: %lld running, %lld queued, "
+           "%lld waiting\n",
+           (long long)s->port, (long long)s->pid, (long long)number(s->health, "uptime_s"),
+           (long long)number(s->health, "running"), (long long)number(s->health, "queued"),
+           (long long)number(s->health, "waiting"));
+    for (size_t i = 0; i < s->models->count; i++) {
+        const json *m = json_at(s->models, i), *about = json_get(m, "bantam");
+        if (!is_loaded(about)) continue;
+        str title = out_safe(c->arena, text(about, "title"), true);
+        printf("  %-24.*s %-10.*s %.*s\n", STR_ARG(text(m, "id")), STR_ARG(text(about, "kind")),
+               STR_ARG(title));
+    }
+}
+
+static void put_models(json_writer *j, const served *s) {
+    json_key(j, "loaded");
+    json_begin_array(j);
+    for (size_t i = 0; i < s->models->count; i++) {
+        const json *m = json_at(s->models, i), *about = json_get(m, "bantam");
+        if (!is_loaded(about)) continue;
+        json_begin_object(j);
+        json_key(j, "id");
+        json_put_str(j, text(m, "id"));
+        json_key(j, "kind");
+        json_put_str(j, text(about, "kind"));
+        json_end_object(j);
+    }
+    json_end_array(j);
+}
+
+static err print_json(const served *s, fail *f) {
+    static const char *const counts[] = {"uptime_s", "running", "queued", "waiting"};
+    buf b = {0};
+    json_writer j = {.out = &b};
+    json_begin_object(&j);
+    json_key(&j, "port");
+    json_put_int(&j, s->port);
+    json_key(&j, "pid");
+    json_put_int(&j, s->pid);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        json_key(&j, counts[i]);
+        json_put_int(&j, number(s->health, counts[i]));
+    }
+    put_models(&j, s);
+    json_end_object(&j);
+    err e = out_json(&b, f);
+    buf_deinit(&b);
+    return e;
+}
+
+static err run_ps(const cli *c, fail *f) {
+    served s = {0};
+    TRY(look(c, &s, f));
+    if (cli_flag(c, "json")) return print_json(&s, f);
+    print_list(c, &s);
+    return E_OK;
+}
+
+static const cli_option options[] = {{"json", 0, NULL, "print one JSON object on stdout", false}};
+
+static const cli_verb verbs[] = {
+    {"ps", "", "what a running server holds: models, tasks, requests",
+     "Exit code 4 when none runs over this home folder.\n\n  bantam ps\n", options,
+     sizeof options / sizeof *options, 0, 0, run_ps},
+};
+
+cmd_group cmd_ps(void) {
+    return (cmd_group){verbs, sizeof verbs / sizeof *verbs};
+}
