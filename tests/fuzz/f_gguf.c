@@ -1,5 +1,5 @@
-/* Fuzz: any bytes as a GGUF file. What opens must be sound: every tensor lies inside the bytes,
- * every key can be asked for in every way. */
+/* Fuzz: any bytes as a GGUF file. What opens must be sound: every tensor lies inside the bytes and
+ * becomes numbers whatever its blocks hold, every key can be asked for in every way. */
 #include "base/mem.h"
 #include "format/gguf.h"
 
@@ -31,6 +31,12 @@ static void ask(const gguf *g, const char *key) {
     arena_deinit(&a);
 }
 
+static void read_numbers(const tensor *t) {
+    static float row[4096];
+    int64_t n = tensor_cols(t) / dtype_get(t->type)->block, most = 4096 / dtype_get(t->type)->block;
+    dtype_get(t->type)->dequantise(t->data, row, (n < most ? n : most) * dtype_get(t->type)->block);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     static const char *const keys[] = {"a",
                                        "general.architecture",
@@ -50,9 +56,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         tensor t;
         const char *type;
         for (size_t i = 0; gguf_tensor_at(g, i, &t, &type, &f) == E_OK; i++)
-            if (t.data)
+            if (t.data) {
                 CHECK((const char *)t.data >= copy && t.bytes <= n &&
                       (size_t)((const char *)t.data - copy) <= n - t.bytes);
+                read_numbers(&t);
+            }
+        for (size_t i = 0; i < gguf_key_count(g); i++) {
+            gguf_value v = gguf_key_at(g, i);
+            CHECK(v.bytes.p >= copy && v.bytes.p + v.bytes.n <= copy + n);
+        }
         for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) ask(g, keys[i]);
         gguf_close(g);
     }
