@@ -99,10 +99,6 @@ INLINE vec vec_load_i8(const int8_t *p) {
 INLINE void vec_store_i8(int8_t *p, vec v) {
     _mm_storeu_si128((__m128i *)(void *)p, _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v)));
 }
-INLINE vec vec_load_bf16(const uint16_t *p) {
-    __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p));
-    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
-}
 /* even[i], odd[i] <-> 2i, 2i + 1 of two vectors that lie together */
 INLINE void vec_load_pairs(const float *p, vec *even, vec *odd) {
     const __m512i e = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
@@ -204,10 +200,6 @@ INLINE void vec_store_i8(int8_t *p, vec v) {
     __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(n), _mm256_extracti128_si256(n, 1));
     _mm_storel_epi64((__m128i *)(void *)p, _mm_packs_epi16(words, words));
 }
-INLINE vec vec_load_bf16(const uint16_t *p) {
-    __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
-    return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
-}
 INLINE void vec_load_pairs(const float *p, vec *even, vec *odd) {
     vec a = vec_load(p), b = vec_load(p + LANES);
     __m256d e = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88));
@@ -219,6 +211,99 @@ INLINE void vec_store_pairs(float *p, vec even, vec odd) {
     vec l = _mm256_unpacklo_ps(even, odd), h = _mm256_unpackhi_ps(even, odd);
     vec_store(p, _mm256_permute2f128_ps(l, h, 0x20));
     vec_store(p + LANES, _mm256_permute2f128_ps(l, h, 0x31));
+}
+
+#elif defined(__aarch64__)
+
+#include <arm_neon.h>
+enum { LANES = 4 };
+typedef float32x4_t vec;
+
+INLINE vec vec_set(float x) {
+    return vdupq_n_f32(x);
+}
+INLINE vec vec_load(const float *p) {
+    return vld1q_f32(p);
+}
+INLINE void vec_store(float *p, vec v) {
+    vst1q_f32(p, v);
+}
+INLINE vec vec_add(vec a, vec b) {
+    return vaddq_f32(a, b);
+}
+INLINE vec vec_sub(vec a, vec b) {
+    return vsubq_f32(a, b);
+}
+INLINE vec vec_mul(vec a, vec b) {
+    return vmulq_f32(a, b);
+}
+INLINE vec vec_div(vec a, vec b) {
+    return vdivq_f32(a, b);
+}
+INLINE vec vec_max(vec a, vec b) {
+    return vmaxq_f32(a, b);
+}
+INLINE vec vec_min(vec a, vec b) {
+    return vminq_f32(a, b);
+}
+INLINE vec vec_abs(vec a) {
+    return vabsq_f32(a);
+}
+INLINE vec vec_fma(vec a, vec b, vec c) {
+    return vfmaq_f32(c, a, b);
+}
+INLINE vec vec_fnma(vec a, vec b, vec c) {
+    return vfmsq_f32(c, a, b);
+}
+INLINE vec vec_round(vec a) {
+    return vrndnq_f32(a);
+}
+INLINE vec vec_scale_if(vec v, vec n, vec x, float least) {
+    int32x4_t power = vshlq_n_s32(vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127)), 23);
+    uint32x4_t scaled = vreinterpretq_u32_f32(vmulq_f32(v, vreinterpretq_f32_s32(power)));
+    return vreinterpretq_f32_u32(vandq_u32(scaled, vcgeq_f32(x, vdupq_n_f32(least))));
+}
+INLINE vec vec_sign_of(vec a, vec s) {
+    return vbslq_f32(vdupq_n_u32(0x80000000u), s, a);
+}
+INLINE vec vec_lanes(vec v, int from, int to, vec other) {
+    static const int32_t lanes[LANES] = {0, 1, 2, 3};
+    int32x4_t lane = vld1q_s32(lanes);
+    uint32x4_t in = vandq_u32(vcgeq_s32(lane, vdupq_n_s32(from)), vcltq_s32(lane, vdupq_n_s32(to)));
+    return vbslq_f32(in, v, other);
+}
+INLINE float vec_add_lanes(vec v) {
+    return vaddvq_f32(v);
+}
+INLINE float vec_max_lanes(vec v) {
+    return vmaxvq_f32(v);
+}
+INLINE vec vec_load_f16(const uint16_t *p) {
+    return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
+}
+INLINE void vec_store_f16(uint16_t *p, vec v) {
+    vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(v)));
+}
+INLINE vec vec_load_i8(const int8_t *p) {
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    int16x8_t words = vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(four)));
+    return vcvtq_f32_s32(vmovl_s16(vget_low_s16(words)));
+}
+INLINE void vec_store_i8(int8_t *p, vec v) {
+    int16x4_t words = vqmovn_s32(vcvtnq_s32_f32(v));
+    int8x8_t bytes = vqmovn_s16(vcombine_s16(words, words));
+    int32_t four = vget_lane_s32(vreinterpret_s32_s8(bytes), 0);
+    memcpy(p, &four, sizeof four);
+}
+INLINE void vec_load_pairs(const float *p, vec *even, vec *odd) {
+    float32x4x2_t both = vld2q_f32(p);
+    *even = both.val[0];
+    *odd = both.val[1];
+}
+INLINE void vec_store_pairs(float *p, vec even, vec odd) {
+    float32x4x2_t both = {{even, odd}};
+    vst2q_f32(p, both);
 }
 
 #else

@@ -278,6 +278,8 @@ int main(void) {
         failed += with(&kern_attend_avx2, "attention, AVX2");
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))
         failed += with(&kern_attend_avx512, "attention, AVX-512");
+#elif defined(__aarch64__)
+    failed += with(&kern_attend_neon, "attention, NEON");
 #endif
     return failed;
 }

@@ -169,6 +169,8 @@ int main(void) {
         failed += with(&kern_rows_avx2, "rows, AVX2");
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))
         failed += with(&kern_rows_avx512, "rows, AVX-512");
+#elif defined(__aarch64__)
+    failed += with(&kern_rows_neon, "rows, NEON");
 #endif
     return failed;
 }
