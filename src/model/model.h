@@ -18,6 +18,7 @@ typedef struct model_options {
     const kern_table *kern; /* NULL: the fastest */
     team *team;             /* NULL only with vocabulary_only */
     const char *cache_dir;  /* where packed weights are kept for the next start; NULL: nowhere */
+    bool int8;              /* matrices of floats are rounded to Q8_0 when they are packed */
     bool vocabulary_only;   /* tokenizer and template alone, of any architecture */
 } model_options;
 

@@ -108,7 +108,7 @@ static bool packing_sum(const kern_table *kern, uint64_t *out) {
 static size_t header_bytes(const model *m) {
     const unsigned char *first = m->map.p + m->map.n;
     for (size_t i = 0; i < m->packing->n; i++) {
-        const unsigned char *at = m->packing->items[i].w->w->data;
+        const unsigned char *at = model_pack_source(&m->packing->items[i])->data;
         if (at >= m->map.p && at < first) first = at;
     }
     size_t n = (size_t)(first - m->map.p);
@@ -147,7 +147,7 @@ static bool file_of(const model *m, char out[FILE_PATH_BYTES], uint64_t *path) {
     char real[FILE_PATH_BYTES], file[256];
     if (!m->o.cache_dir || file_real_path(real, m->info.path.p, NULL) != E_OK) return false;
     str name = str_slice(str_after_last(str_from(real), '/'), 0, 100);
-    *path = sum_of(real, strlen(real));
+    *path = mix(sum_of(real, strlen(real)), m->o.int8);
     snprintf(file, sizeof file, "%.*s-%016llx.pack", STR_ARG(name), (unsigned long long)*path);
     return file_join(out, m->o.cache_dir, file, NULL) == E_OK;
 }

@@ -9,7 +9,7 @@
 
 #include "model/model_int.h"
 
-enum { ENCODER_LAYERS_MAX = 128, ENCODER_LABELS_MAX = 4096 };
+enum { ENCODER_LAYERS_MAX = 128, ENCODER_LABELS_MAX = 4096, ENCODER_KINDS_MAX = 16 };
 
 typedef enum encoder_pooling { ENCODER_MEAN, ENCODER_CLS } encoder_pooling;
 
@@ -33,7 +33,7 @@ typedef struct encoder_names {
 typedef struct encoder_spec {
     int64_t layers, width, ff, heads, head_width, context, vocabulary;
     int64_t first_place; /* row of `places` of the first token */
-    int64_t kinds;       /* kinds of segments: 1 or 2 */
+    int64_t kinds;       /* kinds of segments; 0: none */
     float eps;
     op_activation activation, head_activation;
     bool head_tanh; /* instead of head_activation */

@@ -226,6 +226,20 @@ static err bind_table(model *m, const encoder_spec *s, const char *hf, const cha
     return model_weight(m, n.hf, n.gguf, rows, s->width, out, f);
 }
 
+/* The vectors of segments: config.json says how many; a GGUF file may have none. */
+static err bind_kinds(model *m, encoder *e, fail *f) {
+    encoder_spec *s = &e->spec;
+    if (m->gguf)
+        s->kinds = model_rows(m, NULL, "token_types.weight");
+    else
+        TRY(model_number(m, "type_vocab_size", NULL, 2, &s->kinds, f));
+    if (s->kinds == 0) return E_OK;
+    if (s->kinds > ENCODER_KINDS_MAX)
+        return fail_set(f, E_CORRUPT, "%.*s: %lld kinds of segments", STR_ARG(m->info.path),
+                        (long long)s->kinds);
+    return bind_table(m, s, s->names.kinds, "token_types", s->kinds, &e->kinds, f);
+}
+
 static err bind_front(model *m, encoder *e, fail *f) {
     encoder_spec *s = &e->spec;
     const encoder_names *n = &s->names;
@@ -234,12 +248,7 @@ static err bind_front(model *m, encoder *e, fail *f) {
     if (n->places)
         TRY(bind_table(m, s, n->places, "position_embd", s->context + s->first_place, &e->places,
                        f));
-    if (n->kinds) {
-        name at = top_name(m, n->kinds, "token_types", "weight");
-        s->kinds = model_rows(m, at.hf, at.gguf);
-        if (s->kinds > 2) s->kinds = 2; /* else the shape is complained of */
-        if (s->kinds > 0) TRY(bind_table(m, s, n->kinds, "token_types", s->kinds, &e->kinds, f));
-    }
+    if (n->kinds) TRY(bind_kinds(m, e, f));
     TRY(bind_top_norm(m, s, n->norm, "token_embd_norm", &e->norm, f));
     return n->last_norm ? bind_top_norm(m, s, n->last_norm, "output_norm", &e->last_norm, f) : E_OK;
 }

@@ -10,7 +10,8 @@
 /* One listed weight: where it lies among the packed bytes. */
 typedef struct pack_item {
     weight *w;
-    size_t offset, bytes; /* bytes 0: these kernels use it as it is */
+    size_t offset, bytes;  /* bytes 0: these kernels use it as it is */
+    const tensor *rounded; /* floats that w is the Q8_0 of (options.int8); w's own data is NULL */
 } pack_item;
 
 struct model_packing {
@@ -23,6 +24,8 @@ struct model_packing {
 
 enum { MODEL_PACK_ALIGN = 64 };
 
+/* Where an item's numbers lie in the model's file. */
+const tensor *model_pack_source(const pack_item *item);
 /* Packs what is listed, or maps it. A cache that cannot be read or written is no error. */
 err model_pack_all(model *m, fail *f) MUST_CHECK;
 void model_pack_close(model *m);

@@ -47,6 +47,13 @@ static void read_sample(tiny *t, sample *s) {
     assert_int_equal(s->n, TEXTS);
 }
 
+static model *open_int8(const char *path, team *team) {
+    fail f = {0};
+    model *m;
+    assert_ok(model_open(&m, path, &(model_options){.team = team, .int8 = true}, &f), &f);
+    return m;
+}
+
 static model *open_model(const char *path, team *team, const char *kernels) {
     fail f = {0};
     model *m;
@@ -97,6 +104,32 @@ static void check_model(const char *name) {
     }
     print_message("%-12s least cosine 1 - %.1e\n", name, 1 - least);
     assert_true(least > 0.999999);
+    tiny_close(&t);
+}
+
+/* Rounded to int8 at open: near the floats, the same bits in company. */
+static void rounded_stays_close(void **state) {
+    (void)state;
+    static sample s;
+    fail f = {0};
+    tiny t;
+    team *team;
+    float out[TEXTS][WIDTH], alone[WIDTH];
+    tiny_open(&t, "bert");
+    read_sample(&t, &s);
+    tiny_pooling(&t, false);
+    assert_ok(team_open(&team, 2, &f), &f);
+    model *m = open_int8(tiny_folder(&t, "config"), team);
+    assert_ok(model_embed(m, s.text, TEXTS, &(model_embed_options){0}, out[0], NULL, &f), &f);
+    for (int i = 0; i < TEXTS; i++) {
+        double dot = 0;
+        for (int k = 0; k < WIDTH; k++) dot += (double)out[i][k] * (double)s.vector[i][1][k];
+        if (dot < 0.995) fail_msg("text %d: cosine %.5f", i, dot);
+        assert_ok(model_embed(m, &s.text[i], 1, &(model_embed_options){0}, alone, NULL, &f), &f);
+        assert_memory_equal(alone, out[i], sizeof alone);
+    }
+    model_close(m);
+    team_close(team);
     tiny_close(&t);
 }
 
@@ -176,9 +209,13 @@ static void modernbert(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bert),       cmocka_unit_test(xlmr),
-        cmocka_unit_test(modernbert), cmocka_unit_test(bert_pairs),
-        cmocka_unit_test(xlmr_pairs), cmocka_unit_test(modernbert_pairs),
+        cmocka_unit_test(bert),
+        cmocka_unit_test(xlmr),
+        cmocka_unit_test(modernbert),
+        cmocka_unit_test(rounded_stays_close),
+        cmocka_unit_test(bert_pairs),
+        cmocka_unit_test(xlmr_pairs),
+        cmocka_unit_test(modernbert_pairs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
