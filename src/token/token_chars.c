@@ -122,7 +122,8 @@ static void chars_part(token_work *w, str part) {
         return;
     }
     chars_compute(w, part);
-    if (!w->failed) token_memo_put(w->t->memo, &key, part.n, w->ids + before, w->n - before);
+    if (!w->failed && w->n > before)
+        token_memo_put(w->t->memo, &key, part.n, w->ids + before, w->n - before);
 }
 
 void token_chars_word(token_work *w, str word) {
