@@ -141,6 +141,42 @@ static err open_gguf(model *m, const char *path, fail *f) {
     return m->o.vocabulary_only ? E_OK : choose_arch(m, f);
 }
 
+/* A file of the folder that need not be there; *out is empty then. */
+static err folder_file(arena *a, const char *path, const char *name, str *out, fail *f) {
+    char file[FILE_PATH_BYTES];
+    *out = STR("");
+    TRY(file_join(file, path, name, f));
+    return file_exists(file) ? file_read(a, file, TOKENIZER_BYTES_MAX, out, f) : E_OK;
+}
+
+/* The chat template: a file of its own, or in tokenizer_config.json as a text or a list of named
+ * ones, of which "default" is meant. */
+static err folder_template(model *m, const char *path, str config, arena *scratch, fail *f) {
+    const json *root, *v;
+    TRY(folder_file(&m->arena, path, "chat_template.jinja", &m->info.chat_template, f));
+    if (m->info.chat_template.n || !config.n) return E_OK;
+    TRY(json_parse(scratch, config, &root, f));
+    v = json_get(root, "chat_template");
+    for (size_t i = 0; v && v->kind == JSON_ARRAY && i < v->count; i++) {
+        const json *name = json_get(json_at(v, i), "name");
+        if (name && name->kind == JSON_STRING && str_is(name->string, "default"))
+            v = json_get(json_at(v, i), "template");
+    }
+    if (!v || v->kind != JSON_STRING) return E_OK;
+    m->info.chat_template = arena_str(&m->arena, v->string);
+    return m->info.chat_template.p ? E_OK : fail_memory(f, path);
+}
+
+static err folder_tokenizer(model *m, const char *path, arena *scratch, fail *f) {
+    char file[FILE_PATH_BYTES];
+    str text, config;
+    TRY(file_join(file, path, "tokenizer.json", f));
+    TRY(file_read(scratch, file, TOKENIZER_BYTES_MAX, &text, f));
+    TRY(folder_file(scratch, path, "tokenizer_config.json", &config, f));
+    TRY(tokenizer_open_folder(&m->tokenizer, text, config, f));
+    return folder_template(m, path, config, scratch, f);
+}
+
 static err open_folder(model *m, const char *path, fail *f) {
     char file[FILE_PATH_BYTES];
     str text;
@@ -151,10 +187,8 @@ static err open_folder(model *m, const char *path, fail *f) {
     if (e != E_OK) return e == E_INPUT ? fail_set(f, E_CORRUPT, "%s is not JSON", file) : e;
     TRY(json_get_str(m->config, "model_type", STR(""), &m->info.architecture, f));
     TRY(json_get_str(m->config, "_name_or_path", STR(""), &m->info.name, f));
-    TRY(file_join(file, path, "tokenizer.json", f));
     arena_init(&scratch, 1 << 20);
-    e = file_read(&scratch, file, TOKENIZER_BYTES_MAX, &text, f);
-    if (e == E_OK) e = tokenizer_open_json(&m->tokenizer, text, f);
+    e = folder_tokenizer(m, path, &scratch, f);
     arena_deinit(&scratch);
     if (e != E_OK) return e;
     m->info.vocabulary = (int64_t)tokenizer_count(m->tokenizer);

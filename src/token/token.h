@@ -71,9 +71,13 @@ typedef struct tokenizer tokenizer;
 /* E_UNSUPPORTED names the kind or pre-tokenizer; E_CORRUPT names the piece, merge or id that cannot
  * be; E_NO_MEMORY. */
 err tokenizer_open(tokenizer **out, const token_source *source, fail *f) MUST_CHECK;
-/* tokenizer.json of a WordPiece (BertNormalizer, BertPreTokenizer) or byte-level BPE model;
- * E_UNSUPPORTED names any other component. Truncation and padding in it are ignored. */
+/* From the bytes of a tokenizer.json; E_UNSUPPORTED names the component that we cannot do exactly.
+ * Truncation and padding in it are ignored. */
 err tokenizer_open_json(tokenizer **out, str tokenizer_json, fail *f) MUST_CHECK;
+/* The same, with the bytes of the tokenizer_config.json beside it, which names the special tokens
+ * that tokenizer.json does not (bos_token, eos_token, unk_token, pad_token, mask_token). */
+err tokenizer_open_folder(tokenizer **out, str tokenizer_json, str tokenizer_config,
+                          fail *f) MUST_CHECK;
 void tokenizer_close(tokenizer *t); /* NULL is fine */
 
 typedef enum token_special {

@@ -311,14 +311,18 @@ err tokenizer_encode_spans(const tokenizer *t, arena *a, const token_span *spans
 
 /* Pairs --------------------------------------------------------------------------------------- */
 
-/* Shortens the longer of the two, by turns, until both and `more` fit into `most`. */
+/* Shortens the longer text until both fit into `most`; where both are too long, each has half, and
+ * the longer one (of equals the second) what is odd. As Hugging Face's "longest_first". */
 static void pair_shorten(size_t *first, size_t *second, size_t most) {
-    while (*first + *second > most) {
-        size_t *longer = *first > *second ? first : second;
-        size_t other = longer == first ? *second : *first, over = *first + *second - most;
-        size_t cut = *longer - other < over ? *longer - other : over;
-        *longer -= cut ? cut : 1;
+    size_t *shorter = *first > *second ? second : first;
+    size_t *longer = *first > *second ? first : second;
+    if (*first + *second <= most) return;
+    if (*shorter <= most / 2) {
+        *longer = most - *shorter;
+        return;
     }
+    *shorter = most / 2;
+    *longer = most - most / 2;
 }
 
 static void pair_put(token_pair *out, int32_t *ids, int32_t *types, token_ids add, int32_t type) {

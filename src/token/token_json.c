@@ -351,7 +351,30 @@ static err read_all(json_reader *r, str text, fail *f) {
     return token_json_each(r, json_get(r->root, "post_processor"), "processors", read_post, f);
 }
 
-err tokenizer_open_json(tokenizer **out, str tokenizer_json, fail *f) {
+/* Special tokens by the text that tokenizer_config.json gives them, "x" or {"content": "x"}, where
+ * tokenizer.json has not named them; what is not in the vocabulary is left out. */
+static err read_config(json_reader *r, str text, fail *f) {
+    struct {
+        const char *key;
+        int32_t *id;
+    } names[] = {{"bos_token", &r->source.bos},
+                 {"eos_token", &r->source.eos},
+                 {"unk_token", &r->source.unknown},
+                 {"pad_token", &r->source.padding},
+                 {"mask_token", &r->source.mask}};
+    const json *config;
+    if (!text.n) return E_OK;
+    TRY(json_parse(r->a, text, &config, f));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const json *v = json_get(config, names[i].key);
+        if (v && v->kind == JSON_OBJECT) v = json_get(v, "content");
+        if (!v || v->kind != JSON_STRING || *names[i].id != TOKEN_NONE) continue;
+        if (token_json_named(r, v->string, names[i].id, NULL) != E_OK) *names[i].id = TOKEN_NONE;
+    }
+    return E_OK;
+}
+
+err tokenizer_open_folder(tokenizer **out, str tokenizer_json, str tokenizer_config, fail *f) {
     arena a;
     arena_init(&a, 1 << 20);
     json_reader r = {.a = &a, .source = TOKEN_SOURCE_NONE};
@@ -360,10 +383,15 @@ err tokenizer_open_json(tokenizer **out, str tokenizer_json, fail *f) {
     r.extra.cuts = r.cuts;
     r.extra.regexes = r.regexes;
     err e = read_all(&r, tokenizer_json, f);
+    if (e == E_OK) e = read_config(&r, tokenizer_config, f);
     if (e == E_OK)
         e = token_build(out, &r.source, &r.extra, f);
     else
         for (size_t i = 0; i < r.extra.regex_count; i++) token_regex_close(r.regexes[i]);
     arena_deinit(&a);
     return e;
+}
+
+err tokenizer_open_json(tokenizer **out, str tokenizer_json, fail *f) {
+    return tokenizer_open_folder(out, tokenizer_json, STR(""), f);
 }
