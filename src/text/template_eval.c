@@ -8,6 +8,10 @@
 #include <math.h>
 #include <string.h>
 
+/* str_is of a literal, without a call: operators are compared at every step. */
+#define IS(s, literal) \
+    ((s).n == sizeof(literal) - 1 && memcmp((s).p, literal, sizeof(literal) - 1) == 0)
+
 /* ---- arguments --------------------------------------------------------------------------------
  */
 
@@ -48,7 +52,7 @@ bool arg_flag(const call_args *args, size_t at, const char *name, bool fallback)
 
 const callable *callable_find(const callable *table, str name) {
     for (; table->name; table++)
-        if (str_is(name, table->name)) return table;
+        if (name.n && name.p[0] == table->name[0] && str_is(name, table->name)) return table;
     return NULL;
 }
 
@@ -323,30 +327,30 @@ static err power(run *r, int64_t base, int64_t exponent, int64_t *out) {
 /* Python rounds // down and gives % the sign of the divisor. */
 static err whole_arithmetic(run *r, str op, int64_t a, int64_t b, int64_t *out) {
     bool over = false;
-    if (str_is(op, "**")) return power(r, a, b, out);
-    if (str_is(op, "+")) over = __builtin_add_overflow(a, b, out);
-    if (str_is(op, "-")) over = __builtin_sub_overflow(a, b, out);
-    if (str_is(op, "*")) over = __builtin_mul_overflow(a, b, out);
-    if (str_is(op, "//") || str_is(op, "%")) {
+    if (IS(op, "**")) return power(r, a, b, out);
+    if (IS(op, "+")) over = __builtin_add_overflow(a, b, out);
+    if (IS(op, "-")) over = __builtin_sub_overflow(a, b, out);
+    if (IS(op, "*")) over = __builtin_mul_overflow(a, b, out);
+    if (IS(op, "//") || IS(op, "%")) {
         if (b == 0) return run_fail(r, E_INPUT, "a division by zero");
         over = a == INT64_MIN && b == -1;
         int64_t quotient = over ? 0 : a / b, rest = over ? 0 : a % b;
         bool down = rest != 0 && (rest < 0) != (b < 0);
-        *out = str_is(op, "%") ? rest + (down ? b : 0) : quotient - down;
+        *out = IS(op, "%") ? rest + (down ? b : 0) : quotient - down;
     }
     return over ? run_fail(r, E_UNSUPPORTED, "a number beyond 64 bits") : E_OK;
 }
 
 static err real_arithmetic(run *r, str op, double a, double b, double *out) {
-    if (b == 0 && (str_is(op, "/") || str_is(op, "//") || str_is(op, "%")))
+    if (b == 0 && (IS(op, "/") || IS(op, "//") || IS(op, "%")))
         return run_fail(r, E_INPUT, "a division by zero");
-    if (str_is(op, "+")) *out = a + b;
-    if (str_is(op, "-")) *out = a - b;
-    if (str_is(op, "*")) *out = a * b;
-    if (str_is(op, "/")) *out = a / b;
-    if (str_is(op, "//")) *out = floor(a / b);
-    if (str_is(op, "%")) *out = a - b * floor(a / b);
-    if (str_is(op, "**")) *out = pow(a, b);
+    if (IS(op, "+")) *out = a + b;
+    if (IS(op, "-")) *out = a - b;
+    if (IS(op, "*")) *out = a * b;
+    if (IS(op, "/")) *out = a / b;
+    if (IS(op, "//")) *out = floor(a / b);
+    if (IS(op, "%")) *out = a - b * floor(a / b);
+    if (IS(op, "**")) *out = pow(a, b);
     return E_OK;
 }
 
@@ -354,8 +358,8 @@ static err arithmetic(run *r, str op, value a, value b, value *out) {
     bool outside = a.outside || b.outside;
     if (a.kind == VALUE_BIG || b.kind == VALUE_BIG)
         return run_fail(r, E_UNSUPPORTED, "a number beyond 64 bits");
-    bool whole = a.kind != VALUE_FLOAT && b.kind != VALUE_FLOAT && !str_is(op, "/");
-    if (whole && str_is(op, "**") && integer_of(b) < 0) whole = false;
+    bool whole = a.kind != VALUE_FLOAT && b.kind != VALUE_FLOAT && !IS(op, "/");
+    if (whole && IS(op, "**") && integer_of(b) < 0) whole = false;
     if (whole) {
         int64_t v = 0;
         TRY(whole_arithmetic(r, op, integer_of(a), integer_of(b), &v));
@@ -424,35 +428,35 @@ static err eval_binary(run *r, const node *n, value *out) {
     value a, b;
     TRY(eval(r, n->a, &a));
     TRY(eval(r, n->b, &b));
-    if (str_is(n->text, "~")) return eval_concat(r, a, b, out);
-    if (str_is(n->text, "+")) return eval_add(r, a, b, out);
+    if (IS(n->text, "~")) return eval_concat(r, a, b, out);
+    if (IS(n->text, "+")) return eval_add(r, a, b, out);
     if (value_is_number(a) && value_is_number(b)) return arithmetic(r, n->text, a, b, out);
-    bool times = str_is(n->text, "*"), left = a.kind == VALUE_TEXT || is_plain_list(a),
+    bool times = IS(n->text, "*"), left = a.kind == VALUE_TEXT || is_plain_list(a),
          right = b.kind == VALUE_TEXT || is_plain_list(b);
     if (times && left && is_whole(b)) return multiply(r, a, integer_of(b), out);
     if (times && right && is_whole(a)) return multiply(r, b, integer_of(a), out);
-    if (str_is(n->text, "%") && a.kind == VALUE_TEXT) return format_percent(r, a, b, out);
+    if (IS(n->text, "%") && a.kind == VALUE_TEXT) return format_percent(r, a, b, out);
     return fail_operands(r, n->text, a, b);
 }
 
 static err compare(run *r, str op, value a, value b, bool *out) {
     int order = 0;
-    if (str_is(op, "==") || str_is(op, "!=")) {
+    if (IS(op, "==") || IS(op, "!=")) {
         TRY(value_equal(r, a, b, out));
-        *out = *out == str_is(op, "==");
+        *out = *out == IS(op, "==");
         return E_OK;
     }
-    if (str_is(op, "in") || str_is(op, "not in")) {
+    if (IS(op, "in") || IS(op, "not in")) {
         TRY(value_contains(r, a, b, out));
-        *out = *out == str_is(op, "in");
+        *out = *out == IS(op, "in");
         return E_OK;
     }
     if (a.kind == VALUE_UNDEFINED || b.kind == VALUE_UNDEFINED) return fail_operands(r, op, a, b);
     TRY(value_order(r, a, b, &order));
-    *out = str_is(op, "<")    ? order < 0
-           : str_is(op, "<=") ? order <= 0
-           : str_is(op, ">")  ? order > 0
-                              : order >= 0;
+    *out = IS(op, "<")    ? order < 0
+           : IS(op, "<=") ? order <= 0
+           : IS(op, ">")  ? order > 0
+                          : order >= 0;
     return E_OK;
 }
 
