@@ -2,6 +2,7 @@
 #include "app/cmd.h"
 #include "app/out.h"
 #include "app/world.h"
+#include "base/file.h"
 
 #include <stdio.h>
 
@@ -82,11 +83,27 @@ static err list(const cli *c, world *w, fail *f) {
     return e;
 }
 
+/* Packed weights of an earlier start: NAME-16 digits.pack in the cache folder. Another model's of
+ * the same file name may go with them; it is packed again at its next start. */
+static void forget_packed(const cli *c, const world *w, const char *path) {
+    char dir[FILE_PATH_BYTES], file[FILE_PATH_BYTES];
+    str name = str_after_last(str_from(path), '/'), *all;
+    size_t n;
+    if (file_join(dir, w->home.dir, "cache", NULL) != E_OK || !file_is_dir(dir)) return;
+    if (file_list(c->arena, dir, &all, &n, NULL) != E_OK) return;
+    for (size_t i = 0; i < n; i++) {
+        bool is_its = str_starts(all[i], name) && str_ends(all[i], STR(".pack")) &&
+                      all[i].n == name.n + sizeof "-0123456789abcdef.pack" - 1;
+        if (is_its && file_join(file, dir, all[i].p, NULL) == E_OK) (void)!file_remove(file, NULL);
+    }
+}
+
 static err rm(const cli *c, world *w, fail *f) {
     registry_model m;
     str name = str_from(c->args[0]);
     err found = registry_find(w->registry, c->arena, name, &m, NULL);
     TRY(registry_remove(w->registry, name, f));
+    if (found == E_OK) forget_packed(c, w, m.path);
     if (found == E_OK && m.is_link)
         printf("%s is forgotten; its file stays where it lies: %s\n", c->args[0], m.path);
     else if (found == E_OK && m.bytes > 0)

@@ -63,6 +63,25 @@ one_object() {
     else not_ok "$what" "exit $rc" "$(head -c 300 <<<"$json")" "$(head -c 500 "$tmp/err")"; json='{}'; fi
 }
 
+# is every line of $want in the file $1, in order, its "..." parts too?
+shows() {
+    awk -v want="$want" '
+        BEGIN { n = split(want, lines, "\n") ; at = 1 }
+        { text = text $0 "\n" }
+        END {
+            for (i = 1; i <= n; i++) {
+                m = split(lines[i], parts, /[.][.][.]/)
+                for (k = 1; k <= m; k++) {
+                    gsub(/^ +| +$/, "", parts[k])
+                    if (parts[k] == "") continue
+                    found = index(text, parts[k])
+                    if (!found) { print "missing: " parts[k]; exit 1 }
+                    text = substr(text, found + length(parts[k]))
+                }
+            }
+        }' "$1"
+}
+
 need_program() { [ -x "$bin" ] || { not_ok "the program is built"; exit 1; }; }
 need_verb() { # VERB WHY: ends the script when the program has no such verb
     "$bin" --help | grep -Eq "^  $1( |$)" || { skip "$2: this program has no \`$1\` yet"; exit 0; }

@@ -255,7 +255,9 @@ holds "counts its parameters" "$json" '.parameters == 22713216 and .architecture
 fails "show fetches nothing" 4 "$bin" show qwen3-0.6b
 "$bin" pull "$model" >/dev/null 2>&1
 name=$("$bin" list --json | jq -r '.models[] | select(.path != null and (.name | startswith("smollm2-135m"))) | .name')
+is "packed weights are kept once" "$(find "$BANTAM_HOME/cache" -name 'SmolLM2*.pack' | wc -l)" 1
 has "rm forgets a file used in place" "$("$bin" rm "$name")" "stays where it lies"
+is "and its packed weights" "$(find "$BANTAM_HOME/cache" -name 'SmolLM2*.pack' | wc -l)" 0
 is "and leaves it there" "$([ -e "$model" ] && echo there)" there
 fails "rm of what is not here exits 4" 4 "$bin" rm "$name"
 one_object "doctor" "$bin" doctor --json

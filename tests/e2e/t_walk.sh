@@ -12,24 +12,6 @@ mkdir -p build && ln -s "$bin" build/bantam
 export PATH=$PWD/build:$PATH
 
 # ---- the README ----
-# is every line of $want in the file $1, in order, its "..." parts too?
-shows() {
-    awk -v want="$want" '
-        BEGIN { n = split(want, lines, "\n") ; at = 1 }
-        { text = text $0 "\n" }
-        END {
-            for (i = 1; i <= n; i++) {
-                m = split(lines[i], parts, /[.][.][.]/)
-                for (k = 1; k <= m; k++) {
-                    gsub(/^ +| +$/, "", parts[k])
-                    if (parts[k] == "") continue
-                    found = index(text, parts[k])
-                    if (!found) { print "missing: " parts[k]; exit 1 }
-                    text = substr(text, found + length(parts[k]))
-                }
-            }
-        }' "$1"
-}
 ref=
 run_step() {
     [ -n "$command" ] || return

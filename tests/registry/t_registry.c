@@ -152,7 +152,9 @@ static registry *open_registry(void) {
                             "[tiny]\ntag = v1\nkind = generator\nlicence = MIT\n"
                             "source = pypi:test-model==1.0\nfile = test_model/Tiny.gguf %d %s\n"
                             "[terms]\nsource = pypi:test-model\nterms = https://h/terms\n"
-                            "licence = Own\nnotice = Be good.\n",
+                            "licence = Own\nnotice = Be good.\n"
+                            "[hub]\ntag = q4\nsource = hf:own/repo:sub/Tiny.Q4.gguf\n"
+                            "bytes = 300000\nparameters = 500 400\nuntried = yes\n",
                             WEIGHTS_BYTES, hash);
     registry_options o = {
         .root = root, .env = env, .catalog_file = put_file("models.catalog", text)};
@@ -395,6 +397,11 @@ static void from_a_url_and_hf(void **state) {
     snprintf(path, sizeof path, "%s/tiny/%.*s/manifest", root, STR_ARG(m.tag));
     assert_ok(file_read(&mem, path, 0, &manifest, &f), &f);
     assert_null(strstr(manifest.p, "pass"));
+    /* an entry of the catalog that names the hub, without sizes and hashes */
+    assert_ok(registry_pull(r, &mem, STR("hub"), NULL, &m, &f), &f);
+    assert_true(str_is(m.name, "hub") && str_is(m.tag, "q4") && m.bytes == WEIGHTS_BYTES);
+    assert_true(m.kind == REGISTRY_GENERATOR && m.parameters_work == 400 && m.sha256.n == 64);
+    assert_weights(m.path);
     url = arena_printf(&mem, "%s/none.gguf", base);
     assert_int_equal(registry_pull(r, &mem, url, NULL, &m, &f), E_NOT_FOUND);
     url = arena_printf(&mem, "%s/page.html", base);
