@@ -39,7 +39,12 @@ err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) {
         return e;
     }
     const gen_stage stages[] = {audit_stage(api->o.audit), last, {0}};
-    return gen_next(x, stages, f);
+    e = gen_next(x, stages, f);
+    if (chat->call->shaped && (e == E_UNSUPPORTED || e == E_INPUT)) { /* the schema's fault */
+        chat->call->param = chat->call->shaped;
+        chat->call->code = "invalid_json_schema";
+    }
+    return e;
 }
 
 /* ---- what an answer says ---- */

@@ -31,6 +31,8 @@ static const field_row fields[] = {
     {"top_p", FIELD_READ, NULL},
     {"top_k", FIELD_READ, NULL},
     {"min_p", FIELD_READ, NULL},
+    {"typical_p", FIELD_READ, NULL},
+    {"repeat_penalty", FIELD_READ, NULL},
     {"seed", FIELD_READ, NULL},
     {"stop", FIELD_READ, NULL},
     {"logprobs", FIELD_READ, NULL},
@@ -50,10 +52,10 @@ static const field_row fields[] = {
     {"tools", FIELD_EMPTY, NULL},
     {"functions", FIELD_EMPTY, NULL},
     {"audio", FIELD_EMPTY, NULL},
-    {"logit_bias", FIELD_EMPTY, NULL},
+    {"logit_bias", FIELD_READ, NULL},
     {"web_search_options", FIELD_EMPTY, NULL},
-    {"presence_penalty", FIELD_EMPTY, NULL},
-    {"frequency_penalty", FIELD_EMPTY, NULL},
+    {"presence_penalty", FIELD_READ, NULL},
+    {"frequency_penalty", FIELD_READ, NULL},
     {"tool_choice", FIELD_WORD, "none"},
     {"function_call", FIELD_WORD, "none"},
     {"reasoning_effort", FIELD_WORD, "none"},
@@ -110,12 +112,6 @@ static err check_fields(api_call *c, fail *f) {
         return api_refuse(c, f, "n", "n is not supported, except as 1");
     if (!only_text(json_get(c->body, "modalities")))
         return api_refuse(c, f, "modalities", "modalities is not supported, except as [\"text\"]");
-    const json *format = json_get(c->body, "response_format");
-    const json *type = json_get(format, "type");
-    if (format && format->kind != JSON_NULL &&
-        !(type && type->kind == JSON_STRING && str_is(type->string, "text")))
-        return api_refuse(c, f, "response_format",
-                          "response_format is not supported, except as {\"type\":\"text\"}");
     return E_OK;
 }
 
@@ -228,10 +224,69 @@ static err read_sampling(api_call *c, gen_request *rq, fail *f) {
     TRY(api_get_double(c, "top_p", 1, 0, 1, &s->top_p, f));
     TRY(api_get_double(c, "min_p", 0, 0, 1, &s->min_p, f));
     TRY(api_get_int(c, "top_k", 0, 0, INT32_MAX, &top_k, f));
+    TRY(api_get_double(c, "typical_p", 0, 0, 1, &s->typical_p, f));
+    TRY(api_get_double(c, "repeat_penalty", 0, 0, 2, &s->repeat_penalty, f));
+    TRY(api_get_double(c, "frequency_penalty", 0, -2, 2, &s->frequency_penalty, f));
+    TRY(api_get_double(c, "presence_penalty", 0, -2, 2, &s->presence_penalty, f));
     rand_secret(&random, sizeof random);
     TRY(api_get_int(c, "seed", (int64_t)random, INT64_MIN, INT64_MAX, &seed, f));
     s->top_k = (int32_t)top_k;
     s->seed = (uint64_t)seed;
+    return E_OK;
+}
+
+/* A task's answers are approved words, chosen and not written: there is nothing to hold. */
+static err only_models(api_call *c, const api_chat *chat, const char *field, fail *f) {
+    if (!chat->is_task) return E_OK;
+    return api_refuse(c, f, field, "%s is for models; a task's answer is chosen, not written",
+                      field);
+}
+
+static err read_bias(api_call *c, api_chat *chat, fail *f) {
+    const json *all = json_get(c->body, "logit_bias");
+    if (!all || is_empty(all)) return E_OK;
+    TRY(only_models(c, chat, "logit_bias", f));
+    if (all->kind != JSON_OBJECT || all->count > API_BIAS_MAX)
+        return api_refuse(c, f, "logit_bias", "logit_bias must be an object of at most %d tokens",
+                          API_BIAS_MAX);
+    gen_bias *out = arena_new_n(c->a, gen_bias, all->count);
+    if (!out) return fail_memory(f, "biases");
+    for (size_t i = 0; i < all->count; i++) {
+        int64_t id;
+        const json *v = &all->members[i].value;
+        if (!str_to_int(all->members[i].key, &id) || id < 0 || id > INT32_MAX ||
+            v->kind != JSON_NUMBER || !(v->number >= -100 && v->number <= 100))
+            return api_refuse(c, f, "logit_bias",
+                              "logit_bias maps token ids to numbers from -100 to 100");
+        out[i] = (gen_bias){(int32_t)id, (float)v->number};
+    }
+    chat->request.bias = out;
+    chat->request.n_bias = all->count;
+    return E_OK;
+}
+
+/* {"type": "text" | "json_object" | "json_schema", "json_schema": {"name", "schema", "strict"}} */
+static err read_format(api_call *c, api_chat *chat, fail *f) {
+    const json *format = json_get(c->body, "response_format"), *type = json_get(format, "type");
+    gen_shape *shape = &chat->request.shape;
+    if (!format || format->kind == JSON_NULL) return E_OK;
+    if (!type || type->kind != JSON_STRING)
+        return api_refuse(c, f, "response_format", "response_format needs a type");
+    if (str_is(type->string, "text")) return E_OK;
+    TRY(only_models(c, chat, "response_format", f));
+    if (str_is(type->string, "json_object")) {
+        shape->kind = GEN_SHAPE_JSON;
+        return E_OK;
+    }
+    if (!str_is(type->string, "json_schema"))
+        return api_refuse(c, f, "response_format.type",
+                          "response_format.type is text, json_object or json_schema");
+    shape->kind = GEN_SHAPE_SCHEMA;
+    shape->schema = json_get(json_get(format, "json_schema"), "schema");
+    if (!shape->schema)
+        return api_refuse(c, f, "response_format.json_schema",
+                          "response_format.json_schema needs a schema");
+    c->shaped = "response_format.json_schema.schema";
     return E_OK;
 }
 
@@ -291,6 +346,8 @@ err api_chat_read(api_call *c, api_chat *chat, fail *f) {
     TRY(read_sampling(c, rq, f));
     TRY(read_limits(c, rq, f));
     TRY(read_stops(c, rq, f));
+    TRY(read_bias(c, chat, f));
+    TRY(read_format(c, chat, f));
     TRY(read_logprobs(c, chat, f));
     return read_stream(c, chat, f);
 }

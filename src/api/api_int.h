@@ -10,6 +10,7 @@ enum {
     API_BODY_BYTES_MAX = 4 << 20,
     API_MESSAGES_MAX = 2048,
     API_STOPS_MAX = 16,
+    API_BIAS_MAX = 1024,
     API_INPUTS_MAX = 2048,
     API_PAGE_LIMIT = 50, /* rows of a list when the asker names no number */
     API_WAIT_S_MAX = 300,
@@ -30,10 +31,11 @@ typedef struct api_call {
     http_request *rq;
     http_reply *rp;
     arena *a;
-    str arg;           /* what "*" of the route's pattern stands for */
-    const json *body;  /* an object; NULL for GET */
-    const char *param; /* of an error: which field */
-    const char *code;  /* of an error: one word for machines; NULL = from the err */
+    str arg;            /* what "*" of the route's pattern stands for */
+    const json *body;   /* an object; NULL for GET */
+    const char *param;  /* of an error: which field */
+    const char *code;   /* of an error: one word for machines; NULL = from the err */
+    const char *shaped; /* the field that says what the answer must look like, if one does */
     buf out;
     json_writer w;
     bool done;

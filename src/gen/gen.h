@@ -47,6 +47,28 @@ typedef struct gen_sampling {
     int32_t dry_allowed_length; /* 0 = 2 */
 } gen_sampling;
 
+/* What the answer must look like; held while it is made, so it cannot be otherwise. */
+typedef enum gen_shape_kind {
+    GEN_SHAPE_NONE,
+    GEN_SHAPE_JSON,   /* a JSON object */
+    GEN_SHAPE_SCHEMA, /* JSON that satisfies schema */
+    GEN_SHAPE_REGEX,  /* text that matches pattern as a whole */
+    GEN_SHAPE_CHOICES /* one of choices */
+} gen_shape_kind;
+
+typedef struct gen_shape {
+    gen_shape_kind kind;
+    const json *schema;
+    str pattern;
+    const str *choices;
+    size_t n_choices;
+} gen_shape;
+
+typedef struct gen_bias {
+    int32_t id;
+    float bias; /* added to the token's logit */
+} gen_bias;
+
 typedef struct gen_request {
     str id;      /* "req-..."; one id from the edge to the token */
     str model;   /* as the client named it: "smollm2" or "task:support" */
@@ -59,6 +81,9 @@ typedef struct gen_request {
     gen_sampling sampling;
     const str *stops;
     size_t n_stops;
+    gen_shape shape;
+    const gen_bias *bias; /* ids of the model's vocabulary */
+    size_t n_bias;
     int32_t top_logprobs;         /* -1 = none, 0 = of the chosen token, k = and of the k best */
     int64_t deadline_ms;          /* clock_now_ms scale; 0 = none */
     bool (*gone)(void *gone_ctx); /* the client has left; NULL = cannot leave */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "gen/gen_shape.h"
 #include "token/chat.h"
 
 #include <math.h>
@@ -15,6 +16,7 @@ struct gen_local {
     const tokenizer *tokenizer;
     engine *engine;
     const model_adapter *adapter;
+    gen_shaper *shaper;
     chat *chat;     /* NULL: none, or one we cannot render */
     fail chat_fail; /* why */
     str name;
@@ -28,6 +30,7 @@ err gen_local_open(gen_local **out, const gen_local_options *o, fail *f) {
     g->adapter = o->adapter;
     g->name = arena_str(&g->arena, o->name);
     err e = g->name.p ? E_OK : fail_memory(f, "a generator");
+    if (e == E_OK) e = gen_shaper_open(&g->shaper, g->tokenizer, f);
     if (e == E_OK)
         e = engine_open(&g->engine,
                         &(engine_options){.model = o->m,
@@ -53,6 +56,7 @@ err gen_local_open(gen_local **out, const gen_local_options *o, fail *f) {
 void gen_local_close(gen_local *g) {
     if (!g) return;
     engine_close(g->engine);
+    gen_shaper_close(g->shaper);
     chat_close(g->chat);
     arena_deinit(&g->arena);
     mem_free(g);
@@ -223,10 +227,30 @@ static engine_sampling sampling_of(const gen_sampling *s) {
                              .dry_allowed_length = s->dry_allowed_length};
 }
 
+/* The request's biases as the engine wants them. */
+static err read_bias(const gen_request *rq, engine_sampling *out, fail *f) {
+    engine_bias *bias = arena_new_n(rq->arena, engine_bias, rq->n_bias + 1);
+    if (!bias) return fail_memory(f, "biases");
+    for (size_t i = 0; i < rq->n_bias; i++)
+        bias[i] = (engine_bias){rq->bias[i].id, rq->bias[i].bias};
+    out->bias = bias;
+    out->n_bias = rq->n_bias;
+    return E_OK;
+}
+
+static err run_sequence(run *r, const engine_ask *ask, gen_reply *out, fail *f) {
+    engine_sequence *s;
+    TRY(engine_submit(r->g->engine, ask, &s, f));
+    err e = read_events(r, s, f);
+    if (e == E_OK) e = fill_reply(r, s, ask->n_prompt, out, f);
+    engine_release(s);
+    return e;
+}
+
 static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
     run r = {.g = self, .rq = rq, .sink = sink};
     token_ids prompt;
-    engine_sequence *s;
+    gen_shape_run *shape = NULL;
     TRY(read_prompt(r.g, rq, &prompt, f));
     engine_ask ask = {.prompt = prompt.p,
                       .n_prompt = prompt.n,
@@ -236,10 +260,13 @@ static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply 
                       .n_stops = rq->n_stops,
                       .top_logprobs = rq->top_logprobs,
                       .adapter = r.g->adapter};
-    TRY(engine_submit(r.g->engine, &ask, &s, f));
-    err e = read_events(&r, s, f);
-    if (e == E_OK) e = fill_reply(&r, s, prompt.n, out, f);
-    engine_release(s);
+    TRY(read_bias(rq, &ask.sampling, f));
+    if (rq->shape.kind != GEN_SHAPE_NONE) {
+        TRY(gen_shape_open(&shape, r.g->shaper, &rq->shape, f));
+        ask.mask = gen_shape_mask(shape);
+    }
+    err e = run_sequence(&r, &ask, out, f);
+    gen_shape_close(shape);
     buf_deinit(&r.text);
     return e;
 }

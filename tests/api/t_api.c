@@ -64,6 +64,14 @@ static void reads_every_field(void **state) {
         200);
     assert_int_equal(last_request.n_messages, 2);
     assert_int_equal(last_request.top_logprobs, -1);
+    ask("/v1/chat/completions",
+        "{\"model\":\"echo\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],"
+        "\"logit_bias\":{\"7\":-1.5},\"presence_penalty\":0.5,\"response_format\":"
+        "{\"type\":\"json_schema\",\"json_schema\":{\"schema\":{\"type\":\"null\"}}}}",
+        200);
+    assert_int_equal(last_request.shape.kind, GEN_SHAPE_SCHEMA);
+    assert_int_equal(last_request.n_bias, 1);
+    assert_true(last_request.sampling.presence_penalty > 0.4);
 }
 
 static void refuses_what_it_does_not_do(void **state) {
@@ -75,10 +83,12 @@ static void refuses_what_it_does_not_do(void **state) {
         {",\"tools\":[{\"type\":\"function\"}]", "tools"},
         {",\"tool_choice\":\"auto\"", "tool_choice"},
         {",\"functions\":[{}]", "functions"},
-        {",\"response_format\":{\"type\":\"json_schema\"}", "response_format"},
+        {",\"response_format\":{\"type\":\"json_schema\"}", "response_format.json_schema"},
+        {",\"response_format\":{\"type\":\"xml\"}", "response_format.type"},
         {",\"response_format\":\"json\"", "response_format"},
-        {",\"logit_bias\":{\"7\":1}", "logit_bias"},
-        {",\"presence_penalty\":0.5", "presence_penalty"},
+        {",\"logit_bias\":{\"seven\":1}", "logit_bias"},
+        {",\"logit_bias\":{\"7\":101}", "logit_bias"},
+        {",\"presence_penalty\":2.5", "presence_penalty"},
         {",\"modalities\":[\"audio\"]", "modalities"},
         {",\"modalities\":\"audio\"", "modalities"},
         {",\"top_logprobs\":2", "top_logprobs"},

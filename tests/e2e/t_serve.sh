@@ -83,6 +83,17 @@ is "and back, over HTTP" "$(post /v1/tasks/support/mode '{"mode":"auto","by":"an
 if have_model smollm2; then
     holds "smollm2 chats" "$(post /v1/chat/completions "$(chat smollm2 'Say hello.' | jq -c '. + {max_tokens: 8, temperature: 0}')")" \
         '(.choices[0].message.content | length) > 0 and .usage.completion_tokens <= 8'
+    shaped() { chat smollm2 'Ann Lee is 34 and lives in Leeds.' | jq -c --argjson f "$1" '. + {max_tokens: 80, temperature: 0, response_format: $f}'; }
+    schema='{"type":"object","properties":{"name":{"type":"string","maxLength":20},"age":{"type":"integer","minimum":0,"maximum":130},"kind":{"enum":["car","home"]}},"required":["name","age","kind"],"additionalProperties":false}'
+    holds "an answer has the shape of its schema" \
+        "$(post /v1/chat/completions "$(shaped "{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"x\",\"schema\":$schema}}")")" \
+        '.choices[0].message.content | fromjson | (keys == ["age","kind","name"]) and (.age | type == "number" and . <= 130) and (.kind == "car" or .kind == "home")'
+    holds "a schema that cannot be held is refused by its word" \
+        "$(post /v1/chat/completions "$(shaped '{"type":"json_schema","json_schema":{"schema":{"not":{}}}}')")" \
+        '.error.code == "invalid_json_schema" and (.error.message | contains("\"not\""))'
+    holds "a token's bias bans it" \
+        "$(post /v1/chat/completions "$(chat smollm2 'Say hello.' | jq -c '. + {max_tokens: 1, temperature: 0, logprobs: true, logit_bias: {"19556": -100}}')")" \
+        '.choices[0].logprobs.content[0].token != "Hello"'
 else skip "smollm2 chats: no model smollm2 in $models"; fi
 holds "embeddings" "$(post /v1/embeddings '{"model":"minilm","input":["a","b"]}')" '[.data[].embedding | length] == [384, 384]'
 
