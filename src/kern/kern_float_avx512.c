@@ -68,10 +68,12 @@ typedef void (*tile_kernel)(const piece *);
 #define SIX_NAMES(k, R) k##_1x##R, k##_2x##R, k##_3x##R, k##_4x##R, k##_5x##R, k##_6x##R
 #define TWELVE_NAMES(k, R) \
     SIX_NAMES(k, R), k##_7x##R, k##_8x##R, k##_9x##R, k##_10x##R, k##_11x##R, k##_12x##R
-#define WIDTH(k)                                                                         \
-    TWELVE_TILES(k, 1)                                                                   \
-    TWELVE_TILES(k, 2)                                                                   \
-    SIX_TILES(k, 3) SIX_TILES(k, 4) static const tile_kernel k##_tiles[FOUR][TWELVE] = { \
+#define WIDTH(k)                                         \
+    TWELVE_TILES(k, 1)                                   \
+    TWELVE_TILES(k, 2)                                   \
+    SIX_TILES(k, 3)                                      \
+    SIX_TILES(k, 4)                                      \
+    static const tile_kernel k##_tiles[FOUR][TWELVE] = { \
         {TWELVE_NAMES(k, 1)}, {TWELVE_NAMES(k, 2)}, {SIX_NAMES(k, 3)}, {SIX_NAMES(k, 4)}}
 WIDTH(F32);
 WIDTH(F16);

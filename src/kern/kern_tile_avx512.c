@@ -106,7 +106,7 @@ TILES(4, 2)
 TILES(5, 2)
 #define ROW(name, R) \
     { name##_1x##R, name##_2x##R, name##_3x##R, name##_4x##R, name##_5x##R }
-    typedef void (*tile_kernel)(const kern_tile *);
+typedef void (*tile_kernel)(const kern_tile *);
 static const tile_kernel code_tiles[STRIPS][FIVE] = {ROW(code, 1), ROW(code, 2)},
                          halves_tiles[STRIPS][FIVE] = {ROW(halves, 1), ROW(halves, 2)},
                          least_tiles[STRIPS][FIVE] = {ROW(least, 1), ROW(least, 2)};

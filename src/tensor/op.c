@@ -27,22 +27,19 @@ static void *take(int64_t count, int64_t times, size_t size) {
 
 err op_open(op_context *c, const kern_table *kern, team *team, const op_options *o, fail *f) {
     *c = (op_context){.kern = kern, .team = team, .o = *o};
-    int64_t blocks = (o->cols_max + KERN_BLOCK - 1) / KERN_BLOCK, threads = team_threads(team);
+    int64_t threads = team_threads(team);
     int64_t dequant = OP_DEQUANT_ROWS * o->cols_max,
             unpacked = (int64_t)(kern_scratch_bytes(o->cols_max) / sizeof(float));
     c->workspace_floats = (dequant > unpacked ? dequant : unpacked) / 16 * 16 + 16; /* on lines */
     attend_sizes(c);
     c->input = mem_alloc_aligned(kern_input_bytes(o->rows_max, o->cols_max));
-    c->act.q = take(o->rows_max, blocks * KERN_BLOCK, 1);
-    c->act.d = take(o->rows_max, blocks, sizeof(float));
-    c->act.sum = take(o->rows_max, blocks, sizeof(float));
     c->workspace = take(threads, c->workspace_floats, sizeof(float));
     c->attend_scratch = take(threads, c->attend_scratch_floats, sizeof(float));
     c->attend_pages = take(threads, c->attend_page_floats, sizeof(float));
     c->attend_page_list = take(threads, c->attend_pages_max, sizeof(kern_page));
     c->attend_partials = take(1, c->attend_partial_floats, sizeof(float));
-    if (c->input && c->act.q && c->act.d && c->act.sum && c->workspace && c->attend_scratch &&
-        c->attend_pages && c->attend_page_list && c->attend_partials)
+    if (c->input && c->workspace && c->attend_scratch && c->attend_pages && c->attend_page_list &&
+        c->attend_partials)
         return E_OK;
     op_close(c);
     return fail_memory(f, "activations");
@@ -50,9 +47,6 @@ err op_open(op_context *c, const kern_table *kern, team *team, const op_options 
 
 void op_close(op_context *c) {
     mem_free(c->input);
-    mem_free(c->act.q);
-    mem_free(c->act.d);
-    mem_free(c->act.sum);
     mem_free(c->workspace);
     mem_free(c->attend_scratch);
     mem_free(c->attend_pages);

@@ -23,7 +23,6 @@ typedef struct op_context {
     team *team;
     op_options o;
     void *input;      /* a kern_input of [rows_max, cols_max] */
-    kern_act act;     /* [rows_max, cols_max] */
     float *workspace; /* dequantised rows ("f32"): [threads, workspace_floats] */
     int64_t workspace_floats;
     /* attention, [threads, ...]: a kernel's scratch, and pages for keys and values without pool */

@@ -92,15 +92,7 @@ typedef struct linear_part {
     int64_t t0, T, r0, rows;
 } linear_part;
 
-static kern_gemm_q rows_kernel(const kern_table *k, dtype t) {
-    if (!k->int8) return NULL;
-    return t == DTYPE_Q8_0   ? k->gemm_q8_0
-           : t == DTYPE_Q4_0 ? k->gemm_q4_0
-           : t == DTYPE_Q4_1 ? k->gemm_q4_1
-                             : NULL;
-}
-
-/* Quantised weights under the float reference, and types without an int8 kernel. */
+/* Any weights, in float. */
 static void dequantised(const linear_job *j, const linear_part *k, int worker) {
     int64_t cols = j->in.cols;
     float *scratch = j->c->workspace + worker * j->c->workspace_floats;
@@ -114,24 +106,13 @@ static void dequantised(const linear_job *j, const linear_part *k, int worker) {
 
 static void by_rows(const linear_job *j, const linear_part *k, int worker) {
     const tensor *w = k->o->w->w;
-    const kern_table *kern = j->c->kern;
-    int64_t cols = j->in.cols, blocks = cols / KERN_BLOCK;
-    size_t row_bytes = tensor_row_bytes(w);
-    kern_gemm_q quantised = rows_kernel(kern, w->type);
-    const void *from = (const char *)w->data + (size_t)k->r0 * row_bytes;
-    const float *x = j->in.x + k->t0 * cols;
-    float *y = k->o->y + k->t0 * k->o->ldy + k->r0;
-    kern_act *act = &j->c->act;
-    if (quantised)
-        quantised(
-            (kern_act){act->q + k->t0 * cols, act->d + k->t0 * blocks, act->sum + k->t0 * blocks},
-            k->T, from, (int64_t)row_bytes, k->rows, cols, y, k->o->ldy);
-    else if (w->type == DTYPE_F32)
-        kern->gemm_f32(x, k->T, from, k->rows, cols, y, k->o->ldy);
-    else if (w->type == DTYPE_F16)
-        kern->gemm_f16(x, k->T, from, k->rows, cols, y, k->o->ldy);
-    else
+    if (w->type != DTYPE_F32) {
         dequantised(j, k, worker);
+        return;
+    }
+    j->c->kern->gemm_f32(j->in.x + k->t0 * j->in.cols, k->T,
+                         (const float *)w->data + k->r0 * j->in.cols, k->rows, j->in.cols,
+                         k->o->y + k->t0 * k->o->ldy + k->r0, k->o->ldy);
 }
 
 /* chunk `at` of output i */
@@ -187,14 +168,6 @@ static void quantise_tile(void *arg, int64_t tile, int worker) {
     j->c->kern->products->quantise_tile(&j->in, tile);
 }
 
-static void quantise_row(void *arg, int64_t t, int worker) {
-    (void)worker;
-    const linear_job *j = arg;
-    int64_t cols = j->in.cols, blocks = cols / KERN_BLOCK;
-    j->c->kern->quantise(j->in.x + t * cols, cols, j->c->act.q + t * cols, j->c->act.d + t * blocks,
-                         j->c->act.sum + t * blocks);
-}
-
 /* strips of a chunk: an even number for several tokens, which meet two strips at a time */
 static int64_t chunk_strips(const tensor *w, int64_t T) {
     int64_t cols = tensor_cols(w);
@@ -206,21 +179,20 @@ static int64_t chunk_strips(const tensor *w, int64_t T) {
     return pairs < 1 ? 2 : 2 * pairs;
 }
 
-/* how output i is cut; true where it needs the input in the rows' own int8 form */
-static bool cut_output(linear_job *j, int32_t i, bool *tiles) {
+/* how output i is cut; true where it needs the input in int8 */
+static bool cut_output(linear_job *j, int32_t i) {
     const weight *w = j->out[i].w;
     if (w->packed) {
         int64_t strips = strips_in(w->w), each = chunk_strips(w->w, j->in.T);
-        *tiles = *tiles || dtype_get(w->w->type)->block > 1;
         j->strips[i] = each;
         j->chunks_r[i] = (strips + each - 1) / each;
         j->chunks_t[i] = 1;
-        return false;
+        return dtype_get(w->w->type)->block > 1;
     }
     j->strips[i] = 0;
     j->chunks_r[i] = (tensor_rows(w->w) + CHUNK_ROWS - 1) / CHUNK_ROWS;
     j->chunks_t[i] = (j->in.T + CHUNK_TOKENS - 1) / CHUNK_TOKENS;
-    return rows_kernel(j->c->kern, w->w->type) != NULL;
+    return false;
 }
 
 void op_linears(op_context *c, const float *x, int64_t T, const op_output *out, int32_t n) {
@@ -228,15 +200,14 @@ void op_linears(op_context *c, const float *x, int64_t T, const op_output *out, 
     int64_t cols = tensor_cols(out[0].w->w), chunks = 0, work = 0;
     CHECK(T >= 1 && T <= c->o.rows_max && cols <= c->o.cols_max && n >= 1 && n <= OP_OUTPUTS_MAX);
     kern_input_place(&j.in, x, T, cols, c->input);
-    bool tiles = false, rows = false;
+    bool int8 = false;
     for (int32_t i = 0; i < n; i++) {
         CHECK(tensor_cols(out[i].w->w) == cols);
-        rows = cut_output(&j, i, &tiles) || rows;
+        int8 = cut_output(&j, i) || int8;
         chunks += j.chunks_r[i] * j.chunks_t[i];
         work += tensor_rows(out[i].w->w) * cols * T;
     }
-    if (tiles) op_spread(c, quantise_tile, &j, j.in.tiles, KERN_TILE * cols);
-    if (rows) op_spread(c, quantise_row, &j, T, cols);
+    if (int8) op_spread(c, quantise_tile, &j, j.in.tiles, KERN_TILE * cols);
     j.ranges = team_threads(c->team) < RANGES_MAX ? team_threads(c->team) : RANGES_MAX;
     for (int r = 0; r < j.ranges; r++) {
         atomic_init(&j.range[r].next, chunks * r / j.ranges);

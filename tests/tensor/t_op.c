@@ -317,7 +317,7 @@ static void scratch_may_be_refused(void **state) {
     team *team;
     assert_ok(kern_select(NULL, &kern, &f), &f);
     assert_ok(team_open(&team, 1, &f), &f);
-    for (int64_t n = 1; n <= 8; n++) {
+    for (int64_t n = 1; n <= 6; n++) {
         op_context c;
         mem_fail_at(n, false);
         err e = op_open(&c, kern, team, &(op_options){T_MAX, K, POSITIONS, 0}, &f);
