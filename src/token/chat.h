@@ -26,6 +26,7 @@ void chat_close(chat *c); /* NULL is fine */
 /* What a template makes of things, found out by asking it when the chat was opened. */
 typedef struct chat_features {
     bool chatml;            /* no template of the model's own: plain ChatML */
+    bool parts;             /* it reads content that is an array of parts */
     bool tools;             /* it tells the model about tools (or refuses to say) */
     bool calls;             /* it shows the calls that the assistant made */
     bool arguments_as_text; /* a call's arguments as JSON text, shown as they stand */
@@ -37,7 +38,8 @@ chat_features chat_about(const chat *c);
  * reasoning_content, tool_calls, tool_call_id, name; other members reach the template as they are.
  * Before it sees them, as transformers does it: members that are null are left out, and reasoning
  * given as `reasoning` or `thinking` stands under reasoning_content as well. A call's arguments are
- * turned from JSON text to an object, or back, where the template reads only the other. */
+ * turned from JSON text to an object, or back, where the template reads only the other; parts of
+ * type text become one text, with line ends between them, where it reads no parts. */
 typedef struct chat_input {
     const json *messages;  /* array */
     const json *tools;     /* array of {"type": "function", "function": {...}}, or NULL */
@@ -55,7 +57,8 @@ typedef struct chat_text {
 } chat_text;
 
 /* E_INPUT when the template refuses the messages (raise_exception) or they are malformed;
- * E_UNSUPPORTED when there are tools and the template has no place for them. */
+ * E_UNSUPPORTED when there are tools, or parts that are no text, and the template has no place for
+ * them. */
 err chat_render(const chat *c, arena *a, const chat_input *in, chat_text *out, fail *f) MUST_CHECK;
 /* Renders and tokenises. BOS is added only where the tokenizer asks for it and the rendered text
  * does not begin with it already. */

@@ -1,4 +1,4 @@
-/* chat_probe.c - asks a template what it makes of tools and of a call's arguments; see chat.h.
+/* chat_probe.c - asks a template what it makes of parts, tools and a call's arguments; see chat.h.
  *
  * A short talk with one tool and one call is rendered, once with the arguments as an object and
  * once as JSON text. What the answer shows decides; a template that refuses the talk for another
@@ -11,6 +11,9 @@ static const char probe_tools[] =
     "[{\"type\":\"function\",\"function\":{\"name\":\"probe_tool\",\"description\":\"d\","
     "\"parameters\":{\"type\":\"object\",\"properties\":{\"probe_key\":{\"type\":\"string\","
     "\"description\":\"d\"}},\"required\":[\"probe_key\"]}}}]";
+
+static const char probe_parts[] =
+    "[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"probe_part\"}]}]";
 
 static const char probe_ask[] = "[{\"role\":\"user\",\"content\":\"q\"}]";
 
@@ -50,9 +53,10 @@ static bool shows(const probe *p, const char *what) {
 }
 
 err chat_probe(chat *c, fail *f) {
-    probe plain, tools, object, text;
+    probe plain, parts, tools, object, text;
     arena a;
     err e;
+    c->features.parts = true;
     arena_init(&a, 0);
     str as_object = arena_printf(&a, probe_talk, PROBE_ARGUMENTS),
         as_text = arena_printf(&a, probe_talk, "\"{\\\"probe_key\\\": \\\"probe_value\\\"}\"");
@@ -64,6 +68,10 @@ err chat_probe(chat *c, fail *f) {
     TRY_OUT(ask(c, &a, probe_ask, probe_tools, &tools, f));
     TRY_OUT(ask(c, &a, as_object.p, probe_tools, &object, f));
     TRY_OUT(ask(c, &a, as_text.p, probe_tools, &text, f));
+    TRY_OUT(ask(c, &a, probe_parts, NULL, &parts, f));
+    /* as it stands, and not inside of the list that it came in */
+    c->features.parts = shows(&parts, "probe_part") && !shows(&parts, "'probe_part'") &&
+                        !shows(&parts, "\"probe_part\"");
     c->features.tools = tools.refused || plain.refused || shows(&tools, "probe_tool");
     c->features.arguments_as_object = shows(&object, "probe_value");
     c->features.arguments_as_text = shows(&text, PROBE_ARGUMENTS) &&

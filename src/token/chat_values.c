@@ -144,6 +144,27 @@ static err all_calls(const chat *c, arena *a, const json *calls, size_t message,
 
 /* ---- messages ---- */
 
+/* The texts of parts, with line ends between them. */
+static err join_parts(arena *a, const json *parts, size_t message, json *out, fail *f) {
+    buf b = {.bytes_max = TOKEN_TEXT_BYTES_MAX};
+    err e = E_OK;
+    for (size_t i = 0; i < parts->count && e == E_OK; i++) {
+        const json *text = json_get(&parts->items[i], "text");
+        if (!text || text->kind != JSON_STRING)
+            e = fail_set(f, E_UNSUPPORTED,
+                         "messages[%zu].content[%zu]: the model's template reads text only",
+                         message, i);
+        if (i) buf_put_char(&b, '\n');
+        if (e == E_OK) buf_put(&b, text->string);
+    }
+    if (e == E_OK) e = buf_ok(&b, f);
+    str kept = e == E_OK ? arena_str(a, buf_str(&b)) : STR_NONE;
+    buf_deinit(&b);
+    if (e == E_OK && !kept.p) return fail_memory(f, "messages");
+    if (e == E_OK) *out = text_json(kept);
+    return e;
+}
+
 static const json *present(const json *message, const char *key) {
     const json *v = json_get(message, key);
     return v && v->kind != JSON_NULL ? v : NULL;
@@ -165,6 +186,8 @@ static err one_message(const chat *c, arena *a, const json *message, size_t at, 
         m[n] = *was;
         if (str_is(was->key, "tool_calls") && was->value.kind == JSON_ARRAY)
             TRY(all_calls(c, a, &was->value, at, &m[n].value, f));
+        if (str_is(was->key, "content") && was->value.kind == JSON_ARRAY && !c->features.parts)
+            TRY(join_parts(a, &was->value, at, &m[n].value, f));
         n++;
     }
     if (reasoning && !present(message, "reasoning_content"))

@@ -232,6 +232,23 @@ static void call_arguments_fit_the_template(void **state) {
     shows(reads_both, none, object, "[{\"k\": 1}]");
 }
 
+static void parts_fit_the_template(void **state) {
+    (void)state;
+    const chat_input none = {0};
+    static const char
+        texts[] = "[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":"
+                  "\"text\",\"text\":\"b\"}]}]",
+        image[] = "[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":"
+                  "\"image\"}]}]",
+        reads_text[] = "{{ '(' + messages[0].content + ')' }}",
+        reads_parts[] = "{% for p in messages[0].content %}({{ p.text }}){% endfor %}";
+    shows(reads_text, none, texts, "([a\nb])");
+    shows(reads_text, none, image, "messages[0].content[1]: the model's template reads text only");
+    shows("{{ messages[0].content }}", none, texts, "[a\nb]"); /* not the list as Python shows it */
+    shows(reads_parts, none, texts, "([a])([b])");
+    shows(reads_parts, none, image, "([a])()");
+}
+
 static void goes_on_with_a_message(void **state) {
     (void)state;
     const chat_input in = {.continue_last = true};
@@ -336,6 +353,7 @@ int main(void) {
         cmocka_unit_test(messages_as_transformers_gives_them),
         cmocka_unit_test(further_variables_reach_it),
         cmocka_unit_test(call_arguments_fit_the_template),
+        cmocka_unit_test(parts_fit_the_template),
         cmocka_unit_test(goes_on_with_a_message),
         cmocka_unit_test(tools_are_never_dropped),
         cmocka_unit_test(no_template_is_chatml_or_an_error),

@@ -140,6 +140,49 @@ static void no_template_is_fooled(void **state) {
     assert_true(files >= 55 && rendered > 6 * files);
 }
 
+/* The control tokens of a talk, in order: an array in the arena. */
+static size_t control_tokens(const chat *c, const tokenizer *t, arena *a, size_t talk,
+                             const char *text, int32_t **out) {
+    token_ids ids;
+    fail f;
+    size_t n = 0;
+    chat_input in = {.messages = fill(a, talks[talk], text),
+                     .tools = fill(a, tools, text),
+                     .add_generation_prompt = true};
+    assert_ok(chat_encode(c, a, &in, &ids, &f), &f);
+    *out = arena_new_n(a, int32_t, ids.n + 1);
+    assert_non_null(*out);
+    for (size_t i = 0; i < ids.n; i++) {
+        token_type type = tokenizer_type(t, ids.p[i]);
+        if (type == TOKEN_CONTROL || type == TOKEN_USER) (*out)[n++] = ids.p[i];
+    }
+    return n;
+}
+
+/* To the last step: Qwen3's own tokenizer makes the same control tokens of both talks. */
+static void no_token_is_forged(void **state) {
+    (void)state;
+    arena a;
+    fail f;
+    str bytes, source;
+    tokenizer *t = NULL;
+    arena_init(&a, 0);
+    assert_ok(file_read(&a, test_data("tokenizer-qwen3/tokenizer.json"), 0, &bytes, &f), &f);
+    assert_ok(file_read(&a, test_data("chat-templates/Qwen-Qwen3-0.6B.jinja"), 0, &source, &f), &f);
+    assert_ok(tokenizer_open_json(&t, bytes, &f), &f);
+    chat *c = chat_make(t, source);
+    for (size_t i = 0; i < sizeof talks / sizeof *talks; i++) {
+        int32_t *good, *bad;
+        size_t n = control_tokens(c, t, &a, i, harmless(), &good);
+        assert_true(n >= 4); /* system with the tools, user, assistant */
+        assert_int_equal(control_tokens(c, t, &a, i, HOSTILE, &bad), n);
+        assert_memory_equal(good, bad, n * sizeof *good);
+    }
+    chat_close(c);
+    tokenizer_close(t);
+    arena_deinit(&a);
+}
+
 /* Templates that put the text into the middle of markers, or work on it before they write it. */
 static void no_trick_helps(void **state) {
     (void)state;
@@ -199,6 +242,7 @@ static void no_trick_helps(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_template_is_fooled),
+        cmocka_unit_test(no_token_is_forged),
         cmocka_unit_test(no_trick_helps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
