@@ -177,10 +177,11 @@ typedef struct engine_timings {
 } engine_timings;
 void engine_timings_get(engine_sequence *s, engine_timings *out);
 
-/* logprob[c] = sum of the log-probabilities of choice c's tokens behind the prompt. Choices are
+/* logprob[c] = sum of the log-probabilities of choice c's tokens behind the prompt (adapter: NULL =
+ * none). Choices are
  * not empty; waits until done. Errors as engine_submit's. */
 err engine_score(engine *e, const token_ids *prompt, const token_ids *choices, size_t n,
-                 double *logprob, fail *f) MUST_CHECK;
+                 const model_adapter *adapter, double *logprob, fail *f) MUST_CHECK;
 
 /* A prefix on disk: keys and values of whole pages of tokens, so that a long system prompt is
  * computed once for all starts (file: kv/kv_snapshot.h). */

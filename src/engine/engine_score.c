@@ -65,9 +65,10 @@ static err check_score(const engine *e, const token_ids *prompt, const token_ids
 }
 
 err engine_score(engine *e, const token_ids *prompt, const token_ids *choices, size_t n,
-                 double *logprob, fail *f) {
+                 const model_adapter *adapter, double *logprob, fail *f) {
     size_t longest;
     TRY(check_score(e, prompt, choices, n, &longest, f));
+    TRY(engine_check_adapter(e, adapter, f));
     engine_sequence *s;
     mutex_lock(&e->lock);
     err result = engine_slot_take(e, &s, f);
@@ -76,6 +77,7 @@ err engine_score(engine *e, const token_ids *prompt, const token_ids *choices, s
         return result;
     }
     engine_slot_reset(s, prompt->p, prompt->n);
+    engine_slot_root(s, 0, adapter);
     s->scores = true;
     s->scoring = (engine_scoring){.choices = choices, .n = n, .logprob = logprob};
     s->room_max = (int64_t)(prompt->n + longest);

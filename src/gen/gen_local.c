@@ -287,5 +287,5 @@ err gen_local_score(gen_local *g, arena *a, str prompt, const str *choices, size
         TRY(tokenizer_encode(g->tokenizer, a, choices[i], NULL, &tails[i], f));
         if (tails[i].n == 0) return fail_set(f, E_INPUT, "choice %zu is empty", i + 1);
     }
-    return engine_score(g->engine, &head, tails, n, logprob, f);
+    return engine_score(g->engine, &head, tails, n, g->adapter, logprob, f);
 }

@@ -15,7 +15,7 @@ enum { LINE = 64, GROUPS = KERN_BLOCK / 4, HALF = KERN_BLOCK / 2, STRIPS = 2 };
 /* the rows of a strip that the matrix has */
 INLINE __mmask16 rows_mask(const kern_weight *w, int64_t strip) {
     int64_t n = w->rows - strip * KERN_ROWS;
-    return n >= KERN_ROWS ? (__mmask16)0xffff : (__mmask16)((1u << n) - 1);
+    return (__mmask16)(n >= KERN_ROWS ? 0xffffu : (1u << n) - 1);
 }
 /* STRIPS strips in the open, in the caller's scratch; a block has one piece, or two halves. */
 typedef struct kern_panel {

@@ -229,7 +229,7 @@ static err score(bantam_model *b, arena *a, const char *prompt, const char *cons
         TRY(tokenizer_encode(t, a, str_from(choices[i]), NULL, &tails[i], f));
         if (tails[i].n == 0) return fail_set(f, E_INPUT, "choice %zu is empty", i + 1);
     }
-    return engine_score(engine, &head, tails, count, logprob, f);
+    return engine_score(engine, &head, tails, count, NULL, logprob, f);
 }
 
 bantam_status bantam_score(bantam_model *b, const char *prompt, const char *const *choices,

@@ -332,12 +332,12 @@ static void scores_are_the_models(void **state) {
     for (int i = 0; i < 20; i++) want += (double)out.logprobs[i];
     token_ids prompt = {g[0].ids, (size_t)g[0].n};
     const token_ids choices[] = {{out.ids, 1}, {out.ids, 20}, {g[2].ids, 40}};
-    assert_ok(engine_score(r.e, &prompt, choices, 3, got, &f), &f);
+    assert_ok(engine_score(r.e, &prompt, choices, 3, NULL, got, &f), &f);
     assert_true(fabs(got[0] - (double)out.logprobs[0]) < 1e-5);
     assert_true(fabs(got[1] - want) < 1e-3);
     assert_true(got[2] < got[1]);
     const token_ids empty = {out.ids, 0}, huge = {g[2].ids, 300};
-    assert_int_equal(engine_score(r.e, &prompt, &empty, 1, got, &f), E_INPUT);
+    assert_int_equal(engine_score(r.e, &prompt, &empty, 1, NULL, got, &f), E_INPUT);
     (void)huge;
     engine_timings t;
     engine_sequence *s = said_submit(r.e, &a);

@@ -243,6 +243,38 @@ static void masks_are_obeyed_and_may_fail(void **state) {
     rig_close(&r);
 }
 
+/* Choices are scored with the adapter as tokens are made with it, after a known prefix too. */
+static void scores_have_the_adapter(void **state) {
+    (void)state;
+    fail f = {0};
+    rig r;
+    said got[2];
+    double want[2] = {0, 0}, have, plain;
+    rig_open(&r, "llama");
+    make_texts();
+    engine *e = open_engine((engine_options){.model = r.m, .context_max = 128});
+    token_ids prompt = {texts[0], 70};
+    for (int i = 0; i < 2; i++) {
+        engine_ask a = {.prompt = prompt.p,
+                        .n_prompt = prompt.n,
+                        .max_tokens = 9,
+                        .adapter = r.adapters[i],
+                        .ignore_end = true,
+                        .top_logprobs = 0};
+        said_run(e, &a, &got[i]);
+        for (int j = 0; j < got[i].n; j++) want[i] += (double)got[i].logprobs[j];
+    }
+    for (int i = 0; i < 2; i++) {
+        token_ids choice = {got[i].ids, (size_t)got[i].n};
+        assert_ok(engine_score(e, &prompt, &choice, 1, r.adapters[i], &have, &f), &f);
+        assert_ok(engine_score(e, &prompt, &choice, 1, NULL, &plain, &f), &f);
+        assert_true(fabs(have - want[i]) < 1e-4);
+        assert_true(fabs(plain - want[i]) > 1e-2);
+    }
+    engine_close(e);
+    rig_close(&r);
+}
+
 /* ---- engines side by side ---- */
 
 typedef struct asker {
@@ -370,6 +402,7 @@ int main(void) {
         cmocka_unit_test(the_same_with_windows),
         cmocka_unit_test(masks_are_obeyed_and_may_fail),
         cmocka_unit_test(engines_share_a_team),
+        cmocka_unit_test(scores_have_the_adapter),
         cmocka_unit_test(no_allocation_fails_badly),
         cmocka_unit_test(what_does_not_fit_is_named),
     };
