@@ -94,12 +94,24 @@ static err measure_prefill(bench *b) {
     return E_OK;
 }
 
+/* The positions before those that are decoded, of every sequence. */
+static err fill_depth(bench *b, steps *s, int64_t batch) {
+    int64_t each = s->o.rows / batch;
+    for (int64_t at = 0; at < b->o->depth; at += each) {
+        int64_t n = b->o->depth - at < each ? b->o->depth - at : each;
+        fill_tokens(s, batch * n, at * batch);
+        TRY(steps_run(s, batch, n, at, 0, b->f));
+        if (stop_wanted()) return fail_set(b->f, E_CANCELLED, "stopped");
+    }
+    return E_OK;
+}
+
+/* Again and again at the same positions. */
 static err decode_once(bench *b, steps *s, int64_t batch, int64_t tokens, double *tok_s) {
-    TRY(steps_reset(s, b->f));
     int64_t start = clock_mono_ns();
     for (int64_t at = 0; at < tokens; at++) {
         fill_tokens(s, batch, at * batch);
-        TRY(steps_run(s, batch, 1, at, batch, b->f));
+        TRY(steps_run(s, batch, 1, b->o->depth + at, batch, b->f));
         if (stop_wanted()) return fail_set(b->f, E_CANCELLED, "stopped");
     }
     *tok_s = (double)(batch * tokens) / ((double)(clock_mono_ns() - start) * 1e-9);
@@ -111,12 +123,16 @@ static err measure_decode(bench *b, int64_t batch) {
     bench_decode *d = &b->out->decode[b->out->n_decode];
     char what[32];
     steps s;
-    steps_options so = {
-        .kv = o->kv, .sequences = batch, .positions = o->tokens, .rows = batch, .wanted = batch};
+    steps_options so = {.kv = o->kv,
+                        .sequences = batch,
+                        .positions = o->depth + o->tokens,
+                        .rows = o->depth && batch < ROWS ? ROWS : batch,
+                        .wanted = batch};
     double warm;
     snprintf(what, sizeof what, "decode %lld", (long long)batch);
     TRY(steps_open(&s, b->model, &so, b->f));
-    err e = decode_once(b, &s, batch, o->tokens < 8 ? o->tokens : 8, &warm);
+    err e = fill_depth(b, &s, batch);
+    if (e == E_OK) e = decode_once(b, &s, batch, o->tokens < 8 ? o->tokens : 8, &warm);
     for (int64_t i = 0; i < o->repetitions && e == E_OK; i++) {
         e = decode_once(b, &s, batch, o->tokens, &b->each[i]);
         if (e == E_OK) e = between(b, what, i + 1);

@@ -20,6 +20,7 @@ typedef struct bench_options {
     kv_type kv;
     const char *kv_name;
     int64_t prompt, tokens, repetitions;
+    int64_t depth; /* positions before the tokens that are made */
     int64_t batches[BENCH_BATCHES_MAX];
     size_t n_batches;
     const str *sentences; /* encoders; NULL = our own */

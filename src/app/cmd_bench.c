@@ -202,6 +202,7 @@ static err read_options(const cli *c, bench_options *o, fail *f) {
     TRY(cli_int(c, "prompt", 512, 0, 1 << 20, &o->prompt, f));
     TRY(cli_int(c, "tokens", 128, 0, 1 << 20, &o->tokens, f));
     TRY(cli_int(c, "repetitions", 5, 1, 1000, &o->repetitions, f));
+    TRY(cli_int(c, "depth", 0, 0, 1 << 20, &o->depth, f));
     TRY(read_numbers(c, "batch", 1, 1, 1024, o->batches, BENCH_BATCHES_MAX, &o->n_batches, f));
     TRY(kv_type_of(cli_value(c, "kv"), &o->kv, f));
     o->kv_name = cli_value(c, "kv") ? cli_value(c, "kv") : "f16";
@@ -246,6 +247,7 @@ static err run_bench(const cli *c, fail *f) {
 static const cli_option options[] = {
     {"prompt", 'p', "N", "tokens of the prompt (default 512; 0: no prefill)", false},
     {"tokens", 'n', "N", "tokens to make (default 128; 0: no decoding)", false},
+    {"depth", 'd', "N", "context that is there before the tokens are made (default 0)", false},
     {"batch", 'b', "B,B", "sequences together (default 1)", false},
     {"threads", 't', "T,T", "compute threads (default: the cores there are); several in turn",
      false},

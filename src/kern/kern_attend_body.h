@@ -444,17 +444,36 @@ static void total_out(const kern_queries *q, const float *total, int64_t dim, in
     }
 }
 
+static void attend_merge(const kern_queries *q, int64_t dim, int32_t segments, float *partials) {
+    int64_t row = kern_partial_row(dim), width = (dim + 15) / 16 * 16;
+    int32_t queries = q->tokens * q->group;
+    for (int32_t i = 0; i < queries; i++) {
+        float *total = partials + i * row;
+        for (int64_t d = 0; d < width; d += LANES) /* what joining an empty total does: no -0 */
+            vec_store(total + d, vec_add(vec_load(total + d), vec_set(0)));
+        for (int32_t s = 1; s < segments; s++)
+            merge_row(total, partials + (s * queries + i) * row, width);
+    }
+    total_out(q, partials, dim, row);
+}
+
 static void attend(const kern_pages *kv, const kern_queries *q, float *scratch) {
     tile t;
     tile_begin(&t, kv, q, scratch);
     float *total = t.partial + KERN_QUERIES_MAX * t.row;
-    total_begin(total, t.row, t.width, t.queries);
     int32_t from = INT32_MAX, to = 0;
     for (int32_t i = 0; i < q->tokens; i++) {
         from = q->from[i] < from ? q->from[i] : from;
         to = q->to[i] > to ? q->to[i] : to;
     }
-    for (int32_t s = from / KERN_SEGMENT; s * KERN_SEGMENT < to; s++) {
+    int32_t first = from / KERN_SEGMENT, last = (to - 1) / KERN_SEGMENT;
+    if (first == last) { /* a total of one segment */
+        segment_run(&t, q, first);
+        attend_merge(q, t.dim, 1, t.partial);
+        return;
+    }
+    total_begin(total, t.row, t.width, t.queries);
+    for (int32_t s = first; s <= last; s++) {
         segment_run(&t, q, s);
         for (int32_t i = 0; i < t.queries; i++)
             merge_row(total + i * t.row, t.partial + i * t.row, t.width);
@@ -468,19 +487,6 @@ static void attend_segment(const kern_pages *kv, const kern_queries *q, int32_t 
     tile_begin(&t, kv, q, scratch);
     t.partial = partial;
     segment_run(&t, q, segment);
-}
-
-static void attend_merge(const kern_queries *q, int64_t dim, int32_t segments, float *partials) {
-    int64_t row = kern_partial_row(dim), width = (dim + 15) / 16 * 16;
-    int32_t queries = q->tokens * q->group;
-    for (int32_t i = 0; i < queries; i++) {
-        float *total = partials + i * row;
-        for (int64_t d = 0; d < width; d += LANES) /* what joining an empty total does: no -0 */
-            vec_store(total + d, vec_add(vec_load(total + d), vec_set(0)));
-        for (int32_t s = 1; s < segments; s++)
-            merge_row(total, partials + (s * queries + i) * row, width);
-    }
-    total_out(q, partials, dim, row);
 }
 
 /* ---- rows into pages ---- */

@@ -56,6 +56,7 @@ static void keep_page(void *arg, int64_t index, int worker) {
 
 void op_keep(op_context *c, const op_attention *o, const op_sequence *s, int64_t n, const float *k,
              const float *v) {
+    CHECK(o->dim <= KERN_HEAD_MAX);
     for (; n > 0; n--, s++) {
         if (!s->rows) continue;
         keep_job j = {c, o, s, k, v, s->position / OP_PAGE};
@@ -79,6 +80,7 @@ typedef struct attend_job {
     int64_t tokens;       /* of a tile, at most */
     int64_t segments;     /* with them as pieces: of the longest sequence */
     int64_t partial;      /* floats of one tile's partials */
+    bool single;          /* each sequence is one tile, as in decoding */
 } attend_job;
 
 /* Tokens of one sequence for some query heads that share a kv head. */
@@ -150,13 +152,23 @@ static void tile_set(const attend_job *j, attend_tile *t, const op_sequence *s, 
     tile_ranges(j, t);
 }
 
-/* Tile `index` of all sequences, the last ones first: they see the most. */
+/* The sequence of tile `index`, which is made to count from its first one. */
+static const op_sequence *sequence_of(const attend_job *j, int64_t *index) {
+    int64_t parts = parts_of(j);
+    if (j->single) {
+        const op_sequence *s = j->s + *index / parts;
+        *index %= parts;
+        return s;
+    }
+    const op_sequence *s = j->s, *last = j->s + j->n - 1;
+    for (; s < last && *index >= tiles_of(j, s) * parts; s++) *index -= tiles_of(j, s) * parts;
+    return s;
+}
+
+/* Tile `index` of all sequences; of each, the last tokens first: they see the most. */
 static void tile_find(const attend_job *j, int64_t index, attend_tile *t) {
-    int64_t parts = parts_of(j), i = 0;
-    const op_sequence *s = j->s;
-    for (; i < j->n - 1 && index >= tiles_of(j, s) * parts; i++, s++)
-        index -= tiles_of(j, s) * parts;
-    int64_t row = (tiles_of(j, s) - 1 - index / parts) * j->tokens;
+    const op_sequence *s = sequence_of(j, &index);
+    int64_t parts = parts_of(j), row = (tiles_of(j, s) - 1 - index / parts) * j->tokens;
     int64_t tokens = s->rows - row < j->tokens ? s->rows - row : j->tokens;
     tile_set(j, t, s, index % parts, row, tokens);
 }
@@ -228,7 +240,9 @@ void op_attend(op_context *c, const op_attention *o, const op_sequence *s, int64
     attend_job j = {.c = c, .o = o, .s = s, .n = n, .q = q, .out = out};
     int64_t tiles = 0, seen = 0, longest = 0;
     job_tiles(&j);
+    j.single = true;
     for (int64_t i = 0; i < n; i++) {
+        j.single = j.single && tiles_of(&j, &s[i]) == 1;
         int64_t last = s[i].position + s[i].rows;
         tiles += tiles_of(&j, &s[i]) * parts_of(&j);
         seen += last * s[i].rows;
