@@ -81,6 +81,7 @@ static err read_config(convert *c, fail *f) {
     const json *text = json_get(c->root, "text_config");
     c->config = text && text->kind == JSON_OBJECT ? text : c->root;
     TRY(choose_family(c, f));
+    TRY(convert_check(c, f));
     return convert_sizes(c, f);
 }
 

@@ -47,6 +47,9 @@ err convert_int(const convert *c, const char *names, int64_t fallback, int64_t *
 err convert_real(const json *v, const char *name, double fallback, double *out, fail *f) MUST_CHECK;
 /* rope_parameters as transformers 5 says them or rope_scaling of 4; that of full attention. */
 const json *convert_rope(const convert *c);
+bool convert_has_word(const char *words, const char *word); /* blanks between */
+/* That config.json says nothing that the GGUF file could not (model_convert_check.c). */
+err convert_check(const convert *c, fail *f) MUST_CHECK;
 /* Sizes into c; every key of the architecture into c->out. */
 err convert_sizes(convert *c, fail *f) MUST_CHECK;
 err convert_keys(convert *c, fail *f) MUST_CHECK;

@@ -113,7 +113,7 @@ static const struct {
     {"final_logit_softcapping", "final_logit_softcapping", true, "gemma3 gemma3_text"},
 };
 
-static bool has_word(const char *words, const char *word) {
+bool convert_has_word(const char *words, const char *word) {
     for (str rest = str_from(words); rest.p;)
         if (str_is(str_cut(&rest, ' '), word)) return true;
     return false;
@@ -121,7 +121,7 @@ static bool has_word(const char *words, const char *word) {
 
 static err put_table(const convert *c, fail *f) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (rows[i].families && !has_word(rows[i].families, c->family->hf)) continue;
+        if (rows[i].families && !convert_has_word(rows[i].families, c->family->hf)) continue;
         const json *v = convert_find(c->config, rows[i].names);
         int64_t whole;
         if (!v) continue;
