@@ -38,6 +38,12 @@ static const convert_family families[] = {
 };
 enum { FAMILIES = sizeof families / sizeof *families };
 
+const convert_family *convert_family_of(str architecture) {
+    for (int i = 0; i < FAMILIES; i++)
+        if (str_is(architecture, families[i].gguf)) return &families[i];
+    return NULL;
+}
+
 static err choose_family(convert *c, fail *f) {
     char names[256] = "", shown[TENSOR_PRINT_BYTES];
     size_t at = 0;
@@ -140,6 +146,7 @@ static int64_t embedding_rows(const convert_tensor *tensors, size_t n) {
 
 static err write_tensors(convert *c, const convert_tensor *tensors, size_t n, fail *f) {
     uint64_t done = 0, total = 0;
+    model_sink sink = model_sink_gguf(c->out);
     for (size_t i = 0; i < n; i++) {
         const tensor *t = &tensors[i].shape;
         TRY(gguf_writer_tensor(c->out, t->name, t->type, t->n_dims, t->dims, f));
@@ -151,7 +158,7 @@ static err write_tensors(convert *c, const convert_tensor *tensors, size_t n, fa
                          .n_sources = tensors[i].n_sources,
                          .type = tensors[i].shape.type,
                          .change = tensors[i].change};
-        TRY(model_write_piece(c->out, c->o->team, &p, &c->o->watch, &done, total, f));
+        TRY(model_write_piece(&sink, c->o->team, &p, &c->o->watch, &done, total, f));
     }
     return gguf_writer_commit(c->out, f);
 }

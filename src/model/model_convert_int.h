@@ -8,6 +8,7 @@
 #include "format/safetensors.h"
 #include "model/model_convert.h"
 #include "text/json.h"
+#include "token/token.h"
 
 typedef enum convert_names { CONVERT_DECODER, CONVERT_BERT, CONVERT_MODERNBERT } convert_names;
 
@@ -64,6 +65,13 @@ typedef struct convert_tensor {
     bool plain; /* F32 whatever the type of the file */
 } convert_tensor;
 
+/* The published name of a GGUF tensor, "model.layers.3.mlp.up_proj.weight"; *layer -1: of none.
+ * False where there is none. Decoders only. */
+bool convert_published_name(const convert_family *family, str name, char out[TENSOR_NAME_BYTES_MAX],
+                            int64_t *layer);
+/* The family whose folders have this general.architecture; NULL none. */
+const convert_family *convert_family_of(str architecture);
+
 /* All tensors of the output; .shape.type is still that of the sources. */
 err convert_tensors(convert *c, convert_tensor **out, size_t *n, fail *f) MUST_CHECK;
 /* Those that no weight stands for: factors of rotation. At most two, into out[]. */
@@ -73,6 +81,10 @@ err convert_factors(convert *c, convert_tensor *out, size_t *n, fail *f) MUST_CH
 
 /* tokenizer.* keys; rows: of the embedding matrix, to which the vocabulary is filled up. */
 err convert_vocabulary(convert *c, int64_t rows, fail *f) MUST_CHECK;
+/* Do two tokenizers cut a text of traps alike? plain: without odd blanks, which SentencePiece files
+ * of GGUF and tokenizer.json treat differently. */
+err convert_same_ids(arena *a, const tokenizer *x, const tokenizer *y, bool plain, bool *same,
+                     fail *f) MUST_CHECK;
 /* A file of the folder as JSON; *out NULL when there is none. */
 err convert_json(convert *c, const char *file, const json **out, fail *f) MUST_CHECK;
 

@@ -180,6 +180,38 @@ static void name_of(const place *p, char out[NAME_BYTES]) {
         snprintf(out, NAME_BYTES, "%s%s", p->gguf, p->ending);
 }
 
+/* ---- and back ---- */
+
+static bool fill_hole(const char *pattern, int64_t layer, const char *ending, char *out) {
+    const char *hole = strchr(pattern, '#');
+    if (hole)
+        snprintf(out, NAME_BYTES, "model.%.*s%lld%s%s", (int)(hole - pattern), pattern,
+                 (long long)layer, hole + 1, ending);
+    else
+        snprintf(out, NAME_BYTES, "%s%s%s", strcmp(pattern, "lm_head") ? "model." : "", pattern,
+                 ending);
+    return true;
+}
+
+bool convert_published_name(const convert_family *family, str name, char out[NAME_BYTES],
+                            int64_t *layer) {
+    const char *ending = str_ends(name, STR(".bias")) ? ".bias" : ".weight";
+    place p;
+    if (family->names != CONVERT_DECODER || !str_ends(name, str_from(ending))) return false;
+    str stem = str_slice(name, 0, name.n - strlen(ending));
+    for (size_t i = 0; i < tables[CONVERT_DECODER].n; i++) {
+        const name_row *row = &tables[CONVERT_DECODER].rows[i];
+        if (!row->gguf || strchr(row->hf, '*') || !follows(row->gguf, stem, &p)) continue;
+        if (!family->norm_plus_1 && strstr(row->hf, "pre_feedforward")) continue;
+        *layer = p.layer;
+        return fill_hole(row->hf, p.layer, ending, out);
+    }
+    const char *behind = family->post_norms ? "blk.#.post_attention_norm" : "blk.#.ffn_norm";
+    if (!follows(behind, stem, &p)) return false;
+    *layer = p.layer;
+    return fill_hole("layers.#.post_attention_layernorm", p.layer, ending, out);
+}
+
 /* ---- building the list ---- */
 
 typedef struct list {

@@ -432,17 +432,24 @@ static err ids_of(const tokenizer *t, arena *a, const char *text, token_ids *out
                             &(token_encode_options){.special = TOKEN_SPECIAL_NONE}, out, f);
 }
 
+err convert_same_ids(arena *a, const tokenizer *x, const tokenizer *y, bool plain, bool *same,
+                     fail *f) {
+    token_ids of_x, of_y;
+    TRY(ids_of(x, a, probes[plain], &of_x, f));
+    TRY(ids_of(y, a, probes[plain], &of_y, f));
+    *same = of_x.n == of_y.n && !memcmp(of_x.p, of_y.p, of_x.n * sizeof *of_x.p);
+    return E_OK;
+}
+
 /* Does the vocabulary as GGUF says it give the ids that tokenizer.json gives? */
-static err agrees(vocabulary *v, const token_ids *wanted, const char *text, bool *out, fail *f) {
+static err agrees(vocabulary *v, const tokenizer *truth, bool *out, fail *f) {
     tokenizer *t;
-    token_ids have;
     fail cause = {0};
     *out = false;
     err e = tokenizer_open(&t, &v->source, &cause);
     if (e == E_NO_MEMORY) return fail_memory(f, v->c->name);
     if (e != E_OK) return E_OK; /* not this one */
-    e = ids_of(t, &v->c->arena, text, &have, f);
-    *out = e == E_OK && have.n == wanted->n && !memcmp(have.p, wanted->p, have.n * sizeof *have.p);
+    e = convert_same_ids(&v->c->arena, truth, t, !str_is(v->source.kind, "gpt2"), out, f);
     tokenizer_close(t);
     return e;
 }
@@ -451,18 +458,15 @@ static const char *const all_pre = "gpt-2 smollm llama-bpe dbrx qwen2 gpt-4o tek
                                    "deepseek-llm deepseek-coder deepseek-v3 minicpm5 default";
 
 static err choose_pre(vocabulary *v, const tokenizer *truth, fail *f) {
-    token_ids wanted;
     bool fits = false;
-    const char *text = probes[!str_is(v->source.kind, "gpt2")];
-    TRY(ids_of(truth, &v->c->arena, text, &wanted, f));
     if (!str_is(v->source.kind, "gpt2")) {
-        TRY(agrees(v, &wanted, text, &fits, f));
+        TRY(agrees(v, truth, &fits, f));
     } else {
         const char *lists[] = {v->c->family->pre ? v->c->family->pre : all_pre, all_pre};
         for (int l = 0; l < 2 && !fits; l++)
             for (str rest = str_from(lists[l]); rest.p && !fits;) {
                 v->source.pre = str_cut(&rest, ' ');
-                TRY(agrees(v, &wanted, text, &fits, f));
+                TRY(agrees(v, truth, &fits, f));
             }
     }
     if (fits) return E_OK;

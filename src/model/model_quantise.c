@@ -100,13 +100,14 @@ static err declare(job *j, model_quantise_report *r, fail *f) {
 
 static err write_all(job *j, model_quantise_report *r, fail *f) {
     uint64_t done = 0;
+    model_sink sink = model_sink_gguf(j->out);
     for (size_t i = 0; i < j->n; i++) {
         const tensor *t = &j->tensors[i];
         model_piece p = {.sources = &t, .n_sources = 1, .type = j->rows[i].type};
         if (p.type != t->type)
             p.importance = model_importance_of(j->o->importance, t->name, tensor_cols(t));
         r->weighed += p.importance != NULL;
-        TRY(model_write_piece(j->out, j->o->team, &p, &j->o->watch, &done, j->bytes, f));
+        TRY(model_write_piece(&sink, j->o->team, &p, &j->o->watch, &done, j->bytes, f));
     }
     return gguf_writer_commit(j->out, f);
 }

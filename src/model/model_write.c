@@ -22,11 +22,26 @@ typedef struct write_job {
     atomic_bool too_large;
 } write_job;
 
-/* Which row of the source stands at row r of the output: heads of h rows, halves become pairs. */
+static err put_gguf(void *self, const void *bytes, size_t n, fail *f) {
+    return gguf_writer_data(self, bytes, n, f);
+}
+static err put_safetensors(void *self, const void *bytes, size_t n, fail *f) {
+    return safetensors_writer_data(self, bytes, n, f);
+}
+model_sink model_sink_gguf(gguf_writer *w) {
+    return (model_sink){w, put_gguf};
+}
+model_sink model_sink_safetensors(safetensors_writer *w) {
+    return (model_sink){w, put_safetensors};
+}
+
+/* Which row of the source stands at row r of the output: heads of h rows, halves become pairs or
+ * pairs halves. */
 static int64_t source_row(const write_job *j, int64_t r) {
     int64_t heads = j->p->change.turn_heads;
     if (!heads) return r;
     int64_t h = tensor_rows(j->source) / heads, i = r % h;
+    if (j->p->change.turn_back) return r - i + i % (h / 2) * 2 + i / (h / 2);
     return r - i + i % 2 * (h / 2) + i / 2;
 }
 
@@ -63,7 +78,7 @@ static void write_step(void *arg, int64_t index, int worker) {
     for (int64_t r = from; r < to; r++) write_row(j, r, j->scratch + worker * j->cols);
 }
 
-static err write_wave(gguf_writer *w, team *team, write_job *j, fail *f) {
+static err write_wave(const model_sink *sink, team *team, write_job *j, fail *f) {
     char name[TENSOR_PRINT_BYTES];
     team_run(team, write_step, j, (j->rows + ROWS_A_STEP - 1) / ROWS_A_STEP);
     if (atomic_load(&j->too_large)) {
@@ -72,10 +87,10 @@ static err write_wave(gguf_writer *w, team *team, write_job *j, fail *f) {
         return fail_hint(f, "the largest is 65504; not a number and infinity mean that the weights "
                             "are broken; F32 and BF16 hold them");
     }
-    return gguf_writer_data(w, j->out, (size_t)j->rows * j->out_bytes, f);
+    return sink->put(sink->self, j->out, (size_t)j->rows * j->out_bytes, f);
 }
 
-static err write_source(gguf_writer *w, team *team, write_job *j, const model_watch *watch,
+static err write_source(const model_sink *sink, team *team, write_job *j, const model_watch *watch,
                         uint64_t *done, uint64_t total, fail *f) {
     char name[TENSOR_PRINT_BYTES];
     int64_t rows = tensor_rows(j->source), wave = WAVE_BYTES / (int64_t)j->out_bytes;
@@ -85,15 +100,15 @@ static err write_source(gguf_writer *w, team *team, write_job *j, const model_wa
         if (watch->stop && watch->stop(watch->self))
             return fail_set(f, E_CANCELLED, "stopped; nothing has been written");
         j->rows = rows - j->row0 < wave ? rows - j->row0 : wave;
-        TRY(write_wave(w, team, j, f));
+        TRY(write_wave(sink, team, j, f));
         *done += (uint64_t)j->rows * j->in_bytes;
         if (watch->progress) watch->progress(watch->self, name, *done, total);
     }
     return E_OK;
 }
 
-err model_write_piece(gguf_writer *w, team *team, const model_piece *p, const model_watch *watch,
-                      uint64_t *done, uint64_t total, fail *f) {
+err model_write_piece(const model_sink *sink, team *team, const model_piece *p,
+                      const model_watch *watch, uint64_t *done, uint64_t total, fail *f) {
     const dtype_info *type = dtype_get(p->type);
     int64_t cols = tensor_cols(p->sources[0]), rows_all = 0, rows_most = 0;
     for (size_t i = 0; i < p->n_sources; i++) {
@@ -113,7 +128,7 @@ err model_write_piece(gguf_writer *w, team *team, const model_piece *p, const mo
     for (size_t i = 0; e == E_OK && i < p->n_sources; i++) {
         j.source = p->sources[i];
         j.in_bytes = tensor_row_bytes(j.source);
-        e = write_source(w, team, &j, watch, done, total, f);
+        e = write_source(sink, team, &j, watch, done, total, f);
         j.row_offset += tensor_rows(j.source);
     }
     mem_free(j.out);

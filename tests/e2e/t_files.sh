@@ -55,8 +55,18 @@ is "and writes nothing" "$(compgen -G "$tmp/out.gguf*")" ""
 is "a file that may not grow exits 8" $? 8
 is "and leaves nothing" "$(compgen -G "$tmp/out.gguf*")" ""
 
-# ---- with importance ----
+# ---- back to a folder; with importance ----
+fails "an encoder's file does not go back" 6 "$bin" convert "$tmp/minilm.gguf" "$tmp/folder"
+is "and leaves no folder" "$(compgen -G "$tmp/folder*")" ""
+fails "a folder's weights are not quantised" 2 "$bin" convert "$tmp/minilm.gguf" "$tmp/folder" --type Q8_0
 if [ -e "$models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf" ]; then
+    one_object "convert FILE FOLDER --json" "$bin" convert "$models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf" \
+        "$tmp/folder" --json
+    holds "what it is" "$json" '.architecture == "llama" and .type == "BF16" and .tokens == 49152 and .tensors == 272'
+    is "its files" "$(cd "$tmp/folder" && echo *)" "config.json model.safetensors tokenizer.json tokenizer_config.json"
+    ask=(--raw "The capital of France is" --max-tokens 4 --kern f32)
+    is "the folder answers as the file does" "$("$bin" run "$tmp/folder" "${ask[@]}" 2>/dev/null)" \
+        "$("$bin" run "$models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf" "${ask[@]}" 2>/dev/null)"
     head -c 3000 "$root/README.md" >"$tmp/text"
     one_object "quantize --imatrix" "$bin" quantize "$models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf" \
         "$tmp/smol.gguf" Q8_0 --allow-requantize --imatrix "$tmp/text" --json

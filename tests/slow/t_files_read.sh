@@ -25,4 +25,10 @@ for type in F16 BF16 Q8_0 Q6_K Q5_K_M Q5_1 Q5_0 Q4_K_M Q4_1 IQ4_NL Q4_0; do
     "$bin" quantize "$temp/f32.gguf" "$temp/q.gguf" $type >/dev/null || bad=1
     check "$type" "$temp/f32.gguf" "$temp/q.gguf"
 done
+smollm2=$models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
+if [ -e "$smollm2" ]; then
+    "$bin" convert "$smollm2" "$temp/folder" --type F32 >/dev/null || bad=1
+    "$bin" convert "$temp/folder" "$temp/back.gguf" --type F32 >/dev/null || bad=1
+    check "a file made a folder, and a file again" "$temp/folder" "$temp/back.gguf"
+fi
 exit $bad
