@@ -122,8 +122,14 @@ static const cli_option template_options[] = {
 
 static const cli_verb verbs[] = {
     {"score", "MODEL --prompt P --choice A --choice B",
-     "compare continuations by their probability", NULL, OPTIONS(score_options), 1, 1, run_score},
-    {"template", "MODEL --messages FILE.json", "render a chat as the model reads it", NULL,
+     "compare continuations by their probability",
+     "Log-probabilities of the choices' tokens behind the prompt, summed, and a softmax over "
+     "them.\n\n"
+     "  bantam score smollm2 --prompt \"The capital of France is\" --choice \" Paris\" --choice \" "
+     "Rome\"\n",
+     OPTIONS(score_options), 1, 1, run_score},
+    {"template", "MODEL --messages FILE.json", "render a chat as the model reads it",
+     "  bantam template smollm2 --messages chat.json --add-generation-prompt\n",
      OPTIONS(template_options), 1, 1, run_template},
 };
 

@@ -140,7 +140,7 @@ static const cli_verb verbs[] = {
     {"list", "", "show the models here and in the catalog",
      "\"hf:, untried\" stands at models of the Hugging Face Hub that we name because people "
      "choose\n"
-     "them, with about their size; we have not fetched them ourselves.\n",
+     "them, with about their size; we have not fetched them ourselves.\n\n  bantam list\n",
      list_options, 1, 0, 0, run_list},
     {"rm", "NAME", "remove a model; a file that was used in place stays where it lies",
      "  bantam rm smollm2\n", NULL, 0, 1, 1, run_rm},

@@ -172,12 +172,12 @@ static const cli_option cost_options[] = {
 #define OPTIONS(table) table, sizeof table / sizeof *table
 
 static const cli_verb verbs[] = {
-    {"requests", "", "show what was asked lately", NULL, OPTIONS(request_options), 0, 0,
-     run_requests},
-    {"trace", "ID", "show one request: tiers tried, scores, reasons, cost", NULL,
-     OPTIONS(trace_options), 1, 1, run_trace},
-    {"cost", "", "show what the questions are assumed to have cost", NULL, OPTIONS(cost_options), 0,
-     0, run_cost},
+    {"requests", "", "show what was asked lately", "  bantam requests --limit 20\n",
+     OPTIONS(request_options), 0, 0, run_requests},
+    {"trace", "ID", "show one request: tiers tried, scores, reasons, cost",
+     "  bantam trace req_0123456789\n", OPTIONS(trace_options), 1, 1, run_trace},
+    {"cost", "", "show what the questions are assumed to have cost", "  bantam cost\n",
+     OPTIONS(cost_options), 0, 0, run_cost},
 };
 
 cmd_group cmd_record(void) {

@@ -243,24 +243,27 @@ static const cli_option unlearn_options[] = {
 #define OPTIONS(table) table, sizeof table / sizeof *table
 
 static const cli_verb verbs[] = {
-    {"review list", "", "show who waits for a person", NULL, OPTIONS(list_options), 0, 0, run_list},
-    {"review search", "TEXT", "find reviews by their words", NULL, OPTIONS(list_options), 1, 1,
-     run_search},
-    {"review show", "ID", "show one with draft and evidence", NULL, OPTIONS(show_options), 1, 1,
-     run_show},
-    {"review claim", "ID", "take one, so that nobody else answers it", NULL, OPTIONS(claim_options),
-     1, 1, run_claim},
-    {"review release", "ID", "give it back", NULL, OPTIONS(by_options), 1, 1, run_release},
+    {"review list", "", "show who waits for a person", "  bantam review list --status open\n",
+     OPTIONS(list_options), 0, 0, run_list},
+    {"review search", "TEXT", "find reviews by their words", "  bantam review search parcel\n",
+     OPTIONS(list_options), 1, 1, run_search},
+    {"review show", "ID", "show one with draft and evidence", "  bantam review show k3f8q2mz\n",
+     OPTIONS(show_options), 1, 1, run_show},
+    {"review claim", "ID", "take one, so that nobody else answers it",
+     "  bantam review claim k3f8q2mz --by ann\n", OPTIONS(claim_options), 1, 1, run_claim},
+    {"review release", "ID", "give it back", "  bantam review release k3f8q2mz --by ann\n",
+     OPTIONS(by_options), 1, 1, run_release},
     {"review answer", "ID --label NAME", "answer; the label is learned, your words are not",
      "The label is used from the next question on. Your text goes to this customer only.\n\n"
      "  bantam review answer k7w2m9qx --label cancel_policy\n"
      "  bantam review answer k7w2m9qx --approve\n"
      "  bantam review answer k7w2m9qx --label other --text \"Please call 0800 ...\"\n",
      OPTIONS(answer_options), 1, 1, run_answer},
-    {"review correct", "ID", "replace a sent answer or its label", NULL, OPTIONS(correct_options),
-     1, 1, run_correct},
-    {"review unlearn", "ID", "take back what was learned from one", NULL, OPTIONS(unlearn_options),
-     1, 1, run_unlearn},
+    {"review correct", "ID", "replace a sent answer or its label",
+     "  bantam review correct k3f8q2mz --text \"Sorry, this is right.\" --by ann\n",
+     OPTIONS(correct_options), 1, 1, run_correct},
+    {"review unlearn", "ID", "take back what was learned from one",
+     "  bantam review unlearn k3f8q2mz --by ann\n", OPTIONS(unlearn_options), 1, 1, run_unlearn},
 };
 
 cmd_group cmd_review(void) {

@@ -333,19 +333,20 @@ static const cli_verb verbs[] = {
      "overwritten.\n\n"
      "  bantam task init mail --from mail.csv\n",
      OPTIONS(init_options), 1, 1, run_init},
-    {"task list", "", "show the tasks in ./tasks and in the home folder", NULL,
+    {"task list", "", "show the tasks in ./tasks and in the home folder", "  bantam task list\n",
      OPTIONS(plain_options), 0, 0, run_list},
-    {"task check", "NAME", "read a task file and say what is wrong or missing", NULL,
-     OPTIONS(plain_options), 1, 1, run_check},
+    {"task check", "NAME", "read a task file and say what is wrong or missing",
+     "  bantam task check support\n", OPTIONS(plain_options), 1, 1, run_check},
     {"task run", "NAME TEXT", "ask a task one question",
      "What needs a person is stored as a review and the command returns at once.\n\n"
      "  bantam task run support \"how do I cancel my car insurance?\"\n",
      OPTIONS(plain_options), 2, 2, run_run},
-    {"task explain", "NAME TEXT", "show what the small tier sees in a text", NULL,
-     OPTIONS(plain_options), 2, 2, run_explain},
+    {"task explain", "NAME TEXT", "show what the small tier sees in a text",
+     "  bantam task explain support \"how do I cancel?\"\n", OPTIONS(plain_options), 2, 2,
+     run_explain},
     {"task mode", "NAME suggest|auto|all-to-people",
-     "switch how a task answers, also while it is served", NULL, OPTIONS(plain_options), 2, 2,
-     run_mode},
+     "switch how a task answers, also while it is served",
+     "  bantam task mode support all-to-people\n", OPTIONS(plain_options), 2, 2, run_mode},
 };
 
 cmd_group cmd_task(void) {

@@ -148,7 +148,8 @@ static const cli_verb verbs[] = {
     {"task eval", "NAME --file ROWS", "measure a task on rows with known labels; stores nothing",
      "accuracy: best label right on rows that are not `other`. auto_rate: share answered without a "
      "person; an\n"
-     "answered `other` row is wrong.\n",
+     "answered `other` row is wrong.\n\n  bantam task eval support --file "
+     "tasks/support.heldout.csv\n",
      OPTIONS(eval_options), 1, 1, run_eval},
 };
 

@@ -180,14 +180,14 @@ static const cli_option export_options[] = {KERN_OPTION, THREADS_OPTION};
 #define OPTIONS(table) table, sizeof table / sizeof *table
 
 static const cli_verb verbs[] = {
-    {"task refit", "NAME", "fit again on all examples and labels, list what changes", NULL,
-     OPTIONS(refit_options), 1, 1, run_refit},
-    {"task import", "NAME --from ROWS", "add labelled texts or replies to the store", NULL,
-     OPTIONS(import_options), 1, 1, run_import},
+    {"task refit", "NAME", "fit again on all examples and labels, list what changes",
+     "  bantam task refit support\n", OPTIONS(refit_options), 1, 1, run_refit},
+    {"task import", "NAME --from ROWS", "add labelled texts or replies to the store",
+     "  bantam task import support --from more.csv\n", OPTIONS(import_options), 1, 1, run_import},
     {"task export", "NAME", "print all examples and learned labels as CSV",
      "A text that a spreadsheet would take for a formula gets an apostrophe in front; commands "
      "that "
-     "read\nrows take it off again.\n",
+     "read\nrows take it off again.\n\n  bantam task export support > rows.csv\n",
      OPTIONS(export_options), 1, 1, run_export},
 };
 

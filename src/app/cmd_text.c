@@ -125,8 +125,12 @@ static const cli_option embed_options[] = {
 
 static const cli_verb verbs[] = {
     {"tokenize", "MODEL [--file F|TEXT]", "show a text's tokens; also for vocabulary-only files",
-     NULL, OPTIONS(tokenize_options), 1, 2, run_tokenize},
-    {"embed", "MODEL [--file LINES|TEXT]", "print unit-length embeddings", NULL,
+     "  bantam tokenize smollm2 \"How many tokens is this?\"\n"
+     "  bantam tokenize ./model.gguf --file text.txt --json\n",
+     OPTIONS(tokenize_options), 1, 2, run_tokenize},
+    {"embed", "MODEL [--file LINES|TEXT]", "print unit-length embeddings",
+     "  bantam embed minilm \"where is my parcel\" --json\n"
+     "  bantam embed minilm --file lines.txt --json\n",
      OPTIONS(embed_options), 1, 2, run_embed},
 };
 

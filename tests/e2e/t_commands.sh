@@ -9,8 +9,9 @@ missing=$("$bin" --help | sed -n 's/^  \([a-z]\+\( [a-z]\+\)\?\) .*/\1/p' | whil
     # shellcheck disable=SC2086
     text=$("$bin" $verb --help </dev/null 2>&1) || echo "$verb: exit $?"
     grep -q "^usage: bantam $verb" <<<"$text" || echo "$verb: no usage"
+    grep -q "^  .*bantam $verb" <<<"$text" || echo "$verb: no example"
 done)
-is "every verb has --help" "$missing" ""
+is "every verb has --help with an example" "$missing" ""
 fails "an unknown command exits 2" 2 "$bin" nosuch
 fails "no command exits 2" 2 bash -c '"$1" 1>&2' - "$bin"
 fails "an unknown option exits 2" 2 "$bin" review list --bogus
