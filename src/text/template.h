@@ -19,7 +19,7 @@
 #include "text/json.h"
 
 enum {
-    TEMPLATE_SOURCE_BYTES_MAX = 1 << 20,
+    TEMPLATE_SOURCE_BYTES_MAX = 256 << 10,
     TEMPLATE_OUTPUT_BYTES_MAX = 64 << 20,
     /* scratch of one rendering: as much as its template and values ask for, within limits */
     TEMPLATE_MEMORY_BYTES_MAX = 256 << 20,
@@ -28,7 +28,7 @@ enum {
     TEMPLATE_STEPS_MAX = 20 * 1000 * 1000, /* nodes evaluated, and 64-byte pieces of text handled */
     TEMPLATE_NESTING_MAX = 64,             /* of expressions and blocks */
     TEMPLATE_CALLS_MAX = 100,              /* macros inside macros, loops inside loops */
-    TEMPLATE_EVAL_DEPTH_MAX = 1000         /* of what is being computed and run */
+    TEMPLATE_EVAL_DEPTH_MAX = 1000         /* of what is run; half a megabyte of stack */
 };
 
 typedef struct template template;

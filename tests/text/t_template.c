@@ -153,8 +153,29 @@ static void is_bounded(void **state) {
     refuse("{% set x = 'a' * 1000000 %}{% for i in range(1000) %}{{ x }}{% endfor %}", E_TOO_LARGE,
            "output");
     refuse("{{ 'a' * 1000000000000 }}", E_TOO_LARGE, "repeated");
-    static char text[200000];
+    refuse("{{ range(100001) }}", E_TOO_LARGE, "a range of more than 100000");
+    refuse("{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}", E_TOO_LARGE, "loops");
+    refuse("{% set n = namespace(x=1) %}{% for i in range(300) %}{% set n.x = [n.x] %}{% endfor %}",
+           E_TOO_LARGE, "inside each other more than 200");
+    /* 2^60 items to compare or to write, in 60 lists */
+    refuse(
+        "{% set n = namespace(x=1) %}{% for i in range(60) %}{% set n.x = [n.x, n.x] %}{% endfor "
+        "%}{{ n.x == n.x }}",
+        E_TOO_LARGE, "steps");
+    refuse(
+        "{% set n = namespace(x=1) %}{% for i in range(60) %}{% set n.x = [n.x, n.x] %}{% endfor "
+        "%}{{ n.x | tojson }}",
+        E_TOO_LARGE, "template line 1");
+    refuse("{% macro f(x) %}{% if 1 %}{% if 1 %}{% for i in [1] %}{{ [[[f(x)]]] | string | trim }}"
+           "{% endfor %}{% endif %}{% endif %}{% endmacro %}{{ f(1) }}",
+           E_TOO_LARGE, "levels deep");
+    refuse("{{ '%1000000000s' % 1 }}", E_TOO_LARGE, "wide");
+    refuse("{{ 'a'.center(100000000) }}", E_TOO_LARGE, "repeated");
+    refuse("{{ [1] | batch(1000000000, 0) | list }}", E_TOO_LARGE, "pieces");
+    static char text[200000], large[TEMPLATE_SOURCE_BYTES_MAX + 2];
     size_t end = sizeof text - 1;
+    memset(large, 'a', sizeof large - 1);
+    refuse(large, E_TOO_LARGE, "above the limit");
     memset(text, '(', end);
     memcpy(text, "{{ ", 3);
     refuse(text, E_INPUT, "never closed");
