@@ -4,7 +4,7 @@
   python tools/golden_token_ids.py KIND FILE COUNT > golden.jsonl
 
 KIND and FILE: json (a tokenizer.json; tokenizers), smollm (SmolLM2's GGUF; tokenizers), spm (a SentencePiece
-tokenizer.model; sentencepiece), unigram (a GGUF of kind t5; sentencepiece, from a model put together here), unigram-json (the
+tokenizer.model; sentencepiece), gguf (a GGUF of kind llama: Gemma's; sentencepiece, from a model put together here), unigram (the same of kind t5), unigram-json (the
 same, by tokenizers; the tokenizer.json goes to COUNT's neighbour, the 4th argument). COUNT odd texts of golden_texts.py; special
 tokens are text, no BOS, no EOS. One line a text: {"text": ..., "ids": [...]}.
 
@@ -45,25 +45,46 @@ def charsmap(fields):
     return bytes(b & 255 for b in fields["tokenizer.ggml.precompiled_charsmap"].contents())
 
 
-def by_unigram(path):
-    import sentencepiece
+def spm_model(fields, kind):
+    """A sentencepiece model of what the GGUF says."""
     from sentencepiece import sentencepiece_model_pb2 as pb
-    fields = gguf_fields(path)
     model = pb.ModelProto()
     rows = zip(*(fields["tokenizer.ggml." + name].contents() for name in ("tokens", "scores", "token_type")))
-    for number, (piece, score, kind) in enumerate(rows):
+    for number, (piece, score, kind_of) in enumerate(rows):
+        if kind_of == 4:  # GGUF writes user tokens with blanks
+            piece = piece.replace(" ", "\u2581")
         # SentencePiece wants no name twice; those of the padding at the end are never in a text
-        model.pieces.add(piece=piece if kind != 5 else f"unused {number}", score=score, type=kind)
-    model.trainer_spec.model_type = 1
+        model.pieces.add(piece=piece if kind_of != 5 else f"unused {number}", score=score, type=kind_of)
+    model.trainer_spec.model_type = kind
     for part in ("unk", "bos", "eos", "pad"):
         key = {"unk": "unknown", "pad": "padding"}.get(part, part)
         token = fields[f"tokenizer.ggml.{key}_token_id"].contents()
         setattr(model.trainer_spec, part + "_id", int(token))
         setattr(model.trainer_spec, part + "_piece", model.pieces[int(token)].piece)
+    return model
+
+
+def encoder(model):
+    import sentencepiece
+    return sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString()).encode
+
+
+def by_gguf(path):
+    model = spm_model(gguf_fields(path), 2)
+    model.trainer_spec.byte_fallback = True
+    model.normalizer_spec.name = "identity"
+    model.normalizer_spec.add_dummy_prefix = False
+    model.normalizer_spec.remove_extra_whitespaces = False
+    return encoder(model)
+
+
+def by_unigram(path):
+    fields = gguf_fields(path)
+    model = spm_model(fields, 1)
     model.normalizer_spec.precompiled_charsmap = charsmap(fields)
     model.normalizer_spec.add_dummy_prefix = True
     model.normalizer_spec.remove_extra_whitespaces = True
-    return sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString()).encode
+    return encoder(model)
 
 
 def by_unigram_json(path):
@@ -83,12 +104,14 @@ def by_unigram_json(path):
     return lambda text: t.encode(text, add_special_tokens=False).ids
 
 
-KINDS = {"json": by_json, "smollm": by_smollm, "spm": by_spm, "unigram": by_unigram, "unigram-json": by_unigram_json}
+KINDS = {"json": by_json, "smollm": by_smollm, "spm": by_spm, "gguf": by_gguf, "unigram": by_unigram, "unigram-json": by_unigram_json}
 if __name__ == "__main__":
     encode = KINDS[sys.argv[1]](sys.argv[2])
     for text in texts(int(sys.argv[3])):
-        if sys.argv[1] in ("spm", "unigram") and "\0" in text:
+        if sys.argv[1] in ("spm", "gguf", "unigram") and "\0" in text:
             continue  # the Python binding ends a text there
+        if sys.argv[1] == "gguf" and "\u2581" in text:
+            continue  # U+2581 in a text is a blank to us and to llama.cpp
         if sys.argv[1] == "unigram" and len(set(text)) == 1 and len(text) > 20:
             continue  # equal ways to cut it: sentencepiece adds in float, the others in double
         print(json.dumps({"text": text, "ids": encode(text)}, separators=(",", ":")))

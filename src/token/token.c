@@ -16,8 +16,10 @@
 
 /* Tags of HTML, which some vocabularies (Gemma's) have as added tokens: text like any other. */
 static bool is_html(str text) {
-    static const char names[] = "table caption thead tbody tfoot tr th td h1 h2 h3 h4 h5 h6 "
-                                "blockquote strong em b i u s sub sup code";
+    static const char names[] =
+        "table caption thead tbody tfoot tr th td h1 h2 h3 h4 h5 h6 "
+        "blockquote strong em b i u s sub sup code a html body img span bbox "
+        "ul li div iframe footer";
     str name = str_slice(text, 1, text.n ? text.n - 1 : 0);
     if (text.n < 3 || text.p[0] != '<' || text.p[text.n - 1] != '>') return false;
     if (name.p[0] == '/') name = str_slice(name, 1, name.n);
@@ -201,7 +203,8 @@ static err build_ends(tokenizer *t, fail *f) {
     for (size_t m = 0; t->algorithm != TOKEN_WORDPIECE && m < sizeof markers / sizeof *markers;
          m++) {
         int32_t id = added_find(t, markers[m]);
-        if (id == TOKEN_NONE) continue;
+        bool html = id != TOKEN_NONE && t->types[id] == TOKEN_USER && is_html(str_from(markers[m]));
+        if (id == TOKEN_NONE || html) continue; /* Gemma's </s> is a tag */
         ends[id] = 1;
         if (t->eot == TOKEN_NONE && m < TURNS) t->eot = id;
     }

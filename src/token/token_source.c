@@ -17,7 +17,28 @@ static void plan_defaults(source_plan *p, bool add_bos, bool add_eos) {
     if (p->source.add_eos < 0) p->source.add_eos = add_eos;
 }
 
+/* Merges over characters, with line breaks apart from all else. */
+static err plan_gemma4(source_plan *p, fail *f) {
+    (void)f;
+    p->extra.algorithm = TOKEN_BPE_CHARS;
+    p->extra.blanks = p->extra.byte_fallback = true;
+    p->extra.drop_blank = p->source.add_space_prefix > 0;
+    p->norm.steps[p->norm.count++] =
+        (token_norm_step){.kind = TOKEN_NORM_BLANKS, .left = p->extra.drop_blank};
+    p->cuts[p->extra.cut_count++] =
+        (token_cut){.kind = TOKEN_CUT_TEXT, .text = STR("\n"), .how = TOKEN_CUT_CONTIGUOUS};
+    plan_defaults(p, true, false);
+    return E_OK;
+}
+
+/* Pre-tokenizers of kind "gpt2" that are of the kind "gemma4" but in name. */
+static bool is_gemma4(str pre) {
+    return str_is(pre, "gemma4") || str_is(pre, "granite-embed-multi-311m") ||
+           str_is(pre, "sarvam-moe");
+}
+
 static err plan_bpe(source_plan *p, fail *f) {
+    if (is_gemma4(p->source.pre)) return plan_gemma4(p, f);
     const token_pre *pre = token_pre_find(p->source.pre);
     if (!pre) {
         str name = str_slice(p->source.pre, 0, 80);
@@ -39,20 +60,6 @@ static err plan_spm(source_plan *p, fail *f) {
     p->extra.drop_blank = p->source.add_space_prefix != 0;
     p->norm.steps[p->norm.count++] =
         (token_norm_step){.kind = TOKEN_NORM_BLANKS, .left = p->extra.drop_blank};
-    plan_defaults(p, true, false);
-    return E_OK;
-}
-
-/* Merges over characters, with line breaks apart from all else. */
-static err plan_gemma4(source_plan *p, fail *f) {
-    (void)f;
-    p->extra.algorithm = TOKEN_BPE_CHARS;
-    p->extra.blanks = p->extra.byte_fallback = true;
-    p->extra.drop_blank = p->source.add_space_prefix > 0;
-    p->norm.steps[p->norm.count++] =
-        (token_norm_step){.kind = TOKEN_NORM_BLANKS, .left = p->extra.drop_blank};
-    p->cuts[p->extra.cut_count++] =
-        (token_cut){.kind = TOKEN_CUT_TEXT, .text = STR("\n"), .how = TOKEN_CUT_CONTIGUOUS};
     plan_defaults(p, true, false);
     return E_OK;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # 1,000 odd texts by other people's tokenizers, made anew, against ours: Qwen3, SmolLM2, MiniLM and XLM-RoBERTa's
-# vocabulary by the tokenizers package, Llama 2 and the same vocabulary by sentencepiece; and every step of a tokenizer.json
+# vocabulary by the tokenizers package, Llama 2, Gemma 3 and the same vocabulary by sentencepiece; and every step of a tokenizer.json
 # by itself (tools/golden_token_steps.py). The committed files must be the beginning of what is made.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -41,6 +41,8 @@ compare unigram unigram "$vocab-nomic-bert-moe.gguf" "$vocab-nomic-bert-moe.gguf
 compare xlm-roberta unigram-json "$vocab-nomic-bert-moe.gguf" "$temp/made.json" -
 smollm2=$models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 compare smollm2 smollm "$smollm2" "$smollm2" -
+gemma=$models/gemma3/gemma-3-270m-q4_k_m.gguf
+compare gemma3 gguf "$gemma" "$gemma" gemma3
 compare minilm json "$models/minilm/tokenizer.json" "$models/minilm/tokenizer.json" -
 
 if ! "$python" tools/golden_token_steps.py >"$temp/steps" 2>"$temp/err"; then

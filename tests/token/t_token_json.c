@@ -126,7 +126,7 @@ static void pairs(void **state) {
     t = open_text(buf_z(&text));
     assert_pair(t, 0, "1/0 3/0 3/0 3/0 2/0 3/1 4/1 2/1 ");
     assert_pair(t, 7, "1/0 3/0 3/0 2/0 3/1 4/1 2/1 "); /* the longer one gives way */
-    assert_pair(t, 6, "1/0 3/0 3/0 2/0 3/1 2/1 "); /* of half the longer one has what is odd */
+    assert_pair(t, 6, "1/0 3/0 3/0 2/0 3/1 2/1 ");     /* of half the longer one has what is odd */
     assert_pair(t, 5, "1/0 3/0 2/0 3/1 2/1 ");
     assert_pair(t, 3, "1/0 2/0 2/1 ");
     o.ids_max = 2;
@@ -162,21 +162,44 @@ static void refusals_name_the_component(void **state) {
                    "twice");
 }
 
+/* Opens and encodes with the n-th allocation failing, for all n; E_NO_MEMORY or success. */
+static void fail_in_turn(str file) {
+    fail f;
+    int64_t n = 1;
+    for (err e = E_NO_MEMORY; e != E_OK; n++) {
+        tokenizer *t = NULL;
+        token_ids ids;
+        arena a;
+        arena_init(&a, 0);
+        mem_fail_at(n, true);
+        e = tokenizer_open_json(&t, file, &f);
+        if (e == E_OK) e = tokenizer_encode(t, &a, STR("th\xC3\xA9  ab 42"), NULL, &ids, &f);
+        mem_fail_at(0, false);
+        tokenizer_close(t);
+        arena_deinit(&a);
+        assert_true(e == E_OK || e == E_NO_MEMORY);
+        assert_true(n < 2000);
+    }
+    assert_true(n > 5);
+}
+
 static void memory_runs_out(void **state) {
     (void)state;
-    const char *const files[] = {WORDPIECE("", BERT), BPE(BYTE_LEVEL, "")};
-    fail f;
-    for (size_t i = 0; i < 2; i++)
-        for (int64_t n = 1;; n++) {
-            tokenizer *t = NULL;
-            mem_fail_at(n, true);
-            err e = tokenizer_open_json(&t, str_from(files[i]), &f);
-            mem_fail_at(0, false);
-            tokenizer_close(t);
-            if (e == E_OK) break;
-            assert_int_equal(e, E_NO_MEMORY);
-            assert_true(n < 1000);
-        }
+    static const char *const names[] = {"gpt2",  "gpt4o", "norm", "bert", "wp",
+                                        "llama", "meta",  "xlmr", "split"};
+    fail_in_turn(STR(WORDPIECE("", BERT)));
+    fail_in_turn(STR(BPE(BYTE_LEVEL, "")));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        arena a;
+        fail f;
+        str file;
+        char path[96];
+        arena_init(&a, 0);
+        snprintf(path, sizeof path, "tests/fuzz/corpus/tokenizer_json/%s.json", names[i]);
+        assert_ok(file_read(&a, path, 0, &file, &f), &f);
+        fail_in_turn(file);
+        arena_deinit(&a);
+    }
 }
 
 static tokenizer *open_file(const char *path) {

@@ -109,6 +109,25 @@ GOLDEN(qwen3_as_tokenizers, "tokenizer-qwen3/tokenizer.json", "qwen3")
 GOLDEN(llama2_as_sentencepiece, "llamacpp-vocab/ggml-vocab-llama-spm.gguf", "llama2")
 GOLDEN(unigram_as_sentencepiece, "llamacpp-vocab/ggml-vocab-nomic-bert-moe.gguf", "unigram")
 
+static void gemma3_as_sentencepiece(void **state) {
+    (void)state;
+    compare_golden(test_model("gemma3/gemma-3-270m-q4_k_m.gguf"),
+                   "tests/token/golden_gemma3.jsonl");
+}
+
+/* Gemma's ends of generation; its </s> is HTML's and ends nothing. */
+static void gemma3_ends(void **state) {
+    (void)state;
+    tokenizer *t = open_vocab(test_model("gemma3/gemma-3-270m-q4_k_m.gguf"));
+    int32_t turn = tokenizer_find(t, STR("<end_of_turn>")), tag = tokenizer_find(t, STR("</s>"));
+    assert_true(turn >= 0 && tag >= 0);
+    assert_int_equal(tokenizer_eot(t), turn);
+    assert_true(tokenizer_is_end(t, turn) && tokenizer_is_end(t, tokenizer_eos(t)));
+    assert_false(tokenizer_is_end(t, tag));
+    assert_true(tokenizer_adds_bos(t));
+    tokenizer_close(t);
+}
+
 /* Characters below U+0250 are the most likely; all others occur. */
 static void random_text(rand_stream *r, buf *out) {
     static const int64_t tops[] = {0x80, 0x80, 0x250, 0x3000, 0x10000, 0x110000};
@@ -222,6 +241,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(qwen3_as_tokenizers),
         cmocka_unit_test(llama2_as_sentencepiece),
         cmocka_unit_test(unigram_as_sentencepiece),
+        cmocka_unit_test(gemma3_as_sentencepiece),
+        cmocka_unit_test(gemma3_ends),
         cmocka_unit_test(decodes_what_it_encodes),
         cmocka_unit_test(others_open),
         cmocka_unit_test(unigram_opens),
