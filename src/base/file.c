@@ -93,15 +93,20 @@ err file_map_open(file_map *m, const char *path, fail *f) {
         p = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_SHARED, fd, 0);
         if (p == MAP_FAILED) e = fail_errno(f, "cannot map \"%s\"", path);
     }
-    close(fd);
+    if (e != E_OK || !p) close(fd);
     if (e != E_OK) return e;
-    *m = (file_map){p, (size_t)info.st_size,
-                    (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec};
+    *m = (file_map){.p = p,
+                    .n = (size_t)info.st_size,
+                    .mtime_ns = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec,
+                    .fd = fd};
     return E_OK;
 }
 
 void file_map_close(file_map *m) {
-    if (m->p) munmap((void *)(uintptr_t)m->p, m->n);
+    if (m->p) {
+        munmap((void *)(uintptr_t)m->p, m->n);
+        close(m->fd);
+    }
     *m = (file_map){0};
 }
 
@@ -116,6 +121,18 @@ void file_map_release_part(const file_map *m, const void *p, size_t n) {
     from = (from + page - 1) / page * page;
     to = to / page * page;
     if (from < to) (void)madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
+bool file_map_copy(const file_map *m, const void *p, size_t n, void *out) {
+    uintptr_t from = (uintptr_t)p, start = (uintptr_t)m->p;
+    if (!m->p || from < start || n > m->n || from - start > m->n - n) return false;
+    for (size_t done = 0; done < n;) {
+        ssize_t got = pread(m->fd, (char *)out + done, n - done, (off_t)(from - start + done));
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return false;
+        done += (size_t)got;
+    }
+    return true;
 }
 
 err file_put(int fd, str bytes, const char *name, fail *f) {

@@ -17,6 +17,7 @@ typedef struct file_map {
     const unsigned char *p; /* NULL when empty */
     size_t n;
     int64_t mtime_ns;
+    int fd; /* open while p is not NULL */
 } file_map;
 /* Read-only map. A file that shrinks while mapped raises SIGBUS: model files are immutable by rule.
  */
@@ -27,6 +28,10 @@ void file_map_close(file_map *m);
 void file_map_release(const file_map *m);
 /* The same for the whole pages among the n bytes at p, which lie in m (else nothing happens). */
 void file_map_release_part(const file_map *m, const void *p, size_t n);
+/* Copies the n bytes at p, which lie in m, without touching the map: one page looked at through it
+ * may make a whole folio of 2 MiB resident. false, and nothing is done, when they do not lie in m
+ * or cannot be read. */
+bool file_map_copy(const file_map *m, const void *p, size_t n, void *out);
 
 /* Writes "path.tmp-PID", fsyncs, renames, fsyncs the folder: all or nothing. mode e.g. 0644. */
 err file_write(const char *path, str bytes, unsigned mode, fail *f) MUST_CHECK;

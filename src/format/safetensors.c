@@ -355,6 +355,12 @@ void safetensors_release_part(const safetensors *s, const void *p, size_t n) {
     for (size_t i = 0; i < s->n_parts; i++) file_map_release_part(&s->parts[i].map, p, n);
 }
 
+bool safetensors_copy(const safetensors *s, const void *p, size_t n, void *out) {
+    for (size_t i = 0; i < s->n_parts; i++)
+        if (file_map_copy(&s->parts[i].map, p, n, out)) return true;
+    return false;
+}
+
 int64_t safetensors_mtime_ns(const safetensors *s) {
     int64_t newest = 0;
     for (size_t i = 0; i < s->n_parts; i++)

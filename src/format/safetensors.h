@@ -37,6 +37,8 @@ int64_t safetensors_bytes(const safetensors *s); /* of all files */
 void safetensors_release(const safetensors *s);
 /* The same for the n bytes at p of one of its tensors. */
 void safetensors_release_part(const safetensors *s, const void *p, size_t n);
+/* As file_map_copy. */
+bool safetensors_copy(const safetensors *s, const void *p, size_t n, void *out);
 int64_t safetensors_mtime_ns(const safetensors *s); /* of the newest file; 0 without files */
 /* By index below the count, in file order, also what we cannot compute with: then *foreign says
  * why. */

@@ -17,7 +17,8 @@ void decoder_shape(const model *m, model_run_shape *out) {
 
 static void embed(const decoder *d, model_run *r, const model_batch *b) {
     const decoder_spec *s = &d->spec;
-    for (int64_t i = 0; i < b->n_rows; i++) op_row(d->embedding, b->tokens[i], r->x + i * s->width);
+    for (int64_t i = 0; i < b->n_rows; i++)
+        model_run_look_up(r, d->embedding, b->tokens[i], r->x + i * s->width);
     if (s->embedding_scale != 1) op_scale(&r->op, s->embedding_scale, r->x, b->n_rows, s->width);
 }
 

@@ -48,13 +48,9 @@ err model_vector(model *m, const char *hf, const char *gguf_name, int64_t cols, 
     const tensor *t;
     TRY(model_weight(m, hf, gguf_name, 0, cols, &t, f));
     m->info.parameters += cols;
-    if (t->type == DTYPE_F32 && (uintptr_t)t->data % sizeof(float) == 0) {
-        *out = t->data;
-        return E_OK;
-    }
-    float *copy = arena_new_n(&m->arena, float, (size_t)cols);
+    float *copy = arena_new_n(&m->arena, float, (size_t)cols); /* never pointed at in the map */
     if (!copy) return fail_memory(f, "a model");
-    op_row(t, 0, copy);
+    if (t->type != DTYPE_F32 || !model_copy(m, t->data, t->bytes, copy)) op_row(t, 0, copy);
     *out = copy;
     return E_OK;
 }

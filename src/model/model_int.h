@@ -81,6 +81,8 @@ err model_slice(model *m, const tensor *whole, int64_t from, int64_t rows, const
 err model_pack(model *m, weight *w, fail *f) MUST_CHECK;
 /* Fills info.quantisation, when all weights are bound. */
 err model_name_type(model *m, fail *f) MUST_CHECK;
+/* Copies n bytes of the file that its weights point at, past the map; see file_map_copy. */
+bool model_copy(const model *m, const void *p, size_t n, void *out);
 /* A number of the model's description: config.json's key or GGUF's "ARCH.suffix". Required when
  * fallback < 0. */
 err model_number(const model *m, const char *hf, const char *suffix, int64_t fallback, int64_t *out,

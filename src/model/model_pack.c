@@ -92,6 +92,11 @@ static void release_rows(const model *m, const tensor *rows) {
         file_map_release_part(&m->map, rows->data, rows->bytes);
 }
 
+bool model_copy(const model *m, const void *p, size_t n, void *out) {
+    return m->safetensors ? safetensors_copy(m->safetensors, p, n, out)
+                          : file_map_copy(&m->map, p, n, out);
+}
+
 static size_t packed_before(const pack_job *j, const pack_item *item, int64_t row) {
     tensor before = rows_of(item->w->w, 0, row);
     return row ? op_packed_bytes(j->m->o.kern, &before) : 0;

@@ -159,6 +159,20 @@ err model_forward(model_run *r, const model_batch *b, fail *f) {
 
 /* ---- shared steps ---- */
 
+void model_run_look_up(model_run *r, const tensor *embedding, int64_t index, float *out) {
+    size_t bytes = tensor_row_bytes(embedding);
+    const char *row = (const char *)embedding->data + (size_t)index * bytes;
+    bool fits = bytes <= (size_t)r->op.workspace_floats * sizeof(float);
+    tensor one = {.type = embedding->type,
+                  .n_dims = 1,
+                  .dims = {tensor_cols(embedding)},
+                  .data = fits && model_copy(r->m, row, bytes, r->op.workspace)
+                              ? (const void *)r->op.workspace
+                              : row,
+                  .bytes = bytes};
+    op_row(&one, 0, out);
+}
+
 void model_run_linears(model_run *r, const model_batch *b, int64_t layer, const float *x,
                        int64_t rows, const model_product *p, int32_t n) {
     op_output out[OP_OUTPUTS_MAX] = {0};

@@ -39,6 +39,10 @@ struct model_run {
     op_sequence *sequences;     /* [sequences_max] the batch's */
 };
 
+/* out [cols] = row `index` of the embedding, read past the map, so that looking words up does not
+ * make a file resident whose numbers lie packed elsewhere. */
+void model_run_look_up(model_run *r, const tensor *embedding, int64_t index, float *out);
+
 /* One linear layer of a block: what it is for, and y [rows, outs]. */
 typedef struct model_product {
     model_linear which;

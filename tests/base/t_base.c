@@ -125,6 +125,26 @@ static void team_work(void *arg, int64_t i, int worker) {
     atomic_fetch_add(&team_sum, i);
 }
 
+static void a_map_is_copied_from(void **state) {
+    (void)state;
+    fail f;
+    file_map m = {0}, empty = {0};
+    char path[] = "/tmp/t_base_map_XXXXXX", out[4] = "";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_ok(file_put(fd, STR("0123456789"), path, &f), &f);
+    assert_ok(file_map_open(&m, path, &f), &f);
+    assert_true(file_map_copy(&m, m.p + 3, 4, out));
+    assert_memory_equal(out, "3456", 4);
+    assert_true(file_map_copy(&m, m.p + 6, 4, out));
+    assert_false(file_map_copy(&m, m.p + 7, 4, out)); /* past its end */
+    assert_false(file_map_copy(&m, out, 1, out));     /* not in it */
+    assert_false(file_map_copy(&empty, m.p, 1, out));
+    file_map_close(&m);
+    close(fd);
+    unlink(path);
+}
+
 static void team_covers_all(void **state) {
     (void)state;
     team *t;
@@ -167,10 +187,11 @@ static void rand_is_a_function(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(str_basics),          cmocka_unit_test(arena_limits),
-        cmocka_unit_test(buf_sticks),          cmocka_unit_test(map_many),
-        cmocka_unit_test(file_all_or_nothing), cmocka_unit_test(team_covers_all),
-        cmocka_unit_test(queue_bounds),        cmocka_unit_test(rand_is_a_function),
+        cmocka_unit_test(str_basics),           cmocka_unit_test(arena_limits),
+        cmocka_unit_test(buf_sticks),           cmocka_unit_test(map_many),
+        cmocka_unit_test(file_all_or_nothing),  cmocka_unit_test(team_covers_all),
+        cmocka_unit_test(a_map_is_copied_from), cmocka_unit_test(queue_bounds),
+        cmocka_unit_test(rand_is_a_function),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
