@@ -170,15 +170,21 @@ static bool is_byte_piece(str s) {
     return s.n == 6 && str_starts(s, STR("<0x")) && s.p[5] == '>';
 }
 
+/* "left right" as GGUF writes it: one blank, between two parts. */
 static err merge_text(vocabulary *v, const json *m, str *out, fail *f) {
     const json *left = json_at(m, 0), *right = json_at(m, 1);
     if (m->kind == JSON_STRING) {
+        str second = m->string, first = str_cut(&second, ' ');
         *out = m->string;
-        return E_OK;
+        return first.n && second.n ? E_OK : damaged(v, "has a merge of less than two parts", f);
     }
     if (m->kind != JSON_ARRAY || m->count != 2 || left->kind != JSON_STRING ||
         right->kind != JSON_STRING)
         return damaged(v, "has a merge that is neither \"a b\" nor [\"a\", \"b\"]", f);
+    if (!left->string.n || !right->string.n || str_find_char(left->string, ' ') != STR_INDEX_NONE ||
+        str_find_char(right->string, ' ') != STR_INDEX_NONE)
+        return fail_set(f, E_UNSUPPORTED, "\"%s\": GGUF has no merges with blanks in their parts",
+                        v->c->name);
     *out = arena_printf(&v->c->arena, "%.*s %.*s", STR_ARG(left->string), STR_ARG(right->string));
     return out->p ? E_OK : fail_memory(f, v->c->name);
 }

@@ -189,6 +189,12 @@ static void lies_are_named(void **state) {
         {"tokenizer.json", "{\"model\":{\"vocab\":{\"a\":900}}}", E_CORRUPT, "rows"},
         {"tokenizer.json", "{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0}}}",
          E_UNSUPPORTED, "WordLevel"},
+        {"tokenizer.json",
+         "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a0b\"]}}", E_CORRUPT,
+         "two parts"},
+        {"tokenizer.json",
+         "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[[\"a \",\"b\"]]}}",
+         E_UNSUPPORTED, "blanks"},
         {"model.safetensors", "", E_CORRUPT, "shorter"},
     };
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
