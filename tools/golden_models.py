@@ -87,6 +87,9 @@ MODELS = {
         model_type="granite", rope_theta=10000.0, attention_multiplier=0.2,
         embedding_multiplier=6.0, residual_multiplier=0.4, logits_scaling=4.0,
         tie_word_embeddings=True, attention_bias=False, mlp_bias=False), []),
+    "ernie4_5": ("Ernie4_5ForCausalLM", DECODER | dict(
+        model_type="ernie4_5", rope_theta=500000.0, head_dim=32, tie_word_embeddings=True,
+        use_bias=False), []),
     "olmo2": ("Olmo2ForCausalLM", DECODER | dict(
         model_type="olmo2", rope_theta=500000.0, tie_word_embeddings=False), []),
     "qwen3moe": ("Qwen3MoeForCausalLM", DECODER | dict(

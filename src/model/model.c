@@ -11,8 +11,9 @@
 #include <string.h>
 
 static const model_arch *const archs[] = {
-    &model_bert,  &model_gemma3, &model_granite, &model_llama, &model_modernbert, &model_olmo2,
-    &model_olmoe, &model_phi3,   &model_qwen2,   &model_qwen3, &model_qwen3moe,   &model_roberta};
+    &model_bert,       &model_ernie4_5, &model_gemma3, &model_granite, &model_llama,
+    &model_modernbert, &model_olmo2,    &model_olmoe,  &model_phi3,    &model_qwen2,
+    &model_qwen3,      &model_qwen3moe, &model_roberta};
 enum { ARCHS = sizeof archs / sizeof *archs };
 enum { CONFIG_BYTES_MAX = 1 << 20, TOKENIZER_BYTES_MAX = 256 << 20 };
 

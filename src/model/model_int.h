@@ -24,8 +24,9 @@ typedef struct model_arch {
     err (*encoder)(model *m, struct encoder_spec *s, fail *f);
 } model_arch;
 
-extern const model_arch model_bert, model_gemma3, model_granite, model_llama, model_modernbert,
-    model_olmo2, model_olmoe, model_phi3, model_qwen2, model_qwen3, model_qwen3moe, model_roberta;
+extern const model_arch model_bert, model_ernie4_5, model_gemma3, model_granite, model_llama,
+    model_modernbert, model_olmo2, model_olmoe, model_phi3, model_qwen2, model_qwen3,
+    model_qwen3moe, model_roberta;
 
 /* Rotation of the layers of one kind. */
 typedef struct model_rope {

@@ -177,17 +177,18 @@ FAMILY(gemma3, "gemma3", ROWS)
 FAMILY(phi3, "phi3", ROWS)
 FAMILY(phi3_window, "phi3-window", ROWS)
 FAMILY(granite, "granite", ROWS)
+FAMILY(ernie4_5, "ernie4_5", ROWS)
 FAMILY(olmo2, "olmo2", ROWS)
 FAMILY(qwen3moe, "qwen3moe", ROWS)
 FAMILY(olmoe, "olmoe", ROWS)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(llama),   cmocka_unit_test(llama_linear), cmocka_unit_test(mistral),
-        cmocka_unit_test(smollm3), cmocka_unit_test(qwen2),        cmocka_unit_test(qwen3),
-        cmocka_unit_test(gemma3),  cmocka_unit_test(phi3),         cmocka_unit_test(phi3_window),
-        cmocka_unit_test(granite), cmocka_unit_test(olmo2),        cmocka_unit_test(qwen3moe),
-        cmocka_unit_test(olmoe),
+        cmocka_unit_test(llama),    cmocka_unit_test(llama_linear), cmocka_unit_test(mistral),
+        cmocka_unit_test(smollm3),  cmocka_unit_test(qwen2),        cmocka_unit_test(qwen3),
+        cmocka_unit_test(gemma3),   cmocka_unit_test(phi3),         cmocka_unit_test(phi3_window),
+        cmocka_unit_test(granite),  cmocka_unit_test(ernie4_5),     cmocka_unit_test(olmo2),
+        cmocka_unit_test(qwen3moe), cmocka_unit_test(olmoe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
