@@ -266,7 +266,6 @@ static err build_into(tokenizer *t, const token_source *source, const token_extr
     t->blanks = extra->blanks;
     t->drop_blank = extra->drop_blank;
     t->byte_fallback = extra->byte_fallback;
-    t->pair = extra->pair;
     TRY(build_steps(t, extra, f));
     if (source->piece_count < 1 || source->piece_count > TOKEN_PIECES_MAX)
         return fail_set(f, E_CORRUPT, "a vocabulary of %zu pieces (1 to %d can be read)",

@@ -112,20 +112,6 @@ err tokenizer_encode(const tokenizer *t, arena *a, str text, const token_encode_
 err tokenizer_encode_spans(const tokenizer *t, arena *a, const token_span *spans, size_t count,
                            const token_encode_options *o, token_ids *out, fail *f) MUST_CHECK;
 
-/* Two texts as one input of an encoder: [CLS] a [SEP] b [SEP] and the like, as the file has it;
- * E_UNSUPPORTED where it has nothing of the kind. ids_max, where not 0, is kept by taking tokens
- * from the end of the longer text, one by one; E_INPUT where not even the markers fit. */
-typedef struct token_pair {
-    token_ids ids;
-    const int32_t *types; /* [ids.n] token type: 0, 1 */
-} token_pair;
-typedef struct token_pair_options {
-    str first, second;
-    size_t ids_max;
-} token_pair_options;
-err tokenizer_encode_pair(const tokenizer *t, arena *a, const token_pair_options *o,
-                          token_pair *out, fail *f) MUST_CHECK;
-
 /* The bytes that a token stands for; borrowed from the tokenizer. BPE: the original bytes, so a
  * character may be split between tokens. WordPiece: word starts have a blank before them. Special
  * tokens: their text. An id outside the vocabulary gives the empty string. */

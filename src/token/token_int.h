@@ -45,17 +45,6 @@ typedef struct token_added_set {
     bool first[256]; /* some text begins with this byte */
 } token_added_set;
 
-/* A template for one text or a pair: ids, and the places of the texts. */
-enum { TOKEN_TEMPLATE_PARTS = 16, TOKEN_TEMPLATE_FIRST = -2, TOKEN_TEMPLATE_SECOND = -3 };
-typedef struct token_template_part {
-    int32_t id; /* or TOKEN_TEMPLATE_FIRST, TOKEN_TEMPLATE_SECOND */
-    int32_t type;
-} token_template_part;
-typedef struct token_template {
-    token_template_part parts[TOKEN_TEMPLATE_PARTS];
-    size_t n; /* 0: none is known */
-} token_template;
-
 enum { TOKEN_REGEXES = 16 };
 
 struct tokenizer {
@@ -73,7 +62,6 @@ struct tokenizer {
     token_added_set normal; /* found in the normalised text */
     int32_t bos, eos, eot, unknown, padding, mask;
     bool add_bos, add_eos;
-    token_template pair;
     token_regex *regexes[TOKEN_REGEXES];
     size_t regex_count;
 
@@ -136,7 +124,6 @@ typedef struct token_extra {
     const double *scores;           /* [piece_count] or NULL: source->scores */
     token_normaliser normaliser;
     size_t word_chars_max;
-    token_template pair;
 } token_extra;
 
 err token_build(tokenizer **out, const token_source *source, const token_extra *extra,

@@ -266,42 +266,25 @@ static err read_model(json_reader *r, fail *f) {
     return str_is(type, "BPE") ? read_bpe(r, f) : token_json_refuse("model", r->model, f);
 }
 
-/* Post-processors: which tokens stand at the two ends, and in a pair --------------------------- */
-
-/* One part of a template: a special token, or the place of a text. */
-static err read_part(json_reader *r, const json *v, token_template_part *out, fail *f) {
-    const json *special = json_get(v, "SpecialToken"), *text = json_get(v, "Sequence");
-    str id;
-    int64_t type;
-    TRY(json_get_str(special ? special : text, "id", STR("A"), &id, f));
-    TRY(json_get_int(special ? special : text, "type_id", 0, 0, 1, &type, f));
-    out->type = (int32_t)type;
-    out->id = str_is(id, "B") ? TOKEN_TEMPLATE_SECOND : TOKEN_TEMPLATE_FIRST;
-    return special ? token_json_named(r, id, &out->id, f) : E_OK;
-}
+/* Post-processors: which tokens stand at the two ends ----------------------------------------- */
 
 static err read_template(json_reader *r, const json *v, fail *f) {
-    const json *single = json_get(v, "single"), *pair = json_get(v, "pair");
+    const json *single = json_get(v, "single");
     bool seen = false;
     for (size_t i = 0; single && i < single->count; i++) {
-        token_template_part part;
-        TRY(read_part(r, json_at(single, i), &part, f));
-        if (part.id < 0) {
+        const json *special = json_get(json_at(single, i), "SpecialToken");
+        str text;
+        if (!special) {
             seen = true;
             continue;
         }
+        TRY(json_get_str(special, "id", STR(""), &text, f));
         int32_t *end = seen ? &r->source.eos : &r->source.bos;
         if (*end != TOKEN_NONE)
             return token_json_refuse("post_processor", v, f); /* two at an end */
-        *end = part.id;
+        TRY(token_json_named(r, text, end, f));
         *(seen ? &r->source.add_eos : &r->source.add_bos) = 1;
     }
-    token_template *t = &r->extra.pair;
-    *t = (token_template){.n = 0};
-    if (pair && pair->count > TOKEN_TEMPLATE_PARTS)
-        return token_json_refuse("post_processor", v, f);
-    for (size_t i = 0; pair && i < pair->count; i++)
-        TRY(read_part(r, json_at(pair, i), &t->parts[t->n++], f));
     return E_OK;
 }
 
@@ -311,29 +294,15 @@ static err read_end(json_reader *r, const json *v, const char *key, int32_t *id,
     return token_json_named(r, text->string, id, f);
 }
 
-/* BertProcessing: [CLS] a [SEP] b [SEP]; RobertaProcessing: <s> a </s> </s> b </s> */
-static err read_ends(json_reader *r, const json *v, bool bert, fail *f) {
-    token_template *t = &r->extra.pair;
-    TRY(read_end(r, v, "cls", &r->source.bos, f));
-    TRY(read_end(r, v, "sep", &r->source.eos, f));
-    r->source.add_bos = r->source.add_eos = 1;
-    *t = (token_template){.n = 0};
-    t->parts[t->n++] = (token_template_part){r->source.bos, 0};
-    t->parts[t->n++] = (token_template_part){TOKEN_TEMPLATE_FIRST, 0};
-    t->parts[t->n++] = (token_template_part){r->source.eos, 0};
-    if (!bert) t->parts[t->n++] = (token_template_part){r->source.eos, 0};
-    t->parts[t->n++] = (token_template_part){TOKEN_TEMPLATE_SECOND, bert};
-    t->parts[t->n++] = (token_template_part){r->source.eos, bert};
-    return E_OK;
-}
-
 static err read_post(json_reader *r, const json *v, fail *f) {
     str type = token_json_type(v);
     if (str_is(type, "ByteLevel")) return E_OK;
     if (str_is(type, "TemplateProcessing")) return read_template(r, v, f);
-    if (str_is(type, "BertProcessing")) return read_ends(r, v, true, f);
-    if (str_is(type, "RobertaProcessing")) return read_ends(r, v, false, f);
-    return token_json_refuse("post_processor", v, f);
+    if (!str_is(type, "BertProcessing") && !str_is(type, "RobertaProcessing"))
+        return token_json_refuse("post_processor", v, f);
+    r->source.add_bos = r->source.add_eos = 1;
+    TRY(read_end(r, v, "cls", &r->source.bos, f));
+    return read_end(r, v, "sep", &r->source.eos, f);
 }
 
 /* The call ------------------------------------------------------------------------------------ */

@@ -100,27 +100,11 @@ static const struct {
              {"t5", plan_unigram},
              {"bert", plan_bert}};
 
-/* What stands around two texts: [CLS] a [SEP] b [SEP], or <s> a </s> </s> b </s>. */
-static void plan_pair(source_plan *p) {
-    token_template *t = &p->extra.pair;
-    bool bert = p->extra.algorithm == TOKEN_WORDPIECE;
-    int32_t begin = p->source.cls != TOKEN_NONE ? p->source.cls : p->source.bos;
-    int32_t end = p->source.separator != TOKEN_NONE ? p->source.separator : p->source.eos;
-    if (begin == TOKEN_NONE || end == TOKEN_NONE) return;
-    t->parts[t->n++] = (token_template_part){begin, 0};
-    t->parts[t->n++] = (token_template_part){TOKEN_TEMPLATE_FIRST, 0};
-    t->parts[t->n++] = (token_template_part){end, 0};
-    if (p->extra.algorithm == TOKEN_UNIGRAM) t->parts[t->n++] = (token_template_part){end, 0};
-    t->parts[t->n++] = (token_template_part){TOKEN_TEMPLATE_SECOND, bert};
-    t->parts[t->n++] = (token_template_part){end, bert};
-}
-
 err tokenizer_open(tokenizer **out, const token_source *source, fail *f) {
     source_plan p = {.source = *source};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (!str_is(source->kind, kinds[i].kind)) continue;
         TRY(kinds[i].plan(&p, f));
-        plan_pair(&p);
         p.extra.norm = &p.norm;
         p.extra.cuts = p.cuts;
         return token_build(out, &p.source, &p.extra, f);

@@ -1,4 +1,4 @@
-/* f_tokenizer_json.c - any bytes as a tokenizer.json; what opens must tokenise, decode and pair
+/* f_tokenizer_json.c - any bytes as a tokenizer.json; what opens must tokenise and decode
  * without harm, and make no control token of outside text. */
 #include "token/token.h"
 
@@ -21,16 +21,13 @@ static void check_ids(const tokenizer *t, token_ids ids, bool outside) {
 static void encode(const tokenizer *t, str text) {
     arena a;
     token_ids ids;
-    token_pair pair;
     arena_init(&a, 0);
     token_encode_options all = {TOKEN_SPECIAL_ALL, true, true};
     token_span spans[2] = {{str_slice(text, 0, text.n / 2), true},
                            {str_slice(text, text.n / 2, text.n), false}};
-    token_pair_options o = {str_slice(text, 0, 100), str_slice(text, 100, 300), 64};
     if (tokenizer_encode(t, &a, text, &all, &ids, NULL) == E_OK) check_ids(t, ids, false);
     if (tokenizer_encode(t, &a, text, NULL, &ids, NULL) == E_OK) check_ids(t, ids, true);
     if (tokenizer_encode_spans(t, &a, spans, 2, NULL, &ids, NULL) == E_OK) check_ids(t, ids, false);
-    if (tokenizer_encode_pair(t, &a, &o, &pair, NULL) == E_OK) check_ids(t, pair.ids, false);
     arena_deinit(&a);
 }
 

@@ -90,52 +90,6 @@ static void config_names_tokens(void **state) {
     assert_null(t);
 }
 
-static void assert_pair(const tokenizer *t, size_t most, const char *want) {
-    arena a;
-    fail f;
-    token_pair pair;
-    buf out = {0};
-    arena_init(&a, 0);
-    token_pair_options o = {STR("un un un"), STR("unable"), most};
-    assert_ok(tokenizer_encode_pair(t, &a, &o, &pair, &f), &f);
-    for (size_t i = 0; i < pair.ids.n; i++)
-        buf_printf(&out, "%d/%d ", (int)pair.ids.p[i], (int)pair.types[i]);
-    assert_string_equal(buf_z(&out), want);
-    buf_deinit(&out);
-    arena_deinit(&a);
-}
-
-static void pairs(void **state) {
-    (void)state;
-    static const char file[] = WORDPIECE("", BERT);
-    tokenizer *t = open_text(file);
-    arena a;
-    fail f;
-    token_pair pair;
-    token_pair_options o = {STR("a"), STR("b"), 0};
-    arena_init(&a, 0);
-    assert_int_equal(tokenizer_encode_pair(t, &a, &o, &pair, &f), E_UNSUPPORTED); /* no template */
-    tokenizer_close(t);
-    /* the same with BertProcessing */
-    buf text = {0};
-    const char *from = strstr(file, "\"post_processor\""), *to = strstr(file, ",\"model\"");
-    buf_put_bytes(&text, file, (size_t)(from - file));
-    buf_put_z(&text, "\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"[SEP]\",2],"
-                     "\"cls\":[\"[CLS]\",1]}");
-    buf_put_z(&text, to);
-    t = open_text(buf_z(&text));
-    assert_pair(t, 0, "1/0 3/0 3/0 3/0 2/0 3/1 4/1 2/1 ");
-    assert_pair(t, 7, "1/0 3/0 3/0 2/0 3/1 4/1 2/1 "); /* the longer one gives way */
-    assert_pair(t, 6, "1/0 3/0 3/0 2/0 3/1 2/1 ");     /* of half the longer one has what is odd */
-    assert_pair(t, 5, "1/0 3/0 2/0 3/1 2/1 ");
-    assert_pair(t, 3, "1/0 2/0 2/1 ");
-    o.ids_max = 2;
-    assert_int_equal(tokenizer_encode_pair(t, &a, &o, &pair, &f), E_INPUT);
-    tokenizer_close(t);
-    buf_deinit(&text);
-    arena_deinit(&a);
-}
-
 static void refusals_name_the_component(void **state) {
     (void)state;
     assert_refused(WORDPIECE("", "{\"type\":\"ByteLevel\"}"), E_UNSUPPORTED, "ByteLevel");
@@ -250,7 +204,6 @@ int main(void) {
         cmocka_unit_test(small_wordpiece),
         cmocka_unit_test(small_bpe),
         cmocka_unit_test(config_names_tokens),
-        cmocka_unit_test(pairs),
         cmocka_unit_test(refusals_name_the_component),
         cmocka_unit_test(memory_runs_out),
         cmocka_unit_test(minilm_as_hugging_face),
