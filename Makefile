@@ -45,6 +45,9 @@ help:
 # -O3 unrolls their tiles.
 $(B)/obj/kern/%_avx2.o: CFLAGS += -O3 -mavx2 -mfma -mf16c
 $(B)/obj/kern/%_avx512.o: CFLAGS += -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c
+ifneq (,$(findstring aarch64,$(shell $(CC) -dumpmachine)))
+$(B)/obj/kern/%_neon.o: CFLAGS += -O3 -march=armv8.2-a+dotprod
+endif
 
 $(B)/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)

@@ -5,6 +5,8 @@
 #include <string.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
 #endif
 
 static bool always(void) {
@@ -24,6 +26,11 @@ static bool has_avx512(void) {
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vnni");
 }
+#elif defined(__aarch64__)
+static bool has_dot_products(void) {
+    const unsigned long dot_products = 1ul << 20; /* HWCAP_ASIMDDP */
+    return (getauxval(AT_HWCAP) & dot_products) != 0;
+}
 #endif
 
 /* best first; "f32" is the same sums with or without AVX2 */
@@ -35,6 +42,8 @@ static const struct {
 } kernels[] = {
 #if defined(__x86_64__)
     {&kern_avx512_table, has_avx512, true, false}, {&kern_avx2_table, has_avx2, true, false},
+#elif defined(__aarch64__)
+    {&kern_neon_table, has_dot_products, true, false},
 #endif
     {&kern_ref_table, always, true, false},
 #if defined(__x86_64__)
@@ -57,8 +66,9 @@ err kern_select(const char *name, const kern_table **out, fail *f) {
     }
     fail_set(f, E_UNSUPPORTED, "there are no \"%s\" kernels", name ? name : "");
     return fail_hint(
-        f, "choose f32 (float reference), ref (portable), avx2 or avx512, or leave --kern out "
-           "for the fastest");
+        f,
+        "choose f32 (float reference), ref (portable), avx2, avx512 or neon, or leave --kern out "
+        "for the fastest");
 }
 
 const int8_t kern_iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,

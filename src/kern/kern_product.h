@@ -55,6 +55,7 @@ typedef struct kern_products {
     void (*quantise_tile)(const kern_input *in, int64_t tile);
 } kern_products;
 
-extern const kern_products kern_ref_products, kern_avx2_products, kern_avx512_products;
+extern const kern_products kern_ref_products, kern_avx2_products, kern_avx512_products,
+    kern_neon_products;
 
 #endif

@@ -15,8 +15,9 @@
 enum {
     CHUNK_ROWS = 48, /* by rows */
     CHUNK_TOKENS = 64,
-    CHUNK_BYTES = 24 << 10, /* of weights, one token: about a microsecond of reading */
-    CHUNK_WORK = 4 << 20,   /* multiplications, several tokens: about ten microseconds */
+    CHUNK_BYTES = 10 << 10, /* least of weights, one token: a third of a microsecond of reading */
+    CHUNK_WORK = 1 << 20,   /* least of multiplications, several tokens: three microseconds */
+    CHUNKS_EACH = 16,       /* about so many a worker where the matrix is large */
     RANGES_MAX = 64
 };
 
@@ -168,22 +169,25 @@ static void quantise_tile(void *arg, int64_t tile, int worker) {
     j->c->kern->products->quantise_tile(&j->in, tile);
 }
 
-/* strips of a chunk: an even number for several tokens, which meet two strips at a time */
-static int64_t chunk_strips(const tensor *w, int64_t T) {
-    int64_t cols = tensor_cols(w);
+/* strips of a chunk: few enough for an even end, enough to be worth claiming; an even number for
+ * several tokens, which may meet two strips at a time */
+static int64_t chunk_strips(const tensor *w, int64_t T, int threads) {
+    int64_t cols = tensor_cols(w), share = strips_in(w) / (CHUNKS_EACH * threads), least;
     if (T == 1) {
-        int64_t n = CHUNK_BYTES / (int64_t)kern_strip_bytes(layout_of(w->type), cols);
-        return n < 1 ? 1 : n;
+        int64_t bytes = (int64_t)kern_strip_bytes(layout_of(w->type), cols);
+        least = (CHUNK_BYTES + bytes - 1) / bytes;
+        return share > least ? share : least;
     }
-    int64_t pairs = CHUNK_WORK / (T * cols * 2 * KERN_ROWS);
-    return pairs < 1 ? 2 : 2 * pairs;
+    least = CHUNK_WORK / (T * cols * KERN_ROWS);
+    return (share > least ? share : least) / 2 * 2 + 2;
 }
 
 /* how output i is cut; true where it needs the input in int8 */
 static bool cut_output(linear_job *j, int32_t i) {
     const weight *w = j->out[i].w;
     if (w->packed) {
-        int64_t strips = strips_in(w->w), each = chunk_strips(w->w, j->in.T);
+        int64_t strips = strips_in(w->w),
+                each = chunk_strips(w->w, j->in.T, team_threads(j->c->team));
         j->strips[i] = each;
         j->chunks_r[i] = (strips + each - 1) / each;
         j->chunks_t[i] = 1;
@@ -196,7 +200,10 @@ static bool cut_output(linear_job *j, int32_t i) {
 }
 
 void op_linears(op_context *c, const float *x, int64_t T, const op_output *out, int32_t n) {
-    linear_job j = {.c = c, .out = out, .n = n};
+    linear_job j; /* its ranges are four KiB: not zeroed for each product */
+    j.c = c;
+    j.out = out;
+    j.n = n;
     int64_t cols = tensor_cols(out[0].w->w), chunks = 0, work = 0;
     CHECK(T >= 1 && T <= c->o.rows_max && cols <= c->o.cols_max && n >= 1 && n <= OP_OUTPUTS_MAX);
     kern_input_place(&j.in, x, T, cols, c->input);

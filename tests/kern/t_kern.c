@@ -122,13 +122,15 @@ static int choose(void **state) {
 
 #define WITH(test, name) cmocka_unit_test_prestate_setup_teardown(test, choose, NULL, name)
 int main(void) {
-    static char f32[] = "f32", ref[] = "ref", avx2[] = "avx2", avx512[] = "avx512";
+    static char f32[] = "f32", ref[] = "ref", avx2[] = "avx2", avx512[] = "avx512", neon[] = "neon";
     const struct CMUnitTest tests[] = {cmocka_unit_test(names_are_known),
                                        cmocka_unit_test(halves_convert),
                                        WITH(float_products, f32),
                                        WITH(float_products, ref),
                                        WITH(float_products, avx2),
                                        WITH(float_products, avx512),
+                                       WITH(float_products, neon),
+                                       WITH(dots_add_up, neon),
                                        WITH(dots_add_up, f32),
                                        WITH(dots_add_up, ref),
                                        WITH(dots_add_up, avx2),

@@ -273,7 +273,7 @@ static int choose(void **state) {
 #define WITH(test, name) cmocka_unit_test_prestate_setup_teardown(test, choose, NULL, name)
 
 int main(void) {
-    static char names[][8] = {"ref", "avx2", "avx512"};
+    static char names[][8] = {"ref", "avx2", "avx512", "neon"};
     const struct CMUnitTest reference[] = {cmocka_unit_test(strips_say_what_the_file_says),
                                            cmocka_unit_test(reference_adds_up)};
     int failed = cmocka_run_group_tests(reference, NULL, NULL);
