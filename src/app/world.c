@@ -254,6 +254,7 @@ bool world_is_open(world *w, str name) {
 }
 
 void world_close_model(world *w, str name) {
+    if (w->draft && str_is(name, w->draft)) return; /* another's engine may guess with it */
     for (size_t i = 0; i < w->n_models; i++) {
         world_model *m = w->models[i];
         if (!str_eq(m->name, name) || model_about(m->model)->is_encoder) continue;

@@ -78,7 +78,8 @@ err world_open_vocabulary(world *w, str name, world_model **out, fail *f) MUST_C
 model *world_model_of(world_model *m);
 const registry_model *world_found_of(world_model *m);
 bool world_is_open(world *w, str name); /* has a model of this name been opened? Any thread */
-/* Closes a generator of this name, when it is open: a chat takes another one. */
+/* Closes a generator of this name, when it is open and drafts for no other: a chat takes another
+ * one. */
 void world_close_model(world *w, str name);
 /* Encoders only. */
 err world_embedder(world *w, str name, const gen_embedder **out, const char **digest,
