@@ -4,11 +4,11 @@
 #define BANTAM_KERN_KERN_AVX512_H
 
 #include "kern/kern.h"
+#include "kern/kern_unroll.h"
 
 #include <immintrin.h>
 
 #define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 16")
 
 enum { LINE = 64, GROUPS = KERN_BLOCK / 4, HALF = KERN_BLOCK / 2, STRIPS = 2 };
 

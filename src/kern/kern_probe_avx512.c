@@ -2,12 +2,12 @@
  * cover the latency of two multipliers. */
 #if defined(__x86_64__)
 #include "kern/kern_probe.h"
+#include "kern/kern_unroll.h"
 
 #include <immintrin.h>
 
 enum { SUMS = 12, LINE = 64, AHEAD = 4096 };
 
-#define UNROLL _Pragma("GCC unroll 16")
 /* an operand that the compiler must take as new, so that no round can be left out */
 #define KEEP(v) __asm__ volatile("" : "+v"(v))
 

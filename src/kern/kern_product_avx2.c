@@ -26,8 +26,7 @@ static inline void open_values(uint8_t code[512]) {
 }
 
 #include "kern/kern_open.h"
-
-#define UNROLL _Pragma("GCC unroll 8")
+#include "kern/kern_unroll.h"
 
 enum { V = 2, LANES = 8, QUAD = 4, AHEAD = 2048 }; /* vectors of a strip, rows of a vector */
 
