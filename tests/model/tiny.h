@@ -215,7 +215,7 @@ static inline void tiny_value(buf *b, const char *kind, str v) {
     else if (!strcmp(kind, "bool"))
         buf_put_char(b, x != 0);
     else
-        make_u32(b, (uint32_t)(int64_t)x);
+        make_u32(b, x < 4294967295.0 ? (uint32_t)x : UINT32_MAX);
 }
 
 static inline uint32_t tiny_kind(const char *kind) {
