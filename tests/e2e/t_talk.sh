@@ -40,13 +40,13 @@ holds "they hold the turns" "$(cat "$BANTAM_HOME/chats/ada.json")" \
      and .messages[4].content == "two\nlines" and .model == "smollm2"'
 
 # Ctrl-C stops the answer and not the program; the next question is answered
-shown=$({ sleep 0.5; printf 'Count from one to nine thousand in words.\r'; sleep 1.5; printf '\003'; sleep 1
+shown=$({ sleep 0.5; printf 'Write a very long story about the sea.\r'; sleep 1.5; printf '\003'; sleep 1
     printf 'half a line\003'; sleep 0.4; printf 'Hi.\r'; sleep 1.5; printf '\003'; sleep 0.5; printf '/show parameters\r'
-    sleep 0.4; printf '\004'; sleep 0.2; } | talk smollm2 --temperature 0)
+    sleep 0.4; printf '\004'; sleep 0.2; } | talk smollm2 --temperature 0 --repeat-penalty 1)
 is "Ctrl-C does not end the program" $? 0
 has "it stops the answer" "$shown" "(stopped)"
 has "and a line" "$shown" "(Ctrl-D or /bye ends the chat)"
-has "and the chat goes on" "$shown" "repeat_penalty     1.1"
+has "and the chat goes on" "$shown" "repeat_penalty     1"
 
 # a full context is said, and nothing is left out silently
 shown=$(typed "$(yes 'a long question' | head -60 | tr '\n' ' ')" '/show parameters' | talk smollm2 --ctx 128 -n 4)
