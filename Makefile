@@ -87,7 +87,7 @@ LIB_SO   := $(B)/libbantam.so
 LIB_VERSION := $(or $(VERSION),$(shell sed -n 's/^\#define BANTAM_VERSION "\(.*\)"/\1/p' src/lib/lib_model.c))
 LIB_ROOT := $(B)/obj/lib/lib_model.o $(B)/obj/lib/lib_session.o
 # what the numeric half and its text formats need of Debian's packages
-LIB_PKGS := libutf8proc
+LIB_PKGS := libutf8proc libpcre2-8
 PREFIX   ?= /usr/local
 LIBDIR   ?= $(PREFIX)/lib
 
@@ -96,7 +96,7 @@ $(B)/libbantam.o: $(LIB_ROOT) $(LIB)
 $(LIB_A): $(B)/libbantam.o
 	@rm -f $@ && ar rcs $@ $<
 $(LIB_SO): $(B)/libbantam.o
-	@echo "  LD  $@"; $(CC) $(LDFLAGS) -shared -Wl,-soname,libbantam.so.0 -o $@ $< $(shell pkg-config --libs $(LIB_PKGS)) -lm -pthread
+	@echo "  LD  $@"; $(CC) $(LDFLAGS) -shared -Wl,-z,defs -Wl,-soname,libbantam.so.0 -o $@ $< $(shell pkg-config --libs $(LIB_PKGS)) -lm -pthread
 $(B)/bantam.pc: force
 	@printf 'prefix=%s\nlibdir=%s\nincludedir=$${prefix}/include\n\nName: bantam\nDescription: small language models on ordinary CPUs\nVersion: %s\nRequires.private: %s\nLibs: -L$${libdir} -lbantam\nLibs.private: -lm -pthread\nCflags: -I$${includedir}\n' \
 	    '$(PREFIX)' '$(LIBDIR)' '$(LIB_VERSION)' '$(LIB_PKGS)' >$@
