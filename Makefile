@@ -42,11 +42,12 @@ help:
 -include $(sort $(wildcard src/*/room.mk))
 
 # The instruction-set files get their own flags: the rest of the program runs on any x86-64.
-# -O3 unrolls their tiles.
-$(B)/obj/kern/%_avx2.o: CFLAGS += -O3 -mavx2 -mfma -mf16c
-$(B)/obj/kern/%_avx512.o: CFLAGS += -O3 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c
+# -O3 unrolls their tiles; a sanitizer's build of them so takes minutes and gigabytes.
+KERN_OPT := $(if $(SAN),,-O3)
+$(B)/obj/kern/%_avx2.o: CFLAGS += $(KERN_OPT) -mavx2 -mfma -mf16c
+$(B)/obj/kern/%_avx512.o: CFLAGS += $(KERN_OPT) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c
 ifneq (,$(findstring aarch64,$(shell $(CC) -dumpmachine)))
-$(B)/obj/kern/%_neon.o: CFLAGS += -O3 -march=armv8.2-a+dotprod
+$(B)/obj/kern/%_neon.o: CFLAGS += $(KERN_OPT) -march=armv8.2-a+dotprod
 endif
 
 $(B)/obj/%.o: src/%.c Makefile
