@@ -123,8 +123,12 @@ void kern_avx512_tiles(kern_tile *t, const kern_input *in, kern_part part, int R
         t->sum = in->sum + first * t->blocks;
         t->neg = t->halves ? in->neg16 + 2 * first * t->blocks : in->neg + first * t->blocks;
         t->y = y + first * t->ldy;
+        CHECK(n >= 1 && n <= FIVE && R >= 1 && R <= STRIPS);
         if (t->least) least_tiles[R - 1][n - 1](t);
-        (t->halves ? halves_tiles : code_tiles)[R - 1][n - 1](t);
+        if (t->halves)
+            halves_tiles[R - 1][n - 1](t);
+        else
+            code_tiles[R - 1][n - 1](t);
         t->ahead += t->lines * t->blocks * LINE;
         if (t->ahead >= ahead + bytes) t->lines = 0;
     }
