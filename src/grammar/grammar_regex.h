@@ -6,7 +6,11 @@
 
 #include "grammar/grammar_lexer.h"
 
-enum { REGEX_BYTES_MAX = 65536, REGEX_DEPTH_MAX = 64, REGEX_RANGES_MAX = 512 };
+enum {
+    REGEX_BYTES_MAX = 4096, /* so that a|a|a... does not nest too deeply for the stack */
+    REGEX_DEPTH_MAX = 64,
+    REGEX_RANGES_MAX = 512
+};
 
 /* How the characters [from, to] are written: as they are (lexer_chars), or inside a JSON string. */
 typedef const lexer_expr *(*regex_chars)(arena *a, uint32_t from, uint32_t to);
