@@ -127,10 +127,10 @@ sample_desk() {
 }
 
 # ---- a server ----
-free_port() {
+free_port() { # below the range of outgoing connections, which may hold a port that nobody listens on
     local p
     while :; do
-        p=$((20000 + RANDOM % 40000))
+        p=$((20000 + RANDOM % 12000))
         (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || { echo $p; return; }
     done
 }
