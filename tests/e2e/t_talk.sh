@@ -9,7 +9,9 @@ command -v script >/dev/null || { skip "a chat: no script(1) here"; exit 0; }
 link_models
 
 # talk ARGS <typed >shown: escape sequences and carriage returns are taken away; $? is the program's
-talk() { TERM=xterm script -qec "'$bin' run $*" /dev/null | sed 's/\x1b\[[0-9;?]*[A-Za-z]//g; s/\r//g'; return "${PIPESTATUS[0]}"; }
+talk() { on_terminal "$@" | plain; return "${PIPESTATUS[0]}"; }
+on_terminal() { TERM=xterm script -qefc "'$bin' run $*" /dev/null; }
+plain() { sed 's/\x1b\[[0-9;?]*[A-Za-z]//g; s/\r//g'; }
 # typed LINE...: each after a moment, Ctrl-D at the end
 typed() { for line in "$@"; do sleep 0.4; printf '%s\r' "$line"; done; sleep 0.4; printf '\004'; sleep 0.2; }
 
@@ -39,11 +41,25 @@ holds "they hold the turns" "$(cat "$BANTAM_HOME/chats/ada.json")" \
     '[.messages[].role] == ["user", "assistant", "user", "assistant", "user", "assistant"]
      and .messages[4].content == "two\nlines" and .model == "smollm2"'
 
-# Ctrl-C stops the answer and not the program; the next question is answered
-shown=$({ sleep 0.5; printf 'Write a very long story about the sea.\r'; sleep 1.5; printf '\003'; sleep 1
-    printf 'half a line\003'; sleep 0.4; printf 'Hi.\r'; sleep 1.5; printf '\003'; sleep 0.5; printf '/show parameters\r'
-    sleep 0.4; printf '\004'; sleep 0.2; } | talk smollm2 --temperature 0 --repeat-penalty 1)
+# Ctrl-C stops the answer and not the program; the next question is answered. Each key waits for what
+# must be on the screen before it: a Ctrl-C while the model loads ends the program, and rightly.
+screen=$tmp/screen
+# until_shown TIMES TEXT: until TEXT stands so often on the screen; what comes too late fails below
+until_shown() {
+    for _ in $(seq 300); do
+        [ "$(grep -aoF -- "$2" "$screen" 2>/dev/null | wc -l)" -ge "$1" ] && break
+        sleep 0.1
+    done
+    sleep 0.3 # from the words on the screen to the reading of the next key
+}
+: >"$screen"
+{ until_shown 1 '>>> '; printf 'Write a very long story about the sea.\r'; sleep 1; printf '\003'
+    until_shown 1 '(stopped)'; printf 'half a line\003'; until_shown 1 '(Ctrl-D or'
+    printf 'Hi.\r'; sleep 1; printf '\003'; sleep 0.5; printf '/show parameters\r'
+    until_shown 1 'repeat_penalty'; printf '\004'; sleep 0.2; } |
+    on_terminal smollm2 --temperature 0 --repeat-penalty 1 >"$screen"
 is "Ctrl-C does not end the program" $? 0
+shown=$(plain <"$screen")
 has "it stops the answer" "$shown" "(stopped)"
 has "and a line" "$shown" "(Ctrl-D or /bye ends the chat)"
 has "and the chat goes on" "$shown" "repeat_penalty     1"
