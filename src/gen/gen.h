@@ -25,10 +25,32 @@ typedef struct store_tx
 
 typedef enum gen_role { GEN_SYSTEM, GEN_USER, GEN_ASSISTANT, GEN_TOOL } gen_role;
 
+/* A function that the model may ask for; it is the client who runs it. */
+typedef struct gen_tool {
+    str name, description;
+    const json *parameters; /* JSON Schema of its arguments, an object; NULL = takes none */
+} gen_tool;
+
+typedef struct gen_call {
+    str id, name;
+    str arguments; /* a JSON object as text */
+} gen_call;
+
+typedef enum gen_tool_choice {
+    GEN_TOOLS_AUTO, /* the model decides */
+    GEN_TOOLS_NONE,
+    GEN_TOOLS_REQUIRED, /* at least one call */
+    GEN_TOOLS_ONE       /* exactly the tool called tool_name */
+} gen_tool_choice;
+
 typedef struct gen_message {
     gen_role role;
     str content;
     str name;
+    str reasoning;         /* what an assistant thought before; "" none */
+    const gen_call *calls; /* [n_calls] that an assistant made */
+    size_t n_calls;
+    str call_id; /* role tool: which call this is the result of */
 } gen_message;
 
 /* All zero = greedy. What each does, and in which order: engine/engine.h, engine_sampling. */
@@ -82,6 +104,16 @@ typedef struct gen_request {
     const str *stops;
     size_t n_stops;
     gen_shape shape;
+    const gen_tool *tools;
+    size_t n_tools;
+    gen_tool_choice tool_choice;
+    str tool_name;      /* with GEN_TOOLS_ONE */
+    bool one_call;      /* no parallel calls */
+    const json *extra;  /* object of further template variables; NULL = none */
+    const int32_t *ids; /* [n_ids] the prompt as tokens, in place of messages */
+    size_t n_ids;
+    str adapter;          /* LoRA adapter by name, beside what the model brings; "" = none */
+    int32_t priority;     /* who is admitted first: higher; 0 = normal */
     const gen_bias *bias; /* ids of the model's vocabulary */
     size_t n_bias;
     int32_t top_logprobs;         /* -1 = none, 0 = of the chosen token, k = and of the k best */
@@ -94,7 +126,7 @@ typedef struct gen_request {
 /* ---- what comes back ---------------------------------------------------------------------------
  */
 
-typedef enum gen_finish { GEN_STOP, GEN_LENGTH, GEN_FINISH_CANCELLED } gen_finish;
+typedef enum gen_finish { GEN_STOP, GEN_LENGTH, GEN_FINISH_CANCELLED, GEN_CALLS } gen_finish;
 
 typedef struct gen_logprob {
     int32_t id;
@@ -111,6 +143,9 @@ typedef struct gen_token {
 /* One piece of an answer as it is made; text never splits a UTF-8 character. */
 typedef struct gen_event {
     str text;
+    const gen_call *call; /* text is a piece of its arguments; NULL = of the answer */
+    size_t call_index;
+    bool call_begins;        /* its first event: id and name are known, text may be empty */
     const gen_token *tokens; /* [n_tokens]; only when log-probabilities were asked for */
     size_t n_tokens;
 } gen_event;
@@ -131,6 +166,8 @@ typedef struct gen_trace gen_trace;
 
 typedef struct gen_reply {
     str text;
+    const gen_call *calls; /* [n_calls]; finish is GEN_CALLS */
+    size_t n_calls;
     str model; /* what really answered */
     gen_finish finish;
     int64_t prompt_tokens, completion_tokens;
