@@ -6,41 +6,42 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "who/who_role.h"
 
 typedef struct route_row {
     const char *method, *pattern; /* "*" = one segment; at the end "**" = all that is left */
     api_route run;
-    bool open; /* needs no key, also where one is required */
+    who_action action; /* who may: who/who_role.h; a row without one is for admins alone */
 } route_row;
 
 static const route_row routes[] = {
-    {"POST", "/v1/chat/completions", api_chat_completions, false},
-    {"POST", "/v1/embeddings", api_embeddings, false},
-    {"GET", "/v1/models", api_model_list, false},
-    {"GET", "/v1/models/**", api_model_get, false},
-    {"GET", "/health", api_health, true},
-    {"GET", "/v1/answers/*", api_answer_get, false},
-    {"GET", "/v1/tasks", api_task_list, false},
-    {"GET", "/v1/tasks/*", api_task_get, false},
-    {"POST", "/v1/tasks/*/mode", api_task_mode, false},
-    {"POST", "/v1/tasks/*/ask", api_task_ask, false},
-    {"POST", "/v1/tasks/*/reply", api_task_reply, false},
-    {"GET", "/v1/reviews", api_review_list, false},
-    {"GET", "/v1/reviews/*", api_review_get, false},
-    {"POST", "/v1/reviews/*/claim", api_review_claim, false},
-    {"POST", "/v1/reviews/*/release", api_review_release, false},
-    {"POST", "/v1/reviews/*/answer", api_review_answer, false},
-    {"POST", "/v1/reviews/*/correct", api_review_correct, false},
-    {"POST", "/v1/reviews/*/unlearn", api_review_unlearn, false},
-    {"GET", "/v1/requests", api_request_list, false},
-    {"GET", "/v1/requests/*", api_request_get, false},
-    {"POST", "/v1/requests/*/verdict", api_request_verdict, false},
-    {"GET", "/v1/cost", api_cost, false},
-    {"GET", "/", api_page, true},
-    {"GET", "/index.html", api_page, true},
-    {"GET", "/app.css", api_page, true},
-    {"GET", "/app.js", api_page, true},
-    {"GET", "/favicon.ico", api_no_icon, true},
+    {"POST", "/v1/chat/completions", api_chat_completions, WHO_CHAT},
+    {"POST", "/v1/embeddings", api_embeddings, WHO_EMBED},
+    {"GET", "/v1/models", api_model_list, WHO_MODELS},
+    {"GET", "/v1/models/**", api_model_get, WHO_MODELS},
+    {"GET", "/health", api_health, WHO_OPEN},
+    {"GET", "/v1/answers/*", api_answer_get, WHO_ASK},
+    {"GET", "/v1/tasks", api_task_list, WHO_TASK_SEE},
+    {"GET", "/v1/tasks/*", api_task_get, WHO_TASK_SEE},
+    {"POST", "/v1/tasks/*/mode", api_task_mode, WHO_TASK_CHANGE},
+    {"POST", "/v1/tasks/*/ask", api_task_ask, WHO_ASK},
+    {"POST", "/v1/tasks/*/reply", api_task_reply, WHO_TASK_CHANGE},
+    {"GET", "/v1/reviews", api_review_list, WHO_REVIEW_SEE},
+    {"GET", "/v1/reviews/*", api_review_get, WHO_REVIEW_SEE},
+    {"POST", "/v1/reviews/*/claim", api_review_claim, WHO_REVIEW},
+    {"POST", "/v1/reviews/*/release", api_review_release, WHO_REVIEW},
+    {"POST", "/v1/reviews/*/answer", api_review_answer, WHO_REVIEW},
+    {"POST", "/v1/reviews/*/correct", api_review_correct, WHO_CORRECT},
+    {"POST", "/v1/reviews/*/unlearn", api_review_unlearn, WHO_CORRECT},
+    {"GET", "/v1/requests", api_request_list, WHO_RECORD},
+    {"GET", "/v1/requests/*", api_request_get, WHO_RECORD},
+    {"POST", "/v1/requests/*/verdict", api_request_verdict, WHO_VERDICT},
+    {"GET", "/v1/cost", api_cost, WHO_RECORD},
+    {"GET", "/", api_page, WHO_OPEN},
+    {"GET", "/index.html", api_page, WHO_OPEN},
+    {"GET", "/app.css", api_page, WHO_OPEN},
+    {"GET", "/app.js", api_page, WHO_OPEN},
+    {"GET", "/favicon.ico", api_no_icon, WHO_OPEN},
 };
 
 /* ---- life ---- */
@@ -134,7 +135,7 @@ static bool key_is(str given, str key) {
 }
 
 static err check_key(api_call *c, const route_row *route, fail *f) {
-    if (!c->api->o.require_key || route->open) return E_OK;
+    if (!c->api->o.require_key || route->action == WHO_OPEN) return E_OK;
     str given = http_header_get(c->rq, "authorization");
     if (given.n > 7 && str_eq_nocase(str_slice(given, 0, 7), STR("bearer "))) {
         if (key_is(str_trim(str_slice(given, 7, given.n)), c->api->o.key)) return E_OK;

@@ -23,7 +23,7 @@ static const char *code_of(err e) {
         [E_TOO_LARGE] = "too_large", [E_UNSUPPORTED] = "unsupported",
         [E_DENIED] = "denied",       [E_BUSY] = "busy",
         [E_TIMEOUT] = "timeout",     [E_NO_SPACE] = "no_space",
-        [E_NO_MEMORY] = "no_memory",
+        [E_NO_MEMORY] = "no_memory", [E_LIMIT] = "rate_limit_exceeded",
     };
     return e < ERR_COUNT ? codes[e] : NULL;
 }

@@ -32,7 +32,8 @@
     X(E_TIMEOUT, 504, 10, "timed out")              \
     X(E_BUSY, 503, 11, "busy")                      \
     X(E_CANCELLED, 499, 130, "cancelled")           \
-    X(E_INTERNAL, 500, 70, "internal error")
+    X(E_INTERNAL, 500, 70, "internal error")        \
+    X(E_LIMIT, 429, 11, "limit reached")
 
 typedef enum err {
 #define X(code, http, exit_code, text) code,
