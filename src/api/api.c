@@ -2,11 +2,10 @@
  *
  * One table says what exists; a path that matches with another method is 405, none is 404. A route
  * writes JSON into the call's buffer and returns; errors become OpenAI's shape in one place. */
-#include "api/api_int.h"
+#include "api/api_who.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "who/who_role.h"
 
 typedef struct route_row {
     const char *method, *pattern; /* "*" = one segment; at the end "**" = all that is left */
@@ -37,6 +36,9 @@ static const route_row routes[] = {
     {"GET", "/v1/requests/*", api_request_get, WHO_RECORD},
     {"POST", "/v1/requests/*/verdict", api_request_verdict, WHO_VERDICT},
     {"GET", "/v1/cost", api_cost, WHO_RECORD},
+    {"POST", "/v1/login", api_login, WHO_OPEN},
+    {"POST", "/v1/logout", api_logout, WHO_SELF},
+    {"GET", "/v1/me", api_me, WHO_OPEN},
     {"GET", "/", api_page, WHO_OPEN},
     {"GET", "/index.html", api_page, WHO_OPEN},
     {"GET", "/app.css", api_page, WHO_OPEN},
@@ -48,7 +50,7 @@ static const route_row routes[] = {
 
 err api_open(api **out, const api_options *o, fail *f) {
     CHECK(o->store && o->audit && o->desk && o->models.list);
-    if (o->require_key && !o->key.n)
+    if (o->require_key && !o->key.n && !o->who)
         return fail_set(f, E_USAGE, "a key is required here, and none is set");
     api *a = mem_zero(sizeof *a);
     if (!a) return fail_memory(f, "the API");
@@ -123,28 +125,7 @@ static err no_route(api_call *c, const char *allow, fail *f) {
                     STR_ARG(str_slice(c->rq->path, 0, 200)), allow);
 }
 
-/* ---- key and body ---- */
-
-/* Takes as long for a wrong key as for the right one. */
-static bool key_is(str given, str key) {
-    unsigned difference = given.n != key.n;
-    for (size_t i = 0; i < given.n; i++)
-        difference |= (unsigned)(unsigned char)given.p[i] ^
-                      (unsigned)(unsigned char)key.p[key.n ? i % key.n : 0];
-    return difference == 0;
-}
-
-static err check_key(api_call *c, const route_row *route, fail *f) {
-    if (!c->api->o.require_key || route->action == WHO_OPEN) return E_OK;
-    str given = http_header_get(c->rq, "authorization");
-    if (given.n > 7 && str_eq_nocase(str_slice(given, 0, 7), STR("bearer "))) {
-        if (key_is(str_trim(str_slice(given, 7, given.n)), c->api->o.key)) return E_OK;
-        return fail_set(f, E_KEY, "the key is not the one of this server");
-    }
-    http_reply_header(c->rp, "WWW-Authenticate", STR("Bearer"));
-    fail_set(f, E_KEY, "this server asks for a key");
-    return fail_hint(f, "send it as \"Authorization: Bearer KEY\"");
-}
+/* ---- body ---- */
 
 static err read_body(api_call *c, fail *f) {
     if (!str_is(c->rq->method, "POST")) return E_OK;
@@ -166,7 +147,7 @@ static err dispatch(api_call *c, fail *f) {
     const char *allow;
     const route_row *route = find_route(c, &allow);
     if (!route) return no_route(c, allow, f);
-    TRY(check_key(c, route, f));
+    TRY(api_authorise(c, route->action, f));
     TRY(read_body(c, f));
     TRY(route->run(c, f));
     return c->done ? E_OK : buf_ok(&c->out, f);
@@ -178,7 +159,9 @@ void api_handle(void *ctx, http_request *rq, http_reply *rp) {
     c.w = (json_writer){.out = &c.out};
     http_reply_header(rp, "Cache-Control", STR("no-store"));
     http_reply_header(rp, "X-Content-Type-Options", STR("nosniff"));
+    if (api_cors(&c)) return;
     err e = dispatch(&c, &f);
+    api_who_settle(&c);
     if (e != E_OK && !rp->sent)
         api_error_send(&c, &f);
     else if (e == E_OK && !c.done)

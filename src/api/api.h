@@ -18,6 +18,7 @@
 #include "desk/desk.h"
 #include "net/http_server.h"
 #include "route/route.h"
+#include "who/who.h"
 
 typedef struct api api;
 
@@ -47,9 +48,15 @@ typedef struct api_options {
     store *store;
     audit *audit;
     desk *desk;
-    bool require_key; /* false (loopback): no key is asked, any is accepted */
-    str key;          /* the one that is accepted when required; must not be empty then */
-    str url_base;     /* "http://127.0.0.1:8080", for the addresses given to askers; "" none */
+    bool
+        require_key; /* false (loopback): no key is asked, any is accepted, until there are users */
+    bool open_to_all;           /* users or not (--insecure-no-auth) */
+    str key;                    /* one that may everything ($BANTAM_KEY); "" none */
+    who_book *who;              /* keys and users; NULL = none but `key` */
+    bool secure;                /* reached by TLS: cookies say so */
+    const char *const *origins; /* [origins_n] whose pages may call us: "https://name[:port]" */
+    size_t origins_n;
+    str url_base; /* "http://127.0.0.1:8080", for the addresses given to askers; "" none */
 } api_options;
 
 /* Everything in the options must outlive the api; strings are copied. */

@@ -26,6 +26,8 @@ err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) {
     gen_provider provider = {0};
     gen_stage last;
     err e;
+    if (!chat->request.tenant.n && chat->call->who.tenant.n)
+        chat->request.tenant = chat->call->who.tenant;
     if (chat->is_task) {
         e = api->o.models.task(api->o.models.self, chat->task_name, &task, &task_id, f);
         last = e == E_OK ? route_stage(task) : (gen_stage){0};
@@ -40,6 +42,7 @@ err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) {
     }
     const gen_stage stages[] = {audit_stage(api->o.audit), last, {0}};
     e = gen_next(x, stages, f);
+    chat->call->tokens += x->reply->prompt_tokens + x->reply->completion_tokens;
     if (chat->call->shaped && (e == E_UNSUPPORTED || e == E_INPUT)) { /* the schema's fault */
         chat->call->param = chat->call->shaped;
         chat->call->code = "invalid_json_schema";

@@ -196,7 +196,7 @@ static err put_review_alone(api_call *c, fail *f) {
 err api_review_claim(api_call *c, fail *f) {
     str by;
     int64_t minutes;
-    TRY(api_get_str(c, "by", STR(""), &by, f));
+    TRY(api_get_by(c, &by, f));
     TRY(api_get_int(c, "minutes", DESK_CLAIM_MINUTES, 1, 24 * 60, &minutes, f));
     if (!by.n) return api_refuse(c, f, "by", "by must name who takes it");
     TRY(claimed_by_another(c, desk_claim(c->api->o.desk, c->arg, by, minutes, f)));
@@ -205,7 +205,7 @@ err api_review_claim(api_call *c, fail *f) {
 
 err api_review_release(api_call *c, fail *f) {
     str by;
-    TRY(api_get_str(c, "by", STR(""), &by, f));
+    TRY(api_get_by(c, &by, f));
     TRY(claimed_by_another(c, desk_release(c->api->o.desk, c->arg, by, f)));
     return put_review_alone(c, f);
 }
@@ -218,7 +218,7 @@ static err review_decide(api_call *c, decide act, fail *f) {
     desk_outcome outcome;
     TRY(api_get_str(c, "label", STR(""), &x.label, f));
     TRY(api_get_str(c, "text", STR(""), &x.text, f));
-    TRY(api_get_str(c, "by", STR(""), &x.by, f));
+    TRY(api_get_by(c, &x.by, f));
     TRY(api_get_bool(c, "approve", false, &x.approve, f));
     TRY(claimed_by_another(c, act(c->api->o.desk, c->arg, &x, c->a, &outcome, f)));
     wake_askers(c, c->arg);
@@ -242,7 +242,7 @@ err api_review_correct(api_call *c, fail *f) {
 
 err api_review_unlearn(api_call *c, fail *f) {
     str by;
-    TRY(api_get_str(c, "by", STR(""), &by, f));
+    TRY(api_get_by(c, &by, f));
     TRY(desk_unlearn(c->api->o.desk, c->arg, by, f));
     return put_review_alone(c, f);
 }

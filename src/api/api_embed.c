@@ -136,6 +136,7 @@ err api_embeddings(api_call *c, fail *f) {
     if (!v) return fail_memory(f, "embeddings");
     c->param = "input";
     TRY(embedder->embed(embedder->self, ask.texts, ask.n, ask.truncate, v, &tokens, f));
+    c->tokens += tokens;
     c->param = NULL;
     return put_answer(c, &ask, v, width, tokens, f);
 }

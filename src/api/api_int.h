@@ -39,6 +39,8 @@ typedef struct api_call {
     buf out;
     json_writer w;
     bool done;
+    who_actor who;  /* who asks; kind WHO_NOBODY where auth is off */
+    int64_t tokens; /* that the answer cost: taken off the key's minute */
 } api_call;
 
 typedef err (*api_route)(api_call *c, fail *f);
@@ -61,6 +63,8 @@ err api_get_bool(api_call *c, const char *key, bool fallback, bool *out, fail *f
 err api_query_int(api_call *c, const char *key, int64_t fallback, int64_t min, int64_t max,
                   int64_t *out, fail *f) MUST_CHECK;
 str api_query(api_call *c, const char *key); /* "" when absent */
+/* Who acts: whoever is logged in; a program may name the person it acts for ("by"). */
+err api_get_by(api_call *c, str *out, fail *f) MUST_CHECK;
 
 /* ---- writing ---- */
 void api_put_z(json_writer *w, const char *key, const char *z);
@@ -118,6 +122,9 @@ err api_request_list(api_call *c, fail *f) MUST_CHECK;
 err api_request_get(api_call *c, fail *f) MUST_CHECK;
 err api_request_verdict(api_call *c, fail *f) MUST_CHECK;
 err api_cost(api_call *c, fail *f) MUST_CHECK;
+err api_login(api_call *c, fail *f) MUST_CHECK;
+err api_logout(api_call *c, fail *f) MUST_CHECK;
+err api_me(api_call *c, fail *f) MUST_CHECK;
 err api_page(api_call *c, fail *f) MUST_CHECK;
 err api_no_icon(api_call *c, fail *f) MUST_CHECK;
 

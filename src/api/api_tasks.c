@@ -63,7 +63,7 @@ err api_task_mode(api_call *c, fail *f) {
     task_mode wanted;
     TRY(open_task(c, c->arg, &r, &id, f));
     TRY(api_get_str(c, "mode", STR(""), &mode, f));
-    TRY(api_get_str(c, "by", STR(""), &by, f));
+    TRY(api_get_by(c, &by, f));
     if (!mode_from(mode, &wanted))
         return api_refuse(c, f, "mode", "mode \"%.*s\" is none of suggest, auto, all-to-people",
                           STR_ARG(str_slice(mode, 0, 64)));
@@ -82,7 +82,7 @@ err api_task_reply(api_call *c, fail *f) {
     TRY(api_get_str(c, "label", STR(""), &label, f));
     TRY(api_get_str(c, "text", STR(""), &text, f));
     TRY(api_get_str(c, "passage", STR(""), &passage, f));
-    TRY(api_get_str(c, "by", STR(""), &by, f));
+    TRY(api_get_by(c, &by, f));
     if (!label.n || label.n > DESK_NAME_BYTES_MAX)
         return api_refuse(c, f, "label", "label must name the label, in at most %d bytes",
                           DESK_NAME_BYTES_MAX);

@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "app/cmd.h"
 #include "app/out.h"
+#include "app/serve_guard.h"
 #include "app/stop.h"
 #include "app/world.h"
 #include "base/clock.h"
@@ -32,6 +33,7 @@ typedef struct serve {
     file_lock lock;
     int port;
     const char *host, *key;
+    serve_guard guard;
 } serve;
 
 /* ---- what the API asks for ---- */
@@ -155,25 +157,15 @@ static err sign_lock(serve *s, fail *f) {
     return file_put(s->lock.fd, (str){text, (size_t)n}, s->w->home.lock, f);
 }
 
-static bool is_loopback(const char *host) {
-    return !strcmp(host, "127.0.0.1") || !strcmp(host, "localhost") || !strcmp(host, "::1");
-}
-
-static err check_host(serve *s, fail *f) {
-    if (is_loopback(s->host) || s->key) return E_OK;
-    fail_set(f, E_DENIED, "%s can be reached by others, and no key is set", s->host);
-    return fail_hint(
-        f,
-        "set BANTAM_KEY to a long secret that clients send as a bearer token, or leave --host out");
-}
-
 static err open_http(const cli *c, serve *s, fail *f) {
-    http_options o = {.host = is_loopback(s->host) ? NULL : s->host,
+    http_options o = {.host = serve_is_loopback(s->host) ? NULL : s->host,
                       .port = s->port,
                       .handler = api_handle,
                       .error_body = api_error_body,
                       .ctx = s->api,
-                      .body_bytes_max = SERVE_BODY_BYTES_MAX};
+                      .body_bytes_max = SERVE_BODY_BYTES_MAX,
+                      .origins = s->guard.origins,
+                      .origins_n = s->guard.origins_n};
     static const char *names[CLI_MANY_MAX];
     for (size_t i = 0; i < cli_count(c, "allow-host"); i++)
         names[o.hosts_n++] = cli_value_at(c, "allow-host", i);
@@ -190,8 +182,13 @@ static err open_api(serve *s, fail *f) {
                      .store = w->store,
                      .audit = w->audit,
                      .desk = &w->desk,
-                     .require_key = !is_loopback(s->host),
+                     .require_key = s->guard.require_key,
+                     .open_to_all = s->guard.open_to_all,
                      .key = str_from(s->key),
+                     .who = w->who,
+                     .secure = s->guard.tls,
+                     .origins = s->guard.origins,
+                     .origins_n = s->guard.origins_n,
                      .url_base = str_from(w->url_base)};
     return api_open(&s->api, &o, f);
 }
@@ -204,18 +201,19 @@ static err open_all(const cli *c, serve *s, fail *f) {
     s->port = (int)port;
     s->host = cli_value(c, "host") ? cli_value(c, "host") : "127.0.0.1";
     s->key = home_env(NULL, "BANTAM_KEY");
-    TRY(check_host(s, f));
+    TRY(serve_guard_read(c, s->host, &s->guard, f));
     TRY(world_open(w, f));
     w->serving = true;
     w->threads = (int)threads;
     w->kern = cli_value(c, "kern");
     w->kv = cli_value(c, "kv");
     w->url_base = arena_printf(&w->arena, "http://%s:%d",
-                               is_loopback(s->host) ? "localhost" : s->host, s->port)
+                               serve_is_loopback(s->host) ? "localhost" : s->host, s->port)
                       .p;
     if (!w->url_base) return fail_memory(f, "an address");
     TRY(take_lock(s, f));
     TRY(world_open_store(w, f));
+    TRY(serve_guard_check(&s->guard, s->host, s->key != NULL, w->who, f));
     TRY(open_tasks(c, s, f));
     TRY(open_api(s, f));
     TRY(open_http(c, s, f));
@@ -305,7 +303,11 @@ static err run_serve(const cli *c, fail *f) {
 
 static const cli_option serve_options[] = {
     {"port", 'p', "P", "default 8088", false},
-    {"host", 0, "ADDRESS", "default 127.0.0.1; any other needs a key in $BANTAM_KEY", false},
+    {"host", 0, "ADDRESS", "default 127.0.0.1; any other needs keys or users, and TLS", false},
+    {"require-auth", 0, NULL, "ask for a key or a login on loopback, too", false},
+    {"insecure-no-auth", 0, NULL, "ask for nothing, wherever it is reached from", false},
+    {"insecure-no-tls", 0, NULL, "other machines may send keys in the clear", false},
+    {"cors-origin", 0, "ORIGIN", "pages of https://NAME may call this server (repeat)", true},
     {"task", 0, "NAME|FILE", "serve this task (repeat for more; default: every task found)", true},
     {"allow-host", 0, "NAME", "further Host names that browsers may use", true},
     {"kern", 0, "NAME", "numeric kernels: f32, ref or avx2", false},
@@ -316,7 +318,8 @@ static const cli_option serve_options[] = {
 static const cli_verb verbs[] = {
     {"serve", "[--port P] [--task FILE]",
      "answer over HTTP: OpenAI's API, the tasks, the people's page",
-     "On loopback no key is asked and any is accepted.\n\n  bantam serve\n  bantam serve --port "
+     "On loopback no key is asked and any is accepted, until there is a user (bantam user "
+     "add).\n\n  bantam serve\n  bantam serve --port "
      "9000 --task tasks/support.yaml\n",
      serve_options, sizeof serve_options / sizeof *serve_options, 0, 0, run_serve},
 };

@@ -87,12 +87,13 @@ static err approved_reply(void *self, str task_id, str label, arena *a, str *out
 
 err world_open_store(world *w, fail *f) {
     store_migration all[MIGRATIONS_MAX];
-    const store_migration *parts[3];
-    size_t counts[3], n = 0;
+    const store_migration *parts[4];
+    size_t counts[4], n = 0;
     parts[0] = route_migrations(&counts[0]);
     parts[1] = desk_migrations(&counts[1]);
     parts[2] = audit_migrations(&counts[2]);
-    for (size_t p = 0; p < 3; p++)
+    parts[3] = who_migrations(&counts[3]);
+    for (size_t p = 0; p < 4; p++)
         for (size_t i = 0; i < counts[p]; i++) {
             CHECK(n < MIGRATIONS_MAX);
             all[n++] = parts[p][i];
@@ -102,6 +103,7 @@ err world_open_store(world *w, fail *f) {
                      .labels = route_labels(w->store),
                      .reply_text = approved_reply,
                      .reply_self = w};
+    TRY(who_open(&w->who, &(who_options){.store = w->store}, f));
     return audit_open(
         &w->audit,
         &(audit_options){.store = w->store, .folder = w->home.journal, .background = w->serving},
@@ -114,6 +116,7 @@ void world_close(world *w) {
         gen_remote_close(w->tasks[i].remote);
     }
     audit_close(w->audit);
+    who_close(w->who);
     store_close(w->store);
     for (size_t i = 0; i < w->n_models; i++) {
         gen_local_close(w->models[i]->local); /* all engines first: one may draft for another */

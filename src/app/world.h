@@ -17,6 +17,7 @@
 #include "model/model.h"
 #include "registry/registry.h"
 #include "route/route.h"
+#include "who/who.h"
 
 #define WORLD_DRAFTER "smollm2" /* writes drafts for people where a task says generate: draft */
 
@@ -45,6 +46,7 @@ typedef struct world {
     store *store;
     audit *audit;
     desk desk;
+    who_book *who;
     bool serving; /* background threads; url_base is set */
     const char *url_base;
     world_task tasks[WORLD_TASKS_MAX];

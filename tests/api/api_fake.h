@@ -272,7 +272,7 @@ static const char *url_of(const char *path) {
 }
 
 /* The answer's body as JSON; body NULL: GET. */
-static const json *ask(const char *path, const char *body, int status) {
+static inline const json *ask(const char *path, const char *body, int status) {
     http_answer answer;
     http_field fields[] = {{"Content-Type", STR("application/json")}};
     http_call call = {.url = url_of(path),
@@ -306,12 +306,12 @@ static str text_at(const json *v, const char *path) {
     return x->string;
 }
 
-static void assert_text(const json *v, const char *path, const char *want) {
+static inline void assert_text(const json *v, const char *path, const char *want) {
     str have = text_at(v, path);
     if (!str_is(have, want)) fail_msg("%s is \"%.*s\", not \"%s\"", path, STR_ARG(have), want);
 }
 
-static void assert_null_at(const json *v, const char *path) {
+static inline void assert_null_at(const json *v, const char *path) {
     const json *x = at(v, path);
     if (!x || x->kind != JSON_NULL) fail_msg("%s is not null", path);
 }
