@@ -18,6 +18,8 @@ static const route_row routes[] = {
     {"POST", "/v1/embeddings", api_embeddings, WHO_EMBED},
     {"GET", "/v1/models", api_model_list, WHO_MODELS},
     {"GET", "/v1/models/**", api_model_get, WHO_MODELS},
+    {"POST", "/v1/models/load", api_model_load, WHO_ADMIN},
+    {"POST", "/v1/models/unload", api_model_unload, WHO_ADMIN},
     {"GET", "/health", api_health, WHO_OPEN},
     {"GET", "/v1/answers/*", api_answer_get, WHO_ASK},
     {"GET", "/v1/tasks", api_task_list, WHO_TASK_SEE},

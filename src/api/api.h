@@ -30,6 +30,14 @@ typedef struct api_model {
     str title;
     int64_t created_ms; /* 0 unknown */
     bool loaded;        /* open now; another is opened when it is first asked for */
+    const char *state;  /* "unloaded", "loading", "loaded", "unloading", "failed"; NULL not said */
+    int percent;        /* of loading */
+    int64_t bytes;      /* of memory that it takes, with its keys and values; 0 not said */
+    int32_t users;      /* requests that are at it */
+    int32_t retry_s;    /* failed: seconds until it is tried again */
+    str parent;         /* what an alias or a model with an adapter stands for; "" itself */
+    str adapter;        /* "" none */
+    bool is_alias;
 } api_model;
 
 /* What can be asked for. Called on workers, several at once. A name that is not offered is
@@ -41,6 +49,11 @@ typedef struct api_models {
     err (*embedder)(void *self, str model, const gen_embedder **out, fail *f);
     /* name without "task:"; *task_id lives as long as the route */
     err (*task)(void *self, str name, route **out, str *task_id, fail *f);
+    /* NULL: not possible. E_BUSY while it is in use. keep_ms: < 0 for ever, 0 only as long as it is
+     * in use, else for so long after its last request. */
+    err (*load)(void *self, str model, fail *f);
+    err (*unload)(void *self, str model, fail *f);
+    err (*keep)(void *self, str model, int64_t keep_ms, fail *f);
 } api_models;
 
 typedef struct api_options {

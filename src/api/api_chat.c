@@ -34,6 +34,7 @@ err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) {
     } else {
         e = api->o.models.provider(api->o.models.self, chat->request.model, &provider, f);
         last = (gen_stage){.name = "provider", .self = &provider, .run = provider_run};
+        if (e == E_OK && provider.model.p) chat->request.model = provider.model; /* no alias */
     }
     if (e != E_OK) {
         chat->call->param = "model";

@@ -65,6 +65,12 @@ static int status_of(const api_call *c, err e) {
     return err_http_status(e);
 }
 
+static void put_retry_after(api_call *c, int retry_s) {
+    char text[16];
+    int n = snprintf(text, sizeof text, "%d", retry_s > 0 ? retry_s : 1);
+    http_reply_header(c->rp, "Retry-After", (str){text, (size_t)n});
+}
+
 /* An error in a stream that has begun is its last event: the status is out already, and no [DONE]
  * follows. */
 void api_error_send(api_call *c, const fail *f) {
@@ -78,7 +84,7 @@ void api_error_send(api_call *c, const fail *f) {
             (void)!http_stream_end(c->rp, NULL);
         return;
     }
-    if (status == 503) http_reply_header(c->rp, "Retry-After", STR("1"));
+    if (status == 503 || status == 429) put_retry_after(c, f->retry_s);
     str body = c->out.failed ? STR("{\"error\":{\"message\":\"out of memory\",\"type\":"
                                    "\"server_error\",\"param\":null,\"code\":\"no_memory\"}}")
                              : buf_str(&c->out);

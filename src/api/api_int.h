@@ -104,6 +104,8 @@ err api_chat_completions(api_call *c, fail *f) MUST_CHECK;
 err api_embeddings(api_call *c, fail *f) MUST_CHECK;
 err api_model_list(api_call *c, fail *f) MUST_CHECK;
 err api_model_get(api_call *c, fail *f) MUST_CHECK;
+err api_model_load(api_call *c, fail *f) MUST_CHECK;
+err api_model_unload(api_call *c, fail *f) MUST_CHECK;
 err api_health(api_call *c, fail *f) MUST_CHECK;
 err api_answer_get(api_call *c, fail *f) MUST_CHECK;
 err api_task_list(api_call *c, fail *f) MUST_CHECK;

@@ -1,10 +1,21 @@
 /* api_models.c - GET /v1/models, /v1/models/ID, /health: what can be asked for, and whether the
- * record can be kept. */
+ * record can be kept. POST /v1/models/load and /unload for those who run the server. */
 #include "api/api_int.h"
 
 #include "base/clock.h"
 
 static const char *const kind_names[] = {"generator", "encoder", "task"};
+
+static void put_state(json_writer *w, const api_model *m) {
+    if (!m->state) return;
+    api_put_z(w, "state", m->state);
+    if (str_is(str_from(m->state), "loading")) json_field_int(w, "percent", m->percent);
+    if (m->bytes) json_field_int(w, "memory_bytes", m->bytes);
+    if (m->users) json_field_int(w, "requests", m->users);
+    if (m->retry_s) json_field_int(w, "retry_s", m->retry_s);
+    if (m->is_alias) json_field_text(w, "alias_of", m->parent);
+    if (m->adapter.n) json_field_text(w, "adapter", m->adapter);
+}
 
 static void put_model(const api *api, json_writer *w, const api_model *m) {
     json_begin_object(w);
@@ -12,12 +23,14 @@ static void put_model(const api *api, json_writer *w, const api_model *m) {
     api_put_z(w, "object", "model");
     json_field_int(w, "created", (m->created_ms ? m->created_ms : api->started_ms) / 1000);
     api_put_z(w, "owned_by", "bantam");
+    if (m->parent.n) json_field_text(w, "parent", m->parent);
     json_key(w, "bantam");
     json_begin_object(w);
     api_put_z(w, "kind", kind_names[m->kind]);
     json_field_text(w, "title", m->title);
     json_key(w, "loaded");
     json_put_bool(w, m->loaded);
+    put_state(w, m);
     json_end_object(w);
     json_end_object(w);
 }
@@ -49,6 +62,29 @@ err api_model_get(api_call *c, fail *f) {
     c->code = "model_not_found";
     fail_set(f, E_NOT_FOUND, "there is no model \"%.*s\"", STR_ARG(str_slice(c->arg, 0, 128)));
     return fail_hint(f, "GET /v1/models lists what is here");
+}
+
+static err change(api_call *c, err (*how)(void *self, str model, fail *f), fail *f) {
+    str name;
+    TRY(api_get_str(c, "model", STR(""), &name, f));
+    if (!name.n) return api_refuse(c, f, "model", "model must name a model");
+    if (!how) return fail_set(f, E_UNSUPPORTED, "models stay as they are here");
+    c->param = "model";
+    err e = how(c->api->o.models.self, name, f);
+    if (e == E_NOT_FOUND) c->code = "model_not_found";
+    if (e != E_OK) return e;
+    c->param = NULL;
+    c->arg = name;
+    return api_model_get(c, f);
+}
+
+/* {"model"}: answers when it is loaded, with what GET /v1/models/ID says. */
+err api_model_load(api_call *c, fail *f) {
+    return change(c, c->api->o.models.load, f);
+}
+
+err api_model_unload(api_call *c, fail *f) {
+    return change(c, c->api->o.models.unload, f);
 }
 
 /* 503 while the disk refuses the record: requests would be refused too. */

@@ -6,6 +6,7 @@
 #include "app/cmd.h"
 #include "app/out.h"
 #include "app/serve_guard.h"
+#include "app/serve_models.h"
 #include "app/stop.h"
 #include "app/world.h"
 #include "base/clock.h"
@@ -23,7 +24,8 @@ enum {
     LOCK_TRIES = 20,
     LOCK_WAIT_MS = 20,
     RETENTION_MS = 3600000,
-    SERVE_BODY_BYTES_MAX = 4 << 20
+    SERVE_BODY_BYTES_MAX = 4 << 20,
+    SERVE_WORKERS = 128 /* above what an engine runs and lets wait, so that its queue decides */
 };
 
 typedef struct serve {
@@ -35,73 +37,6 @@ typedef struct serve {
     const char *host, *key;
     serve_guard guard;
 } serve;
-
-/* ---- what the API asks for ---- */
-
-static err list_models(void *self, arena *a, api_model **out, size_t *n, fail *f) {
-    serve *s = self;
-    registry_model *all;
-    size_t count = 0, found;
-    mutex_lock(&s->w->lock);
-    err e = registry_list(s->w->registry, a, &all, &found, f);
-    mutex_unlock(&s->w->lock);
-    if (e != E_OK) return e;
-    api_model *models = arena_new_n(a, api_model, found + s->w->n_tasks + 1);
-    if (!models) return fail_memory(f, "models");
-    for (size_t i = 0; i < s->w->n_tasks; i++) {
-        world_task *t = &s->w->tasks[i];
-        models[count++] = (api_model){arena_printf(a, "task:%.*s", STR_ARG(t->name)), API_TASK,
-                                      t->task->title, 0, true};
-    }
-    for (size_t i = 0; i < found; i++)
-        if (all[i].path && all[i].kind != REGISTRY_OTHER)
-            models[count++] = (api_model){
-                all[i].name, all[i].kind == REGISTRY_ENCODER ? API_ENCODER : API_GENERATOR,
-                all[i].purpose, 0, world_is_open(s->w, all[i].name)};
-    *out = models;
-    *n = count;
-    return E_OK;
-}
-
-/* Only what is on this machine is served: a request must not start a download, nor open a path. */
-static err check_offered(serve *s, str name, fail *f) {
-    arena a;
-    api_model *models;
-    size_t n;
-    bool offered = false;
-    arena_init(&a, 0);
-    err e = list_models(s, &a, &models, &n, f);
-    for (size_t i = 0; e == E_OK && i < n; i++) offered = offered || str_eq(models[i].id, name);
-    arena_deinit(&a);
-    if (e != E_OK || offered) return e;
-    fail_set(f, E_NOT_FOUND, "the model \"%.*s\" is not served here",
-             STR_ARG(str_slice(name, 0, 80)));
-    return fail_hint(f, "GET /v1/models lists what is; bantam pull fetches more");
-}
-
-static err find_provider(void *self, str name, gen_provider *out, fail *f) {
-    serve *s = self;
-    TRY(check_offered(s, name, f));
-    return world_provider(s->w, name, out, NULL, f);
-}
-
-static err find_embedder(void *self, str name, const gen_embedder **out, fail *f) {
-    serve *s = self;
-    TRY(check_offered(s, name, f));
-    return world_embedder(s->w, name, out, NULL, f);
-}
-
-static err find_task(void *self, str name, route **out, str *task_id, fail *f) {
-    serve *s = self;
-    for (size_t i = 0; i < s->w->n_tasks; i++)
-        if (str_eq(s->w->tasks[i].name, name)) {
-            *out = s->w->tasks[i].route;
-            *task_id = s->w->tasks[i].id;
-            return E_OK;
-        }
-    return fail_set(f, E_NOT_FOUND, "the task \"%.*s\" is not served here",
-                    STR_ARG(str_slice(name, 0, 80)));
-}
 
 /* ---- opening ---- */
 
@@ -163,6 +98,8 @@ static err open_http(const cli *c, serve *s, fail *f) {
                       .handler = api_handle,
                       .error_body = api_error_body,
                       .ctx = s->api,
+                      .workers = SERVE_WORKERS,
+                      .queue_max = SERVE_WORKERS,
                       .body_bytes_max = SERVE_BODY_BYTES_MAX,
                       .origins = s->guard.origins,
                       .origins_n = s->guard.origins_n};
@@ -178,7 +115,7 @@ static err open_http(const cli *c, serve *s, fail *f) {
 
 static err open_api(serve *s, fail *f) {
     world *w = s->w;
-    api_options o = {.models = {s, list_models, find_provider, find_embedder, find_task},
+    api_options o = {.models = serve_models(w),
                      .store = w->store,
                      .audit = w->audit,
                      .desk = &w->desk,
@@ -211,6 +148,7 @@ static err open_all(const cli *c, serve *s, fail *f) {
                                serve_is_loopback(s->host) ? "localhost" : s->host, s->port)
                       .p;
     if (!w->url_base) return fail_memory(f, "an address");
+    TRY(serve_models_read(c, w, f));
     TRY(take_lock(s, f));
     TRY(world_open_store(w, f));
     TRY(serve_guard_check(&s->guard, s->host, s->key != NULL, w->who, f));
@@ -281,6 +219,7 @@ static void wait_for_signal(serve *s) {
             retain(s);
             next_ms = now_ms + RETENTION_MS;
         }
+        world_models_tick(s->w);
         clock_sleep_ms(SERVE_TICK_MS);
     }
 }
@@ -313,6 +252,7 @@ static const cli_option serve_options[] = {
     {"kern", 0, "NAME", "numeric kernels: f32, ref or avx2", false},
     {"kv", 0, "f32|f16", "type of keys and values (default f16)", false},
     {"threads", 't', "N", "compute threads (default: the cores there are)", false},
+    SERVE_MODEL_OPTIONS,
 };
 
 static const cli_verb verbs[] = {

@@ -1,7 +1,16 @@
 /* world.h - the wiring: which rooms a command needs, opened in order and closed in reverse.
  *
  * The one place that knows every room. A command says what it needs; the rest stays closed, so
- * `bantam tokenize` starts in milliseconds. Main thread opens and closes. */
+ * `bantam tokenize` starts in milliseconds. Main thread opens and closes.
+ *
+ * Models lie side by side within a budget of memory. One is loaded when it is first asked for, once
+ * for all who ask meanwhile; where another needs its room the least recently used of those that
+ * nobody uses is unloaded:
+ *
+ *     UNLOADED -take-> LOADING -> LOADED -need of room, keep_alive, world_unload-> UNLOADED
+ *                         '-----> FAILED -take after its pause-> LOADING
+ *
+ * A lease (world_provider and world_leased_embedder take one a call) keeps a model where it is. */
 #ifndef BANTAM_APP_WORLD_H
 #define BANTAM_APP_WORLD_H
 
@@ -21,7 +30,7 @@
 
 #define WORLD_DRAFTER "smollm2" /* writes drafts for people where a task says generate: draft */
 
-enum { WORLD_TASKS_MAX = 64, WORLD_MODELS_MAX = 8 };
+enum { WORLD_TASKS_MAX = 64 };
 
 typedef struct world_task {
     str name, path, id;
@@ -31,7 +40,11 @@ typedef struct world_task {
     gen_provider large, drafter;
 } world_task;
 
-typedef struct world_model world_model; /* an opened model; world.c */
+typedef struct world_model world_model;     /* a model, loaded or not; world_models.c */
+typedef struct world_offer world_offer;     /* a name that is answered; world_offer.c */
+typedef struct world_adapter world_adapter; /* a file of an adapter; world_adapter.c */
+typedef struct world_lora world_lora;       /* one opened for a model */
+typedef struct world_alias world_alias;     /* world_offer.c */
 
 typedef struct world {
     arena arena;
@@ -51,10 +64,18 @@ typedef struct world {
     const char *url_base;
     world_task tasks[WORLD_TASKS_MAX];
     size_t n_tasks;
-    world_model *models[WORLD_MODELS_MAX];
-    size_t n_models;
+    int64_t memory_max;         /* bytes that models may take; 0 = a share of the machine's */
+    int64_t keep_alive_ms;      /* a model that nobody used for so long is unloaded; 0 = none is */
+    int32_t sequences, waiting; /* of each model's engine: generating, in its queue; 0 = usual */
+    bool isolate;               /* prefixes are shared within a tenant only */
+    world_model *models;        /* lists, guarded by lock as all of the above that changes */
+    world_offer *offers;
+    world_adapter *adapters;
+    world_lora *loras;
+    world_alias *aliases;
     progress progress;
-    mutex lock; /* models and tasks: workers of a server open them too */
+    mutex lock;   /* models and tasks: workers of a server open them too */
+    cond changed; /* the state of a model */
 } world;
 
 /* Runs a command inside a world: opens what it needs, with the options --threads, --kern and --kv
@@ -73,22 +94,79 @@ void world_close(world *w);
 err world_find_model(world *w, str name, registry_model *out, fail *f) MUST_CHECK;
 /* Fetches a model with a progress line. */
 err world_pull(world *w, str name, bool accept_license, registry_model *out, fail *f) MUST_CHECK;
-/* Opened once per name. */
+/* Loaded once per name, for good: a command works with what it opened. */
 err world_open_model(world *w, str name, world_model **out, fail *f) MUST_CHECK;
 /* Tokenizer and template alone, of any architecture. */
 err world_open_vocabulary(world *w, str name, world_model **out, fail *f) MUST_CHECK;
 model *world_model_of(world_model *m);
 const registry_model *world_found_of(world_model *m);
-bool world_is_open(world *w, str name); /* has a model of this name been opened? Any thread */
 /* Closes a generator of this name, when it is open and drafts for no other: a chat takes another
  * one. */
 void world_close_model(world *w, str name);
-/* Encoders only. */
+/* Encoders only; it stays loaded. */
 err world_embedder(world *w, str name, const gen_embedder **out, const char **digest,
                    fail *f) MUST_CHECK;
-/* Generators only: starts its engine at first need. has_template may be NULL. Any thread. */
+/* Generators only: starts its engine, for good. */
 err world_local(world *w, str name, gen_local **out, fail *f) MUST_CHECK;
+
+/* ---- names and leases: any thread ---- */
+
+/* What a name stands for: "smollm2", an alias, "smollm2+support-lora". Loads nothing; each call of
+ * what it gives takes the model, loading it where needed. E_NOT_FOUND names what is missing.
+ * out->model: what really answers. has_template may be NULL; asking for it loads the model. */
 err world_provider(world *w, str name, gen_provider *out, bool *has_template, fail *f) MUST_CHECK;
+/* Loads it the first time, for its width. */
+err world_leased_embedder(world *w, str name, const gen_embedder **out, fail *f) MUST_CHECK;
+bool world_is_known(world *w, str name); /* was it asked for before, and found? */
+/* The model behind a name, without alias and adapter. */
+err world_base_of(world *w, str name, str *out, fail *f) MUST_CHECK;
+/* Keeps a model where it is until it is given back. generator: with its engine. */
+err world_take(world *w, str name, bool generator, world_model **out, fail *f) MUST_CHECK;
+void world_give(world_model *m);           /* NULL is fine */
+gen_local *world_local_of(world_model *m); /* of a taken generator */
+
+/* `alias` stands for `target` (a model or model+adapter). E_EXISTS when the alias stands for
+ * another already. Before serving. */
+err world_alias_add(world *w, str alias, str target, fail *f) MUST_CHECK;
+/* "ALIAS=TARGET" and "NAME=PATH", as options and configuration have them. */
+err world_alias_read(world *w, str pair, fail *f) MUST_CHECK;
+err world_adapter_read(world *w, str pair, fail *f) MUST_CHECK;
+/* An adapter under a name; those of $BANTAM_HOME/adapters are known without. */
+err world_adapter_add(world *w, str name, str path, fail *f) MUST_CHECK;
+
+/* Names of the adapters known: added, and those of the home folder. */
+err world_adapter_list(world *w, arena *a, str **names, size_t *n, fail *f) MUST_CHECK;
+/* The next alias (lists change before serving only); NULL first, false: no more. */
+bool world_alias_next(const world *w, const world_alias **at, str *alias, str *target);
+
+typedef enum world_state {
+    WORLD_UNLOADED,
+    WORLD_LOADING,
+    WORLD_LOADED,
+    WORLD_UNLOADING,
+    WORLD_FAILED
+} world_state;
+const char *world_state_name(world_state s); /* "loaded" */
+
+typedef struct world_status {
+    world_state state;
+    int percent;     /* of loading */
+    int64_t bytes;   /* that it takes of the budget */
+    int32_t users;   /* requests that are at it */
+    int64_t idle_ms; /* since the last one ended; 0 while there are some */
+    int32_t retry_s; /* failed: seconds until it is tried again */
+} world_status;
+void world_status_get(world *w, str name, world_status *out); /* a registry's name */
+
+err world_load(world *w, str name, fail *f) MUST_CHECK;
+/* E_BUSY while requests use it or a task holds it. */
+err world_unload(world *w, str name, fail *f) MUST_CHECK;
+/* From its next return on: < 0 never by time, 0 at once, else after so long. */
+err world_keep_alive(world *w, str name, int64_t ms, fail *f) MUST_CHECK;
+/* Unloads what has been idle for its time; the housekeeper calls it. */
+void world_models_tick(world *w);
+int64_t world_memory_max(world *w);  /* the budget */
+int64_t world_memory_used(world *w); /* what models take of it */
 
 /* Opens a task by name or path; the same one is opened once. */
 err world_task_open(world *w, str name_or_path, world_task **out, fail *f) MUST_CHECK;

@@ -35,6 +35,7 @@ err fail_set(fail *f, err code, const char *fmt, ...) {
     va_end(args);
     f->code = code;
     f->hint[0] = 0;
+    f->retry_s = 0;
     return code;
 }
 
@@ -74,6 +75,7 @@ err fail_errno(fail *f, const char *fmt, ...) {
     snprintf(f->text + used, sizeof f->text - used, ": %s", strerror(number));
     f->code = code;
     f->hint[0] = 0;
+    f->retry_s = 0;
     if (code == E_NO_SPACE) fail_hint(f, "free some disk space and try again; nothing was lost");
     return code;
 }
@@ -87,6 +89,7 @@ err fail_memory(fail *f, const char *what) {
 void fail_clear(fail *f) {
     f->code = E_OK;
     f->text[0] = f->hint[0] = 0;
+    f->retry_s = 0;
 }
 
 void check_failed(const char *cond, const char *file, int line) {

@@ -51,13 +51,14 @@ typedef struct fail {
     err code;
     char text[FAIL_TEXT_BYTES]; /* what went wrong, on what, with which value */
     char hint[FAIL_HINT_BYTES]; /* what to do about it; may be empty */
+    int retry_s;                /* seconds after which to try again; 0 = not said */
 } fail;
 
 int err_http_status(err e);
 int err_exit_code(err e);
 const char *err_name(err e);
 
-/* Sets code and text (an over-long text is cut at a byte, never overrun) and clears the hint.
+/* Sets code and text (an over-long text is cut at a byte, never overrun), clears hint and retry_s.
  * Returns `code`, so that `return fail_set(...)` reads as one step. */
 err fail_set(fail *f, err code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Adds what the reader can do. Returns f's code. */

@@ -178,6 +178,14 @@ void engine_stats_get(engine *e, engine_stats *out) {
     mutex_unlock(&e->lock);
 }
 
+static int64_t pool_bytes(const kv_pool *p) {
+    return p ? kv_pool_pages(p) * (int64_t)kv_page_bytes(kv_pool_shape(p)) : 0;
+}
+
+int64_t engine_kv_bytes(const engine *e) {
+    return pool_bytes(e->pool) + pool_bytes(e->drafter.pool);
+}
+
 int32_t engine_context(const engine *e) {
     return e->o.context_max;
 }

@@ -213,6 +213,7 @@ typedef struct engine_stats {
     int64_t postponed; /* times that a sequence gave its pages back to an older one */
 } engine_stats;
 void engine_stats_get(engine *e, engine_stats *out);
+int64_t engine_kv_bytes(const engine *e); /* of the pages there are, and of a draft model's */
 int32_t engine_context(const engine *e); /* prompt + generated tokens of one sequence */
 
 #endif

@@ -183,6 +183,7 @@ typedef struct gen_reply {
 typedef struct gen_provider {
     const char *name;
     void *self;
+    str model; /* what really answers: "smollm2" where an alias was asked; .p NULL = not known */
     err (*generate)(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f);
 } gen_provider;
 

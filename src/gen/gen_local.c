@@ -16,6 +16,8 @@ struct gen_local {
     const tokenizer *tokenizer;
     engine *engine;
     const model_adapter *adapter;
+    gen_adapters adapters;
+    bool isolate_tenants;
     gen_shaper *shaper;
     chat *chat;     /* NULL: none, or one we cannot render */
     fail chat_fail; /* why */
@@ -28,6 +30,8 @@ err gen_local_open(gen_local **out, const gen_local_options *o, fail *f) {
     arena_init(&g->arena, 1024);
     g->tokenizer = model_tokenizer(o->m);
     g->adapter = o->adapter;
+    g->adapters = o->adapters;
+    g->isolate_tenants = o->isolate_tenants;
     g->name = arena_str(&g->arena, o->name);
     err e = g->name.p ? E_OK : fail_memory(f, "a generator");
     if (e == E_OK) e = gen_shaper_open(&g->shaper, g->tokenizer, f);
@@ -36,6 +40,8 @@ err gen_local_open(gen_local **out, const gen_local_options *o, fail *f) {
                         &(engine_options){.model = o->m,
                                           .kv = o->kv,
                                           .sequences_max = o->sequences_max,
+                                          .waiting_max = o->waiting_max,
+                                          .kv_bytes_max = o->kv_bytes_max,
                                           .context_max = o->context_max,
                                           .draft = o->draft},
                         f);
@@ -64,6 +70,10 @@ void gen_local_close(gen_local *g) {
 
 bool gen_local_has_template(const gen_local *g) {
     return g->chat != NULL;
+}
+
+int64_t gen_local_bytes(const gen_local *g) {
+    return engine_kv_bytes(g->engine);
 }
 
 int32_t gen_local_context(const gen_local *g) {
@@ -247,10 +257,36 @@ static err run_sequence(run *r, const engine_ask *ask, gen_reply *out, fail *f) 
     return e;
 }
 
+static err take_adapter(gen_local *g, const gen_request *rq, const model_adapter **out, fail *f) {
+    *out = g->adapter;
+    if (!rq->adapter.n) return E_OK;
+    if (g->adapters.take) return g->adapters.take(g->adapters.self, rq->adapter, out, f);
+    return fail_set(f, E_NOT_FOUND, "there is no adapter \"%.*s\" here",
+                    STR_ARG(str_slice(rq->adapter, 0, 80)));
+}
+
+static void give_adapter(gen_local *g, const gen_request *rq, const model_adapter *a) {
+    if (rq->adapter.n) g->adapters.give(g->adapters.self, a);
+}
+
+/* With the adapter taken. */
+static err answer(run *r, engine_ask *ask, gen_reply *out, fail *f) {
+    const gen_request *rq = r->rq;
+    gen_shape_run *shape = NULL;
+    TRY(read_bias(rq, &ask->sampling, f));
+    if (rq->shape.kind != GEN_SHAPE_NONE) {
+        TRY(gen_shape_open(&shape, r->g->shaper, &rq->shape, f));
+        ask->mask = gen_shape_mask(shape);
+    }
+    err e = run_sequence(r, ask, out, f);
+    gen_shape_close(shape);
+    buf_deinit(&r->text);
+    return e;
+}
+
 static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
     run r = {.g = self, .rq = rq, .sink = sink};
     token_ids prompt;
-    gen_shape_run *shape = NULL;
     TRY(read_prompt(r.g, rq, &prompt, f));
     engine_ask ask = {.prompt = prompt.p,
                       .n_prompt = prompt.n,
@@ -259,15 +295,11 @@ static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply 
                       .stops = rq->stops,
                       .n_stops = rq->n_stops,
                       .top_logprobs = rq->top_logprobs,
-                      .adapter = r.g->adapter};
-    TRY(read_bias(rq, &ask.sampling, f));
-    if (rq->shape.kind != GEN_SHAPE_NONE) {
-        TRY(gen_shape_open(&shape, r.g->shaper, &rq->shape, f));
-        ask.mask = gen_shape_mask(shape);
-    }
-    err e = run_sequence(&r, &ask, out, f);
-    gen_shape_close(shape);
-    buf_deinit(&r.text);
+                      .cache_scope =
+                          r.g->isolate_tenants && rq->tenant.n ? str_hash(rq->tenant) | 1 : 0};
+    TRY(take_adapter(r.g, rq, &ask.adapter, f));
+    err e = answer(&r, &ask, out, f);
+    give_adapter(r.g, rq, ask.adapter);
     return e;
 }
 

@@ -20,6 +20,9 @@ typedef struct model_options {
     const char *cache_dir;  /* where packed weights are kept for the next start; NULL: nowhere */
     bool int8;              /* matrices of floats are rounded to Q8_0 when they are packed */
     bool vocabulary_only;   /* tokenizer and template alone, of any architecture */
+    /* Told while weights are packed, by any thread of the team; NULL = not wanted. */
+    void (*progress)(void *self, int64_t done, int64_t total);
+    void *progress_self;
 } model_options;
 
 /* E_NOT_FOUND, E_CORRUPT (a weight missing or of another shape is named), E_UNSUPPORTED

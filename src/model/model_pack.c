@@ -73,6 +73,8 @@ typedef struct pack_job {
     float *rows; /* of each worker, for rounding: [STRIP_ROWS, cols], floats and then blocks */
     int64_t rows_floats;
     atomic_bool not_numbers; /* floats that no block can hold */
+    atomic_llong done;       /* pieces, of n_pieces */
+    int64_t n_pieces;
 } pack_job;
 
 static tensor rows_of(const tensor *w, int64_t from, int64_t rows) {
@@ -136,6 +138,9 @@ static void pack_one(void *arg, int64_t index, int worker) {
         op_pack(j->m->o.kern, &rows, j->to + item->offset + packed_before(j, item, p->from));
     tensor source = rows_of(model_pack_source(item), p->from, p->rows);
     release_rows(j->m, &source);
+    int64_t done = atomic_fetch_add(&j->done, 1) + 1;
+    const model_options *o = &j->m->o;
+    if (o->progress) o->progress(o->progress_self, done, j->n_pieces);
 }
 
 static size_t count_pieces(const model_packing *p) {
@@ -165,7 +170,8 @@ static int64_t rounding_floats(const model_packing *p) {
 
 static err pack_into(model *m, void *to, fail *f) {
     size_t n = count_pieces(m->packing);
-    pack_job j = {.m = m, .to = to, .pieces = mem_alloc(n * sizeof(pack_piece))};
+    pack_job j = {
+        .m = m, .to = to, .pieces = mem_alloc(n * sizeof(pack_piece)), .n_pieces = (int64_t)n};
     j.rows_floats = rounding_floats(m->packing);
     if (j.rows_floats)
         j.rows = mem_alloc_aligned((size_t)team_threads(m->o.team) * (size_t)j.rows_floats *

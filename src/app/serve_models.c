@@ -1,0 +1,252 @@
+/* serve_models.c - see serve_models.h. Only what is on this machine is served: a request must not
+ * start a download, nor open a path. */
+#include "app/serve_models.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- options ---- */
+
+typedef struct unit {
+    const char *name;
+    double factor;
+} unit;
+
+/* A number and one of the units; false: neither. "" among the units: none is fine. */
+static bool read_unit(str text, const unit *units, size_t n, double *out) {
+    char number[64];
+    size_t digits = 0;
+    while (digits < text.n && strchr("0123456789.", text.p[digits])) digits++;
+    if (digits == 0 || digits >= sizeof number) return false;
+    memcpy(number, text.p, digits);
+    number[digits] = 0;
+    str rest = str_trim(str_slice(text, digits, text.n));
+    for (size_t i = 0; i < n; i++)
+        if (str_eq_nocase(rest, str_from(units[i].name))) {
+            char *end;
+            *out = strtod(number, &end) * units[i].factor;
+            return !*end && isfinite(*out);
+        }
+    return false;
+}
+
+static err read_bytes(const char *text, int64_t *out, fail *f) {
+    static const unit units[] = {
+        {"", 1},     {"k", 1024}, {"m", 1048576}, {"g", 1073741824}, {"kb", 1e3},
+        {"mb", 1e6}, {"gb", 1e9}, {"kib", 1024},  {"mib", 1048576},  {"gib", 1073741824}};
+    double bytes;
+    bool ok = read_unit(str_from(text), units, sizeof units / sizeof *units, &bytes);
+    if (!ok || bytes < 1048576 || bytes > 1e15)
+        return fail_set(f, E_USAGE, "--memory \"%s\" is no size from 1 MiB on, such as 6GiB", text);
+    *out = (int64_t)bytes;
+    return E_OK;
+}
+
+static err read_time(const char *text, int64_t *out, fail *f) {
+    static const unit units[] = {{"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 3.6e6}};
+    double ms;
+    if (!strcmp(text, "never")) {
+        *out = 0;
+        return E_OK;
+    }
+    bool ok = read_unit(str_from(text), units, sizeof units / sizeof *units, &ms);
+    if (!ok || ms < 1 || ms > 1e12)
+        return fail_set(f, E_USAGE, "--keep-alive \"%s\" is no time, such as 5m, 1h or never",
+                        text);
+    *out = (int64_t)ms;
+    return E_OK;
+}
+
+err serve_models_read(const cli *c, world *w, fail *f) {
+    const char *isolate = cli_value(c, "isolate-tenants");
+    int64_t parallel, queue;
+    if (cli_value(c, "memory")) TRY(read_bytes(cli_value(c, "memory"), &w->memory_max, f));
+    if (cli_value(c, "keep-alive"))
+        TRY(read_time(cli_value(c, "keep-alive"), &w->keep_alive_ms, f));
+    TRY(cli_int(c, "parallel", 0, 1, 128, &parallel, f));
+    TRY(cli_int(c, "queue", 0, 1, 4096, &queue, f));
+    if (isolate && strcmp(isolate, "on") && strcmp(isolate, "off"))
+        return fail_set(f, E_USAGE, "--isolate-tenants is on or off, not \"%s\"", isolate);
+    w->isolate = !isolate || !strcmp(isolate, "on");
+    w->sequences = (int32_t)parallel;
+    w->waiting = (int32_t)queue;
+    for (size_t i = 0; i < cli_count(c, "alias"); i++)
+        TRY(world_alias_read(w, str_from(cli_value_at(c, "alias", i)), f));
+    for (size_t i = 0; i < cli_count(c, "adapter"); i++)
+        TRY(world_adapter_read(w, str_from(cli_value_at(c, "adapter", i)), f));
+    return E_OK;
+}
+
+/* ---- the list ---- */
+
+typedef struct listing {
+    world *w;
+    arena *a;
+    api_model *models;
+    size_t n, max;
+} listing;
+
+static err add(listing *l, api_model m, fail *f) {
+    if (!m.id.p) return fail_memory(f, "models");
+    if (l->n == l->max) {
+        size_t max = l->max ? 2 * l->max : 16;
+        api_model *more = arena_new_n(l->a, api_model, max);
+        if (!more) return fail_memory(f, "models");
+        if (l->n) memcpy(more, l->models, l->n * sizeof *more);
+        l->models = more;
+        l->max = max;
+    }
+    l->models[l->n++] = m;
+    return E_OK;
+}
+
+static api_model of_status(const registry_model *m, const world_status *s) {
+    return (api_model){.id = m->name,
+                       .kind = m->kind == REGISTRY_ENCODER ? API_ENCODER : API_GENERATOR,
+                       .title = m->purpose,
+                       .loaded = s->state == WORLD_LOADED,
+                       .state = world_state_name(s->state),
+                       .percent = s->percent,
+                       .bytes = s->bytes,
+                       .users = s->users,
+                       .retry_s = s->retry_s};
+}
+
+static err add_model(listing *l, const registry_model *m, const str *adapters, size_t n, fail *f) {
+    world_status status;
+    world_status_get(l->w, m->name, &status);
+    api_model plain = of_status(m, &status);
+    TRY(add(l, plain, f));
+    for (size_t i = 0; m->kind == REGISTRY_GENERATOR && i < n; i++) {
+        api_model x = plain;
+        x.id = arena_printf(l->a, "%.*s+%.*s", STR_ARG(m->name), STR_ARG(adapters[i]));
+        x.parent = m->name;
+        x.adapter = adapters[i];
+        TRY(add(l, x, f));
+    }
+    return E_OK;
+}
+
+/* Behind what they stand for; one whose target is not here is left out. */
+static err add_aliases(listing *l, fail *f) {
+    const world_alias *at = NULL;
+    str alias, target;
+    size_t n = l->n;
+    while (world_alias_next(l->w, &at, &alias, &target))
+        for (size_t i = 0; i < n; i++)
+            if (str_eq(l->models[i].id, target)) {
+                api_model x = l->models[i];
+                x.id = alias;
+                x.parent = target;
+                x.is_alias = true;
+                TRY(add(l, x, f));
+            }
+    return E_OK;
+}
+
+static err list_models(void *self, arena *a, api_model **out, size_t *n, fail *f) {
+    listing l = {.w = self, .a = a};
+    registry_model *all;
+    str *adapters;
+    size_t found, n_adapters;
+    mutex_lock(&l.w->lock);
+    err e = registry_list(l.w->registry, a, &all, &found, f);
+    if (e == E_OK) e = world_adapter_list(l.w, a, &adapters, &n_adapters, f);
+    mutex_unlock(&l.w->lock);
+    if (e != E_OK) return e;
+    for (size_t i = 0; i < l.w->n_tasks; i++) {
+        const world_task *t = &l.w->tasks[i];
+        TRY(add(&l,
+                (api_model){.id = arena_printf(a, "task:%.*s", STR_ARG(t->name)),
+                            .kind = API_TASK,
+                            .title = t->task->title,
+                            .loaded = true,
+                            .state = world_state_name(WORLD_LOADED)},
+                f));
+    }
+    for (size_t i = 0; i < found; i++)
+        if (all[i].path && all[i].kind != REGISTRY_OTHER)
+            TRY(add_model(&l, &all[i], adapters, n_adapters, f));
+    TRY(add_aliases(&l, f));
+    *out = l.models;
+    *n = l.n;
+    return E_OK;
+}
+
+/* ---- finding ---- */
+
+/* Reads the models' folder, so only for a name that was never asked before. */
+static err check_offered(world *w, str name, fail *f) {
+    arena a;
+    api_model *models;
+    size_t n;
+    bool offered = false;
+    if (world_is_known(w, name)) return E_OK;
+    arena_init(&a, 0);
+    err e = list_models(w, &a, &models, &n, f);
+    for (size_t i = 0; e == E_OK && i < n; i++) offered = offered || str_eq(models[i].id, name);
+    arena_deinit(&a);
+    if (e != E_OK || offered) return e;
+    fail_set(f, E_NOT_FOUND, "the model \"%.*s\" is not served here",
+             STR_ARG(str_slice(name, 0, 80)));
+    return fail_hint(f, "GET /v1/models lists what is; bantam pull fetches more");
+}
+
+static err find_provider(void *self, str name, gen_provider *out, fail *f) {
+    TRY(check_offered(self, name, f));
+    return world_provider(self, name, out, NULL, f);
+}
+
+static err find_embedder(void *self, str name, const gen_embedder **out, fail *f) {
+    TRY(check_offered(self, name, f));
+    return world_leased_embedder(self, name, out, f);
+}
+
+static err find_task(void *self, str name, route **out, str *task_id, fail *f) {
+    world *w = self;
+    for (size_t i = 0; i < w->n_tasks; i++)
+        if (str_eq(w->tasks[i].name, name)) {
+            *out = w->tasks[i].route;
+            *task_id = w->tasks[i].id;
+            return E_OK;
+        }
+    return fail_set(f, E_NOT_FOUND, "the task \"%.*s\" is not served here",
+                    STR_ARG(str_slice(name, 0, 80)));
+}
+
+/* ---- loading ---- */
+
+static err base_of(world *w, str name, str *out, fail *f) {
+    TRY(check_offered(w, name, f));
+    return world_base_of(w, name, out, f);
+}
+
+static err load(void *self, str name, fail *f) {
+    str base;
+    TRY(base_of(self, name, &base, f));
+    return world_load(self, base, f);
+}
+
+static err unload(void *self, str name, fail *f) {
+    str base;
+    TRY(base_of(self, name, &base, f));
+    return world_unload(self, base, f);
+}
+
+static err keep(void *self, str name, int64_t ms, fail *f) {
+    str base;
+    TRY(base_of(self, name, &base, f));
+    return world_keep_alive(self, base, ms, f);
+}
+
+api_models serve_models(world *w) {
+    return (api_models){.self = w,
+                        .list = list_models,
+                        .provider = find_provider,
+                        .embedder = find_embedder,
+                        .task = find_task,
+                        .load = load,
+                        .unload = unload,
+                        .keep = keep};
+}

@@ -1,0 +1,105 @@
+/* world_load.c - what takes long: a model's weights mapped or packed, its engine started, and both
+ * let go. Called without the world's lock while the entry's state keeps others away. */
+#include "app/stamp.h"
+#include "app/world_int.h"
+#include "gen/gen_embedder.h"
+#include "kern/kern.h"
+
+#include <stdio.h>
+
+/* A generator's keys and values: never more than this share of the budget. */
+enum { KV_SHARE = 4 };
+static const int64_t kv_bytes_usual = (int64_t)1 << 30;
+static const int64_t scratch_bytes = (int64_t)64 << 20; /* activations, logits, vocabulary */
+
+static int64_t kv_bytes(world *w) {
+    int64_t share = world_memory_max(w) / KV_SHARE;
+    return share < kv_bytes_usual ? share : kv_bytes_usual;
+}
+
+int64_t world_model_bytes(const world_model *m, bool generator) {
+    int64_t file = m->model ? model_about(m->model)->file_bytes : m->found.bytes;
+    int64_t pages = m->local ? gen_local_bytes(m->local) : generator ? kv_bytes(m->w) : 0;
+    return (file > 0 ? file : 0) + pages + (m->found.kind == REGISTRY_ENCODER ? 0 : scratch_bytes);
+}
+
+static void put_percent(void *self, int64_t done, int64_t total) {
+    world_model *m = self;
+    atomic_store(&m->percent, total > 0 ? (int)(100 * done / total) : 0);
+}
+
+static err open_weights(world_model *m, fail *f) {
+    world *w = m->w;
+    const kern_table *kern;
+    arena a;
+    TRY(kern_select(w->kern, &kern, f));
+    arena_init(&a, 0);
+    err e = E_OK;
+    if (m->found.sha256.n && !m->found.is_link)
+        snprintf(m->digest, sizeof m->digest, "%.*s", STR_ARG(m->found.sha256));
+    else
+        e = stamp_path(&a, m->found.path, m->digest, f);
+    str cache = arena_printf(&a, "%s/cache", w->home.dir);
+    if (e == E_OK && !cache.p) e = fail_memory(f, "a model");
+    if (e == E_OK)
+        e = model_open(&m->model, m->found.path,
+                       &(model_options){.kern = kern,
+                                        .team = m->vocabulary ? NULL : w->team,
+                                        .cache_dir = cache.p,
+                                        .vocabulary_only = m->vocabulary,
+                                        .progress = put_percent,
+                                        .progress_self = m},
+                       f);
+    arena_deinit(&a);
+    if (e != E_OK) return e;
+    const model_info *info = model_about(m->model);
+    if (info->is_encoder && info->has_weights) m->embedder = gen_embedder_of(m->model);
+    return E_OK;
+}
+
+static err check_generates(const world_model *m, fail *f) {
+    if (!model_about(m->model)->is_encoder) return E_OK;
+    fail_set(f, E_UNSUPPORTED, "%.*s is an encoder: it gives embeddings, not text",
+             STR_ARG(m->name));
+    return fail_hint(f, "use smollm2");
+}
+
+static err open_engine(world_model *m, fail *f) {
+    world *w = m->w;
+    world_model *draft = NULL;
+    kv_type kv;
+    TRY(check_generates(m, f));
+    TRY(kv_type_of(w->kv, &kv, f));
+    if (w->draft && !str_is(m->asked, w->draft))
+        TRY(world_open_model(w, str_from(w->draft), &draft, f));
+    if (w->lora && !m->lora) TRY(model_adapter_open(&m->lora, m->model, w->lora, f));
+    return gen_local_open(&m->local,
+                          &(gen_local_options){.m = m->model,
+                                               .kv = kv,
+                                               .name = m->name,
+                                               .context_max = w->context,
+                                               .kv_bytes_max = (size_t)kv_bytes(w),
+                                               .sequences_max = w->sequences,
+                                               .waiting_max = w->waiting,
+                                               .isolate_tenants = w->isolate,
+                                               .draft = draft ? draft->model : NULL,
+                                               .adapter = m->lora,
+                                               .adapters = world_adapters_of(m)},
+                          f);
+}
+
+err world_model_open(world_model *m, bool generator, fail *f) {
+    if (!m->model) TRY(open_weights(m, f));
+    return generator && !m->local ? open_engine(m, f) : E_OK;
+}
+
+void world_model_shut(world_model *m) {
+    gen_local_close(m->local);
+    world_adapters_shut(m);
+    model_adapter_close(m->lora);
+    model_close(m->model);
+    m->local = NULL;
+    m->lora = NULL;
+    m->model = NULL;
+    m->embedder = (gen_embedder){0};
+}

@@ -1,0 +1,188 @@
+/* world_offer.c - the names that are answered: a model, an alias of it, a model with an adapter
+ * ("smollm2+support-lora"). What is given out stays valid for good; each of its calls takes the
+ * model, so that nothing is unloaded under a request. Any thread. */
+#include "app/world_int.h"
+
+struct world_offer {
+    world_offer *next;
+    str name;    /* as asked */
+    str answers; /* "smollm2+support-lora": what really answers */
+    str adapter; /* "" none */
+    world_model *m;
+    gen_embedder embedder;
+};
+
+/* ---- aliases ---- */
+
+err world_alias_add(world *w, str alias, str target, fail *f) {
+    for (const world_alias *a = w->aliases; a; a = a->next)
+        if (str_eq(a->name, alias)) {
+            if (str_eq(a->target, target)) return E_OK;
+            return fail_set(f, E_EXISTS, "the alias \"%.*s\" stands for %.*s already",
+                            STR_ARG(alias), STR_ARG(a->target));
+        }
+    if (str_starts(alias, STR("task:")))
+        return fail_set(f, E_INPUT, "\"%.*s\" is a task's name, not an alias", STR_ARG(alias));
+    world_alias *a = arena_new(&w->arena, world_alias);
+    if (!a) return fail_memory(f, "an alias");
+    *a = (world_alias){.next = w->aliases,
+                       .name = arena_str(&w->arena, alias),
+                       .target = arena_str(&w->arena, target)};
+    if (!a->name.p || !a->target.p) return fail_memory(f, "an alias");
+    w->aliases = a;
+    return E_OK;
+}
+
+err world_alias_read(world *w, str pair, fail *f) {
+    size_t at = str_find_char(pair, '=');
+    if (at == STR_INDEX_NONE || at == 0 || at + 1 == pair.n)
+        return fail_set(f, E_USAGE, "an alias is NAME=MODEL, not \"%.*s\"", STR_ARG(pair));
+    return world_alias_add(w, str_slice(pair, 0, at), str_slice(pair, at + 1, pair.n), f);
+}
+
+bool world_alias_next(const world *w, const world_alias **at, str *alias, str *target) {
+    *at = *at ? (*at)->next : w->aliases;
+    if (!*at) return false;
+    *alias = (*at)->name;
+    *target = (*at)->target;
+    return true;
+}
+
+/* ---- offers; lock held ---- */
+
+static world_offer *find(world *w, str name) {
+    for (world_offer *o = w->offers; o; o = o->next)
+        if (str_eq(o->name, name)) return o;
+    return NULL;
+}
+
+static err make(world *w, str name, world_offer **out, fail *f) {
+    char path[FILE_PATH_BYTES];
+    world_offer *o = arena_new(&w->arena, world_offer);
+    str target = name;
+    if (!o) return fail_memory(f, "a model");
+    for (const world_alias *a = w->aliases; a; a = a->next)
+        if (str_eq(a->name, name)) target = a->target;
+    size_t plus = str_find_char(target, '+');
+    bool file = target.n && target.p[0] == '/'; /* a path may have a plus sign of its own */
+    str model = plus == STR_INDEX_NONE || file ? target : str_slice(target, 0, plus);
+    o->adapter = model.n == target.n ? STR("") : str_slice(target, plus + 1, target.n);
+    TRY(world_entry(w, model, &o->m, f));
+    if (o->adapter.n) TRY(world_adapter_find(w, o->adapter, path, f));
+    o->name = arena_str(&w->arena, name);
+    o->adapter = arena_str(&w->arena, o->adapter);
+    o->answers = o->adapter.n ? arena_printf(&w->arena, "%.*s+%.*s", STR_ARG(o->m->name),
+                                             STR_ARG(o->adapter))
+                              : o->m->name;
+    if (!o->name.p || !o->adapter.p || !o->answers.p) return fail_memory(f, "a model");
+    o->next = w->offers;
+    w->offers = o;
+    *out = o;
+    return E_OK;
+}
+
+static err offer_of(world *w, str name, world_offer **out, fail *f) {
+    mutex_lock(&w->lock);
+    world_offer *o = find(w, name);
+    err e = o ? E_OK : make(w, name, &o, f);
+    mutex_unlock(&w->lock);
+    if (e == E_OK) *out = o;
+    return e;
+}
+
+bool world_is_known(world *w, str name) {
+    mutex_lock(&w->lock);
+    bool known = find(w, name) != NULL;
+    mutex_unlock(&w->lock);
+    return known;
+}
+
+err world_base_of(world *w, str name, str *out, fail *f) {
+    world_offer *o;
+    TRY(offer_of(w, name, &o, f));
+    *out = o->m->name;
+    return E_OK;
+}
+
+static err take(world_offer *o, bool generator, fail *f) {
+    world *w = o->m->w;
+    mutex_lock(&w->lock);
+    err e = world_entry_take(o->m, generator, f);
+    mutex_unlock(&w->lock);
+    return e;
+}
+
+/* ---- generators ---- */
+
+static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
+    world_offer *o = self;
+    gen_request asked = *rq;
+    if (o->adapter.n && rq->adapter.n && !str_eq(o->adapter, rq->adapter))
+        return fail_set(f, E_INPUT, "the model's name says adapter \"%.*s\", the request \"%.*s\"",
+                        STR_ARG(o->adapter), STR_ARG(str_slice(rq->adapter, 0, 80)));
+    if (o->adapter.n) asked.adapter = o->adapter;
+    TRY(take(o, true, f));
+    gen_provider p = gen_local_provider(o->m->local);
+    err e = p.generate(p.self, &asked, sink, out, f);
+    world_give(o->m);
+    if (e != E_OK || !asked.adapter.n) return e;
+    out->model = o->adapter.n ? o->answers
+                              : arena_printf(rq->arena, "%.*s+%.*s", STR_ARG(o->m->name),
+                                             STR_ARG(asked.adapter));
+    return out->model.p ? E_OK : fail_memory(f, "an answer");
+}
+
+err world_provider(world *w, str name, gen_provider *out, bool *has_template, fail *f) {
+    world_offer *o;
+    TRY(offer_of(w, name, &o, f));
+    if (has_template) {
+        TRY(take(o, true, f));
+        *has_template = gen_local_has_template(o->m->local);
+        world_give(o->m);
+    }
+    *out = (gen_provider){.name = "local", .self = o, .model = o->answers, .generate = generate};
+    return E_OK;
+}
+
+/* ---- encoders ---- */
+
+static err embed(void *self, const str *texts, size_t n, bool truncate, float *out, int64_t *tokens,
+                 fail *f) {
+    world_offer *o = self;
+    TRY(take(o, false, f));
+    const gen_embedder *g = &o->m->embedder;
+    err e = g->embed(g->self, texts, n, truncate, out, tokens, f);
+    world_give(o->m);
+    return e;
+}
+
+static err look_up(world_offer *o, fail *f) {
+    if (!o->m->embedder.embed) {
+        fail_set(f, E_UNSUPPORTED, "%.*s is no encoder, so it gives no embeddings",
+                 STR_ARG(o->name));
+        return fail_hint(f, "use minilm");
+    }
+    mutex_lock(&o->m->w->lock);
+    o->embedder = o->m->embedder;
+    o->embedder.name = o->m->name.p;
+    o->embedder.self = o;
+    o->embedder.embed = embed;
+    mutex_unlock(&o->m->w->lock);
+    return E_OK;
+}
+
+err world_leased_embedder(world *w, str name, const gen_embedder **out, fail *f) {
+    world_offer *o;
+    TRY(offer_of(w, name, &o, f));
+    mutex_lock(&w->lock);
+    bool known = o->embedder.embed != NULL;
+    mutex_unlock(&w->lock);
+    if (!known) {
+        TRY(take(o, false, f));
+        err e = look_up(o, f);
+        world_give(o->m);
+        TRY(e);
+    }
+    *out = &o->embedder;
+    return E_OK;
+}
