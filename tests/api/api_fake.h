@@ -111,9 +111,10 @@ static err stuck(void *self, const gen_request *rq, gen_sink sink, gen_reply *ou
 
 static err fake_list(void *self, arena *a, api_model **out, size_t *n, fail *f) {
     (void)self;
-    api_model all[] = {{STR("echo"), API_GENERATOR, STR("Says it again"), 0, true},
-                       {STR("bag"), API_ENCODER, STR(""), 0, false},
-                       {STR("task:desk"), API_TASK, STR("A small desk"), 0, true}};
+    api_model all[] = {
+        {.id = STR("echo"), .kind = API_GENERATOR, .title = STR("Says it again"), .loaded = true},
+        {.id = STR("bag"), .kind = API_ENCODER, .title = STR("")},
+        {.id = STR("task:desk"), .kind = API_TASK, .title = STR("A small desk"), .loaded = true}};
     *out = arena_alloc(a, sizeof all);
     if (!*out) return fail_memory(f, "models");
     memcpy(*out, all, sizeof all);
