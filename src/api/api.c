@@ -46,6 +46,8 @@ static const route_row routes[] = {
     {"GET", "/app.css", api_page, WHO_OPEN},
     {"GET", "/app.js", api_page, WHO_OPEN},
     {"GET", "/favicon.ico", api_no_icon, WHO_OPEN},
+    {"POST", "/v1/messages", api_messages, WHO_CHAT},
+    {"POST", "/v1/messages/count_tokens", api_messages_count, WHO_CHAT},
 };
 
 /* ---- life ---- */
@@ -159,6 +161,8 @@ void api_handle(void *ctx, http_request *rq, http_reply *rp) {
     fail f = {0};
     api_call c = {.api = ctx, .rq = rq, .rp = rp, .a = rq->arena};
     c.w = (json_writer){.out = &c.out};
+    c.dialect = api_dialect_of(rq->path);
+    if (c.dialect->id_header) http_reply_header(rp, c.dialect->id_header, str_from(rq->id));
     http_reply_header(rp, "Cache-Control", STR("no-store"));
     http_reply_header(rp, "X-Content-Type-Options", STR("nosniff"));
     if (api_cors(&c)) return;

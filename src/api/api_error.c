@@ -45,10 +45,14 @@ static void put_error(json_writer *w, str message, int status, const char *param
     json_end_object(w);
 }
 
+void api_error_text(const fail *f, char *out, size_t n) {
+    snprintf(out, n, "%s%s%s", f->text[0] ? f->text : err_name(f->code), f->hint[0] ? "; " : "",
+             f->hint);
+}
+
 void api_error_put(json_writer *w, const fail *f, int status, const char *param, const char *code) {
-    char message[FAIL_TEXT_BYTES + FAIL_HINT_BYTES + 4];
-    snprintf(message, sizeof message, "%s%s%s", f->text[0] ? f->text : err_name(f->code),
-             f->hint[0] ? "; " : "", f->hint);
+    char message[API_ERROR_TEXT_BYTES];
+    api_error_text(f, message, sizeof message);
     put_error(w, str_from(message), status, param, code ? code : code_of(f->code));
 }
 
@@ -77,11 +81,15 @@ void api_error_send(api_call *c, const fail *f) {
     int status = status_of(c, f->code);
     buf_reset(&c->out);
     c->w = (json_writer){.out = &c->out};
-    api_error_put(&c->w, f, status, c->param, c->code);
+    if (c->dialect->put_error)
+        c->dialect->put_error(c, f, status);
+    else
+        api_error_put(&c->w, f, status, c->param, c->code);
     if (status >= 500) log_warn("api", "request %s failed: %s", c->rq->id, f->text);
     if (c->rp->streaming) {
-        if (sse_put(c->rp, NULL, buf_str(&c->out), NULL) == E_OK)
-            (void)!http_stream_end(c->rp, NULL);
+        err e = c->dialect->put_last ? c->dialect->put_last(c, NULL)
+                                     : sse_put(c->rp, NULL, buf_str(&c->out), NULL);
+        if (e == E_OK) (void)!http_stream_end(c->rp, NULL);
         return;
     }
     if (status == 503 || status == 429) put_retry_after(c, f->retry_s);

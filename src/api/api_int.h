@@ -24,10 +24,23 @@ struct api {
     _Atomic(http_server *) server;
 };
 
+typedef struct api_call api_call;
+
+/* A family of routes and how it says what went wrong. NULL: as OpenAI does. */
+typedef struct api_dialect {
+    const char *prefix;                                        /* of its paths */
+    const char *id_header;                                     /* for the id, beside x-request-id */
+    void (*put_error)(api_call *c, const fail *f, int status); /* into c->w */
+    /* c->out as the last piece of a stream that has begun. */
+    err (*put_last)(api_call *c, fail *f);
+} api_dialect;
+const api_dialect *api_dialect_of(str path);
+
 /* One request on its worker. A route fills `w` and returns E_OK: the dispatcher sends it as 200.
  * It may also answer by itself, or park, and then sets `done`. */
-typedef struct api_call {
+struct api_call {
     api *api;
+    const api_dialect *dialect;
     http_request *rq;
     http_reply *rp;
     arena *a;
@@ -41,7 +54,7 @@ typedef struct api_call {
     bool done;
     who_actor who;  /* who asks; kind WHO_NOBODY where auth is off */
     int64_t tokens; /* that the answer cost: taken off the key's minute */
-} api_call;
+};
 
 typedef err (*api_route)(api_call *c, fail *f);
 
@@ -51,6 +64,9 @@ err api_refuse(api_call *c, fail *f, const char *param, const char *fmt, ...) PR
 /* {"error":{"message","type","param","code"}} */
 void api_error_put(json_writer *w, const fail *f, int status, const char *param, const char *code);
 void api_error_send(api_call *c, const fail *f);
+/* What went wrong and what to do about it, as one sentence. */
+void api_error_text(const fail *f, char *out, size_t n);
+enum { API_ERROR_TEXT_BYTES = FAIL_TEXT_BYTES + FAIL_HINT_BYTES + 4 };
 
 /* ---- reading the body and the query ---- */
 /* c->param names the key on failure. */
@@ -129,5 +145,7 @@ err api_logout(api_call *c, fail *f) MUST_CHECK;
 err api_me(api_call *c, fail *f) MUST_CHECK;
 err api_page(api_call *c, fail *f) MUST_CHECK;
 err api_no_icon(api_call *c, fail *f) MUST_CHECK;
+err api_messages(api_call *c, fail *f) MUST_CHECK;
+err api_messages_count(api_call *c, fail *f) MUST_CHECK;
 
 #endif

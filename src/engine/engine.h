@@ -159,6 +159,7 @@ typedef struct engine_event {
     str text; /* what is now certain: whole characters, never part of a stop string; borrowed until
                  the next call */
     engine_finish finish;
+    int32_t stop; /* in the last event: which of the ask's stops ended it; -1 none */
 } engine_event;
 
 /* The next token. E_TIMEOUT when none came in wait_ms (ask again); E_CANCELLED after engine_close

@@ -36,6 +36,7 @@ static err take_token(engine_sequence *s, int64_t wait_ms, engine_token *t, bool
 static void last_event(engine_sequence *s, engine_event *out) {
     out->finish = s->text.stopped ? ENGINE_STOP : s->finish;
     out->text = engine_text_flush(&s->text);
+    out->stop = s->text.struck;
     s->ended = true;
 }
 
@@ -44,7 +45,7 @@ err engine_next(engine_sequence *s, int64_t wait_ms, engine_event *out, fail *f)
     bool ended = s->text.stopped;
     if (s->ended) return fail_set(f, E_INPUT, "the sequence has ended");
     if (!ended) TRY(take_token(s, wait_ms, &t, &ended, f));
-    *out = (engine_event){.id = TOKEN_NONE, .logprob = NAN, .text = STR("")};
+    *out = (engine_event){.id = TOKEN_NONE, .logprob = NAN, .text = STR(""), .stop = -1};
     if (ended) {
         last_event(s, out);
         return E_OK;

@@ -20,6 +20,7 @@ void engine_text_init(engine_text *t, char *memory, size_t cap, const str *stops
     t->n = 0;
     t->n_stops = n;
     t->stopped = false;
+    t->struck = -1;
     for (size_t i = 0; i < n; i++) {
         CHECK(stops[i].n >= 1 && stops[i].n <= ENGINE_TEXT_STOP_BYTES_MAX);
         memcpy(t->stops[i], stops[i].p, stops[i].n);
@@ -54,11 +55,13 @@ static size_t stop_begun(const engine_text *t, str s) {
     return most;
 }
 
-static size_t first_stop(const engine_text *t, str s) {
+static size_t first_stop(const engine_text *t, str s, int32_t *which) {
     size_t first = STR_INDEX_NONE;
     for (size_t i = 0; i < t->n_stops; i++) {
         size_t at = str_find(s, (str){t->stops[i], t->stop_bytes[i]});
-        if (at < first) first = at;
+        if (at >= first) continue;
+        first = at;
+        *which = (int32_t)i;
     }
     return first;
 }
@@ -77,7 +80,7 @@ str engine_text_put(engine_text *t, str piece) {
     memcpy(t->held + t->n, piece.p, piece.n);
     t->n += piece.n;
     str all = {t->held, t->n};
-    size_t stop = first_stop(t, all);
+    size_t stop = first_stop(t, all, &t->struck);
     if (stop != STR_INDEX_NONE) {
         str out = release(t, stop);
         t->stopped = true;

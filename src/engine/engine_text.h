@@ -15,6 +15,7 @@ typedef struct engine_text {
     size_t stop_bytes[ENGINE_TEXT_STOPS_MAX];
     size_t n_stops;
     bool stopped;
+    int32_t struck; /* which stop is complete; -1 none */
 } engine_text;
 
 /* Bytes that `cap` must have for pieces of up to piece_bytes. */

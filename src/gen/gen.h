@@ -148,6 +148,7 @@ typedef struct gen_event {
     bool call_begins;        /* its first event: id and name are known, text may be empty */
     const gen_token *tokens; /* [n_tokens]; only when log-probabilities were asked for */
     size_t n_tokens;
+    int64_t prompt_tokens; /* 0 = not said */
 } gen_event;
 
 /* Takes events in order. An error (the client has left: E_CANCELLED) stops the generation. put may
@@ -170,6 +171,7 @@ typedef struct gen_reply {
     size_t n_calls;
     str model; /* what really answered */
     gen_finish finish;
+    str stop; /* which of the request's stops ended it; "" none */
     int64_t prompt_tokens, completion_tokens;
     const int32_t *ids; /* [n_ids] generated, without the end token; local provider only */
     size_t n_ids;
@@ -185,6 +187,8 @@ typedef struct gen_provider {
     void *self;
     str model; /* what really answers: "smollm2" where an alias was asked; .p NULL = not known */
     err (*generate)(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f);
+    /* Tokens of the request's prompt, as generate would count them; NULL: it cannot tell. */
+    err (*count)(void *self, const gen_request *rq, int64_t *tokens, fail *f);
 } gen_provider;
 
 typedef struct gen_embedder {

@@ -129,7 +129,9 @@ typedef struct run {
     int32_t *ids; /* [max] in the request's arena */
     gen_token *tokens;
     size_t n, max;
+    size_t n_prompt;
     engine_finish finish;
+    int32_t stop; /* index of the stop that struck; -1 none */
 } run;
 
 static err grow(run *r, fail *f) {
@@ -160,7 +162,7 @@ static err put_logprobs(run *r, const engine_event *e, gen_token *out, fail *f) 
 }
 
 static err take_event(run *r, const engine_event *e, fail *f) {
-    gen_event out = {.text = e->text};
+    gen_event out = {.text = e->text, .prompt_tokens = (int64_t)r->n_prompt};
     if (e->id != TOKEN_NONE) {
         TRY(grow(r, f));
         r->ids[r->n] = e->id;
@@ -189,6 +191,7 @@ static err read_events(run *r, engine_sequence *s, fail *f) {
         if (e == E_OK) {
             e = take_event(r, &event, f);
             r->finish = event.finish;
+            r->stop = event.stop;
         }
         if (e == E_TIMEOUT) e = E_OK;
         if (e != E_OK) return e;
@@ -197,7 +200,7 @@ static err read_events(run *r, engine_sequence *s, fail *f) {
     return buf_ok(&r->text, f);
 }
 
-static err fill_reply(run *r, engine_sequence *s, size_t n_prompt, gen_reply *out, fail *f) {
+static err fill_reply(run *r, engine_sequence *s, gen_reply *out, fail *f) {
     engine_timings t;
     engine_timings_get(s, &t);
     str text = arena_str(r->rq->arena, buf_str(&r->text));
@@ -211,7 +214,8 @@ static err fill_reply(run *r, engine_sequence *s, size_t n_prompt, gen_reply *ou
                     .finish = r->finish == ENGINE_LENGTH ? GEN_LENGTH
                               : r->finish == ENGINE_STOP ? GEN_STOP
                                                          : GEN_FINISH_CANCELLED,
-                    .prompt_tokens = (int64_t)n_prompt,
+                    .stop = r->stop >= 0 ? r->rq->stops[r->stop] : STR(""),
+                    .prompt_tokens = (int64_t)r->n_prompt,
                     .completion_tokens = (int64_t)n,
                     .ids = r->ids,
                     .n_ids = n,
@@ -252,7 +256,7 @@ static err run_sequence(run *r, const engine_ask *ask, gen_reply *out, fail *f) 
     engine_sequence *s;
     TRY(engine_submit(r->g->engine, ask, &s, f));
     err e = read_events(r, s, f);
-    if (e == E_OK) e = fill_reply(r, s, ask->n_prompt, out, f);
+    if (e == E_OK) e = fill_reply(r, s, out, f);
     engine_release(s);
     return e;
 }
@@ -285,9 +289,10 @@ static err answer(run *r, engine_ask *ask, gen_reply *out, fail *f) {
 }
 
 static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
-    run r = {.g = self, .rq = rq, .sink = sink};
+    run r = {.g = self, .rq = rq, .sink = sink, .stop = -1};
     token_ids prompt;
     TRY(read_prompt(r.g, rq, &prompt, f));
+    r.n_prompt = prompt.n;
     engine_ask ask = {.prompt = prompt.p,
                       .n_prompt = prompt.n,
                       .max_tokens = rq->max_tokens,
@@ -303,8 +308,15 @@ static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply 
     return e;
 }
 
+static err count(void *self, const gen_request *rq, int64_t *tokens, fail *f) {
+    token_ids prompt;
+    TRY(read_prompt(self, rq, &prompt, f));
+    *tokens = (int64_t)prompt.n;
+    return E_OK;
+}
+
 gen_provider gen_local_provider(gen_local *g) {
-    return (gen_provider){.name = "local", .self = g, .generate = generate};
+    return (gen_provider){.name = "local", .self = g, .generate = generate, .count = count};
 }
 
 err gen_local_score(gen_local *g, arena *a, str prompt, const str *choices, size_t n,

@@ -1,6 +1,7 @@
 /* api_fake.h - a whole server for tests of api/: real store, record, queue and task; models that
  * are fakes behind api_models. "echo" says three words and repeats the question, "stuck" runs until
- * its client leaves, "broken" fails after two words, "bag" embeds by hashing words. */
+ * its client leaves, "phone" asks for two tools, "broken" fails after two words, "bag" embeds by
+ * hashing words. */
 #ifndef BANTAM_TEST_API_FAKE_H
 #define BANTAM_TEST_API_FAKE_H
 
@@ -84,10 +85,51 @@ static err echo(void *self, const gen_request *rq, gen_sink sink, gen_reply *out
     *out = (gen_reply){.text = arena_printf(rq->arena, "You said %.*s", STR_ARG(question)),
                        .model = STR("echo"),
                        .finish = rq->max_tokens == 3 ? GEN_LENGTH : GEN_STOP,
+                       .stop = rq->n_stops ? rq->stops[0] : STR(""),
                        .prompt_tokens = 11,
                        .completion_tokens = 3,
                        .tokens = token,
                        .n_tokens = 1};
+    return E_OK;
+}
+
+static err count_bytes(void *self, const gen_request *rq, int64_t *tokens, fail *f) {
+    (void)self, (void)f;
+    last_request = *rq;
+    *tokens = 0;
+    for (size_t i = 0; i < rq->n_messages; i++) *tokens += (int64_t)rq->messages[i].content.n;
+    return E_OK;
+}
+
+static err put_piece(gen_sink sink, const gen_call *call, size_t index, const char *text, fail *f) {
+    gen_event event = {.text = str_from(text),
+                       .call = call,
+                       .call_index = index,
+                       .call_begins = !text[0],
+                       .prompt_tokens = 21};
+    return sink.put ? sink.put(sink.self, &event, f) : E_OK;
+}
+
+/* Says a word and asks for two tools; 16 of its prompt's 21 tokens were known. */
+static err phone(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
+    static const gen_call calls[] = {{STR("call_1"), STR("weather"), STR("{\"city\": \"Bern\"}")},
+                                     {STR("call_2"), STR("now"), STR("{}")}};
+    (void)self;
+    last_request = *rq;
+    TRY(put_piece(sink, NULL, 0, "Wait. ", f));
+    TRY(put_piece(sink, &calls[0], 0, "", f));
+    TRY(put_piece(sink, &calls[0], 0, "{\"city\": ", f));
+    TRY(put_piece(sink, &calls[0], 0, "\"Bern\"}", f));
+    TRY(put_piece(sink, &calls[1], 1, "", f));
+    TRY(put_piece(sink, &calls[1], 1, "{}", f));
+    *out = (gen_reply){.text = STR("Wait. "),
+                       .calls = calls,
+                       .n_calls = 2,
+                       .model = STR("phone"),
+                       .finish = GEN_CALLS,
+                       .prompt_tokens = 21,
+                       .completion_tokens = 9,
+                       .timings = {.first_token_ms = 2.5, .known_tokens = 16}};
     return E_OK;
 }
 
@@ -125,7 +167,9 @@ static err fake_list(void *self, arena *a, api_model **out, size_t *n, fail *f) 
 static err fake_provider(void *self, str model, gen_provider *out, fail *f) {
     (void)self;
     if (str_is(model, "echo"))
-        *out = (gen_provider){.name = "echo", .generate = echo};
+        *out = (gen_provider){.name = "echo", .generate = echo, .count = count_bytes};
+    else if (str_is(model, "phone"))
+        *out = (gen_provider){.name = "phone", .generate = phone};
     else if (str_is(model, "broken"))
         *out = (gen_provider){.name = "broken", .generate = broken};
     else if (str_is(model, "stuck"))

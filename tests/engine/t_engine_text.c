@@ -54,6 +54,7 @@ static void stops_are_held_back(void **state) {
     expect(engine_text_put(&t, STR("y\n")), "\ny");
     expect(engine_text_put(&t, STR("\nmore")), "");
     assert_true(t.stopped);
+    assert_int_equal(t.struck, 1);
     expect(engine_text_put(&t, STR("more")), "");
     expect(engine_text_flush(&t), "");
 }
@@ -64,6 +65,7 @@ static void the_first_stop_wins(void **state) {
     engine_text t = start(stops, 2);
     expect(engine_text_put(&t, STR("abcdef")), "a");
     assert_true(t.stopped);
+    assert_int_equal(t.struck, 1);
     t = start(stops, 2);
     expect(engine_text_put(&t, STR("ab")), "a");
     expect(engine_text_flush(&t), "b");

@@ -1,0 +1,79 @@
+/* api_field.c - see api_field.h. */
+#include "api/api_field.h"
+
+#include <stdio.h>
+
+bool api_is_empty(const json *v) {
+    if (!v) return true;
+    switch (v->kind) {
+    case JSON_NULL: return true;
+    case JSON_BOOL: return !v->boolean;
+    case JSON_NUMBER: return !(v->number < 0 || v->number > 0);
+    case JSON_STRING: return v->string.n == 0;
+    default: return v->count == 0;
+    }
+}
+
+const char *api_place(api_call *c, const char *fmt, ...) {
+    char text[192];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    const char *z = arena_z(c->a, str_from(text));
+    return z ? z : "";
+}
+
+str api_text_of(const json *v, const char *key) {
+    const json *x = json_get(v, key);
+    return x && x->kind == JSON_STRING ? x->string : STR("");
+}
+
+err api_json_text(api_call *c, const json *v, str *out, fail *f) {
+    buf b = {0};
+    json_writer w = {.out = &b};
+    json_put_value(&w, v);
+    err e = buf_ok(&b, f);
+    str text = e == E_OK ? arena_str(c->a, buf_str(&b)) : STR_NONE;
+    buf_deinit(&b);
+    if (e != E_OK) return e;
+    if (!text.p) return fail_memory(f, "a value");
+    *out = text;
+    return E_OK;
+}
+
+static bool is_word(const json *v, const char *word) {
+    double number;
+    switch (v->kind) {
+    case JSON_NULL: return true;
+    case JSON_BOOL:
+        return str_is(STR("true"), word) ? v->boolean : !v->boolean && str_is(STR("false"), word);
+    case JSON_NUMBER:
+        return str_to_double(str_from(word), &number) && !(v->number < number) &&
+               !(v->number > number);
+    case JSON_STRING: return str_is(v->string, word);
+    default: return false;
+    }
+}
+
+static err check_field(api_call *c, const json_member *m, const char *where, const api_field *row,
+                       fail *f) {
+    const char *name = api_place(c, "%s%.*s", where, STR_ARG(str_slice(m->key, 0, 64)));
+    if (!row) return api_refuse(c, f, name, "the field \"%s\" is not known here", name);
+    if (row->rule == API_FIELD_EMPTY && !api_is_empty(&m->value))
+        return api_refuse(c, f, name, "%s is not supported", name);
+    if (row->rule == API_FIELD_WORD && !is_word(&m->value, row->word))
+        return api_refuse(c, f, name, "%s is not supported, except as %s", name, row->word);
+    return E_OK;
+}
+
+err api_check_fields(api_call *c, const json *v, const char *where, const api_field *rows, size_t n,
+                     fail *f) {
+    for (size_t i = 0; i < v->count; i++) {
+        const api_field *row = NULL;
+        for (size_t k = 0; k < n && !row; k++)
+            if (str_is(v->members[i].key, rows[k].name)) row = &rows[k];
+        TRY(check_field(c, &v->members[i], where, row, f));
+    }
+    return E_OK;
+}
