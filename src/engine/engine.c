@@ -65,8 +65,9 @@ static err open_slots(engine *e, fail *f) {
         e->tokens = mem_zero(tokens);
         e->breaks = mem_zero(n * context);
         e->texts = mem_zero(texts);
+        e->tenants = mem_zero(n * sizeof *e->tenants);
     }
-    if (!e->slots || !e->tokens || !e->breaks || !e->texts)
+    if (!e->slots || !e->tokens || !e->breaks || !e->texts || !e->tenants)
         return fail_memory(f, "the engine's sequences");
     for (size_t i = 0; i < n; i++) {
         engine_sequence *s = &e->slots[i];
@@ -153,9 +154,10 @@ void engine_close(engine *e) {
     drafter_close(&e->drafter);
     model_run_close(e->run);
     kv_pool_close(e->pool);
-    void *blocks[] = {e->slots,      e->tokens,        e->breaks,        e->texts,   e->waiting,
-                      e->row_tokens, e->row_positions, e->row_sequences, e->wanted,  e->logits,
-                      e->parts,      e->part_kv,       e->part_adapters, e->running, e->mask};
+    void *blocks[] = {e->slots,         e->tokens,     e->breaks,        e->texts,
+                      e->waiting,       e->row_tokens, e->row_positions, e->row_sequences,
+                      e->wanted,        e->logits,     e->parts,         e->part_kv,
+                      e->part_adapters, e->running,    e->mask,          e->tenants};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) mem_free(blocks[i]);
     cond_deinit(&e->work);
     mutex_deinit(&e->lock);

@@ -33,8 +33,9 @@ enum {
     ENGINE_BIAS_MAX = 512,
     ENGINE_BREAKERS_MAX = 16,
     ENGINE_BREAKER_BYTES_MAX = 40,
-    ENGINE_FORCED_MAX = 8,   /* tokens that a mask forces at once */
-    ENGINE_QUEUE_TOKENS = 32 /* made, not yet read */
+    ENGINE_FORCED_MAX = 8,    /* tokens that a mask forces at once */
+    ENGINE_PRIORITY_MAX = 10, /* from -10 to 10; 0 = normal */
+    ENGINE_QUEUE_TOKENS = 32  /* made, not yet read */
 };
 
 typedef struct engine engine;
@@ -132,10 +133,15 @@ typedef struct engine_ask {
     const model_adapter
         *adapter; /* of this model; borrowed until the sequence is released; NULL = none */
     const engine_mask *mask; /* borrowed until the sequence is released; NULL = none */
+    /* Who goes first where more ask than run: engine_admit.c. */
+    uint64_t tenant;     /* shares with others are even; 0 = nobody's */
+    int32_t priority;    /* higher first */
+    int64_t deadline_ns; /* clock_mono_ns scale; not begun by then: never is. 0 = none */
 } engine_ask;
 
 /* E_CONTEXT when prompt and max_tokens are above the context (the text says all three numbers),
- * E_TOO_LARGE when they are above the budget of pages, E_BUSY when waiting_max are waiting,
+ * E_TOO_LARGE when they are above the budget of pages, E_LIMIT when waiting_max are waiting (with
+ * retry_s: when a quarter of them will have begun, at the pace measured last),
  * E_INPUT for an id outside the vocabulary or a number out of range. */
 err engine_submit(engine *e, const engine_ask *ask, engine_sequence **out, fail *f) MUST_CHECK;
 
@@ -143,7 +149,8 @@ typedef enum engine_finish {
     ENGINE_RUNNING,
     ENGINE_STOP,   /* end token, stop id or stop string */
     ENGINE_LENGTH, /* max_tokens made */
-    ENGINE_CANCELLED
+    ENGINE_CANCELLED,
+    ENGINE_EXPIRED /* its deadline passed before it was begun */
 } engine_finish;
 
 typedef struct engine_candidate {
@@ -211,10 +218,11 @@ typedef struct engine_stats {
     int64_t steps, rows;              /* rows / steps = tokens of a forward */
     int64_t known_hits, known_tokens; /* sequences that began with a known prefix; tokens saved */
     int64_t drafted, drafts_held;     /* tokens guessed; of those, right */
-    int64_t postponed; /* times that a sequence gave its pages back to an older one */
+    int64_t postponed;        /* times that a sequence gave its pages back to an older one */
+    int64_t refused, expired; /* for want of a place; deadline over before they began */
 } engine_stats;
 void engine_stats_get(engine *e, engine_stats *out);
 int64_t engine_kv_bytes(const engine *e); /* of the pages there are, and of a draft model's */
-int32_t engine_context(const engine *e); /* prompt + generated tokens of one sequence */
+int32_t engine_context(const engine *e);  /* prompt + generated tokens of one sequence */
 
 #endif

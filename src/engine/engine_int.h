@@ -38,6 +38,16 @@ typedef struct engine_scoring {
     double *logprob;
 } engine_scoring;
 
+enum { ENGINE_LEVELS = 2 * ENGINE_PRIORITY_MAX + 1 };
+
+/* Who asks, and how much was computed for it; guarded by the lock. */
+typedef struct engine_tenant {
+    uint64_t id;
+    bool known;
+    int32_t sequences; /* waiting and running */
+    int64_t served;    /* tokens */
+} engine_tenant;
+
 struct engine_sequence {
     engine *e;
     /* guarded by the lock */
@@ -45,6 +55,8 @@ struct engine_sequence {
     bool cancel;
     bool held;   /* computes nothing, its pages stand still */
     bool filled; /* they hold what its tokens say */
+    bool postponed;
+    engine_tenant *tenant; /* from queue to DONE */
     engine_finish finish;
     fail failure; /* code E_OK: none */
     engine_token queue[ENGINE_QUEUE_TOKENS];
@@ -69,7 +81,9 @@ struct engine_sequence {
     const model_adapter *adapter;
     int64_t n_prompt, made_max;
     int64_t room_max; /* positions that it may ever need */
-    int64_t submitted_ns;
+    int64_t submitted_ns, deadline_ns;
+    uint64_t tenant_id;
+    int32_t priority;
     /* engine thread */
     int32_t *tokens;  /* [context] prompt, then what was made */
     uint8_t *breaks;  /* [context] DRY: the token holds a breaker */
@@ -116,6 +130,12 @@ struct engine {
     engine_sequence **waiting; /* [n_slots] first in, first out; the postponed in front */
     engine_sequence **running; /* [sequences_max] in order of admission */
     int32_t n_waiting, n_running;
+    engine_tenant *tenants;        /* [n_slots] */
+    int32_t passed[ENGINE_LEVELS]; /* times that a higher level went before one that waits */
+    bool seen[ENGINE_LEVELS];      /* scratch */
+    double step_ns, gap_ns;        /* of a step; between two that end. 0 = not known yet */
+    double busy_ns;                /* since one ended last */
+    int32_t n_ended;               /* in the step that runs */
     engine_stats stats;
     /* engine thread: one batch */
     int32_t *row_tokens, *row_positions, *row_sequences; /* [rows_max] */
@@ -145,12 +165,23 @@ err engine_check_ids(const engine *e, const int32_t *ids, size_t n, fail *f) MUS
 /* A prompt of this length and `more` tokens, within context and pages. */
 err engine_check_room(const engine *e, size_t prompt, size_t more, fail *f) MUST_CHECK;
 err engine_check_adapter(const engine *e, const model_adapter *a, fail *f) MUST_CHECK;
-/* E_BUSY or E_CANCELLED where there is none. */
-err engine_slot_take(engine *e, engine_sequence **out, fail *f) MUST_CHECK;
+/* E_LIMIT or E_CANCELLED where there is none. */
+err engine_slot_take(engine *e, uint64_t tenant, engine_sequence **out, fail *f) MUST_CHECK;
 void engine_slot_reset(engine_sequence *s, const int32_t *prompt, size_t n);
 /* Whose prefixes it shares. */
 void engine_slot_root(engine_sequence *s, uint64_t scope, const model_adapter *adapter);
 void engine_slot_queue(engine *e, engine_sequence *s);
+
+/* ---- engine_admit.c, lock held ---- */
+void engine_admit_join(engine *e, engine_sequence *s); /* it waits from here on */
+void engine_admit_leave(engine_sequence *s);
+void engine_admit_served(engine_sequence *s, int64_t tokens);
+int32_t engine_admit_next(engine *e);                  /* index in waiting, which is not empty */
+void engine_admit_done(engine *e, engine_sequence *s); /* it runs, and waits no more */
+bool engine_admit_expired(const engine_sequence *s, int64_t now_ns);
+bool engine_admit_full(const engine *e, uint64_t tenant);
+void engine_admit_pace(engine *e, double step_ns); /* after each step */
+int engine_admit_retry_s(const engine *e);
 
 /* ---- engine_score.c, engine thread: what the logits of a part say ---- */
 engine_finish engine_score_part(engine *e, engine_sequence *s, const engine_part *p);

@@ -71,7 +71,7 @@ err engine_score(engine *e, const token_ids *prompt, const token_ids *choices, s
     TRY(engine_check_adapter(e, adapter, f));
     engine_sequence *s;
     mutex_lock(&e->lock);
-    err result = engine_slot_take(e, &s, f);
+    err result = engine_slot_take(e, 0, &s, f);
     if (result != E_OK) {
         mutex_unlock(&e->lock);
         return result;

@@ -19,7 +19,7 @@ static err hold(engine *e, const int32_t *tokens, int64_t n, const engine_snapsh
     TRY(engine_check_room(e, (size_t)n, 0, f));
     TRY(engine_check_adapter(e, o->adapter, f));
     mutex_lock(&e->lock);
-    err result = engine_slot_take(e, &s, f);
+    err result = engine_slot_take(e, 0, &s, f);
     if (result == E_OK) {
         engine_slot_reset(s, tokens, (size_t)n);
         engine_slot_root(s, o->cache_scope, o->adapter);

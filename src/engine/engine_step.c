@@ -8,7 +8,10 @@
 #include <math.h>
 #include <string.h>
 
-enum { MANY_ROWS = 16 }; /* from here on a step's time says what a row takes */
+enum {
+    MANY_ROWS = 16, /* from here on a step's time says what a row takes */
+    WAIT_MS = 100
+};
 
 /* ---- lists; lock held ---- */
 
@@ -39,6 +42,8 @@ static void pages_give(engine *e, engine_sequence *s) {
 static void slot_finish(engine_sequence *s, engine_finish how) {
     pages_give(s->e, s);
     s->finish = how;
+    s->e->n_ended += s->started_ns != 0;
+    engine_admit_leave(s);
     s->state = SLOT_DONE;
     cond_broadcast(&s->ready);
 }
@@ -61,6 +66,7 @@ void engine_postpone(engine *e, engine_sequence *s) {
     s->n_done = s->grant = s->n_draft = 0;
     if (s->scores) s->n_tokens = s->n_prompt;
     s->state = SLOT_WAITING;
+    s->postponed = true;
     memmove(e->waiting + 1, e->waiting, (size_t)e->n_waiting++ * sizeof *e->waiting);
     e->waiting[0] = s;
     e->stats.postponed++;
@@ -86,10 +92,24 @@ static void hold_if_done(engine_sequence *s) {
     if (s->held) cond_broadcast(&s->ready);
 }
 
-/* The first waiting ones, as long as sequences and pages last: nobody is overtaken. */
+/* Those who wait beyond their time are not begun any more. */
+static void expire(engine *e) {
+    int64_t now_ns = e->n_waiting ? clock_mono_ns() : 0;
+    for (int32_t i = e->n_waiting - 1; i >= 0; i--) {
+        engine_sequence *s = e->waiting[i];
+        if (!engine_admit_expired(s, now_ns)) continue;
+        list_remove(e->waiting, &e->n_waiting, i);
+        e->stats.expired++;
+        slot_finish(s, ENGINE_EXPIRED);
+    }
+}
+
+/* As long as sequences and pages last, in the order of engine_admit.c. */
 static void admit(engine *e) {
+    expire(e);
     while (e->n_waiting > 0 && e->n_running < e->o.sequences_max) {
-        engine_sequence *s = e->waiting[0];
+        int32_t at = engine_admit_next(e);
+        engine_sequence *s = e->waiting[at];
         if (!pages_take(e, s)) return;
         if (!s->started_ns) {
             s->n_known = s->n_done;
@@ -97,7 +117,8 @@ static void admit(engine *e) {
             if (!s->hold) e->stats.known_tokens += s->n_known;
         }
         s->state = SLOT_RUNNING;
-        list_remove(e->waiting, &e->n_waiting, 0);
+        list_remove(e->waiting, &e->n_waiting, at);
+        engine_admit_done(e, s);
         e->running[e->n_running++] = s;
         hold_if_done(s);
     }
@@ -224,6 +245,7 @@ static void post_tokens(engine *e, engine_sequence *s, bool ended) {
     for (int32_t i = 0; i < e->n_made; i++)
         s->queue[(s->head + s->count++) % ENGINE_QUEUE_TOKENS] = e->made[i];
     e->stats.made_tokens += e->n_made;
+    engine_admit_served(s, e->n_made);
     s->drafts_held += e->held;
     e->stats.drafts_held += e->held;
     if (e->n_made > 0) cond_signal(&s->ready);
@@ -320,13 +342,17 @@ void engine_main(void *arg) {
         engine_batch_build(e);
         count_pages(e);
         if (e->n_rows == 0) {
-            while (!e->news) cond_wait(&e->work, &e->lock);
+            /* who waits with a deadline is looked at even when nothing else happens */
+            while (!e->news && cond_wait_ms(&e->work, &e->lock, e->n_waiting ? WAIT_MS : -1))
+                ;
             continue;
         }
         count_step(e);
         mutex_unlock(&e->lock);
+        int64_t started_ns = clock_mono_ns();
         step(e);
         mutex_lock(&e->lock);
+        engine_admit_pace(e, (double)(clock_mono_ns() - started_ns));
     }
     drop_from(e->waiting, &e->n_waiting, true);
     drop_from(e->running, &e->n_running, true);

@@ -83,6 +83,9 @@ static err check_ask(const engine *e, const engine_ask *a, fail *f) {
     TRY(check_sampling(e, &a->sampling, f));
     TRY(engine_check_ids(e, a->prompt, a->n_prompt, f));
     TRY(engine_check_adapter(e, a->adapter, f));
+    if (a->priority < -ENGINE_PRIORITY_MAX || a->priority > ENGINE_PRIORITY_MAX)
+        return fail_set(f, E_INPUT, "priority %d is out of range (%d to %d)", a->priority,
+                        -ENGINE_PRIORITY_MAX, ENGINE_PRIORITY_MAX);
     if (a->max_tokens < 0) return fail_set(f, E_INPUT, "max_tokens %d is negative", a->max_tokens);
     TRY(engine_check_room(e, a->n_prompt, a->max_tokens ? (size_t)a->max_tokens : 1, f));
     if (a->n_stops > ENGINE_STOPS_MAX || a->n_stop_ids > ENGINE_STOP_IDS_MAX)
@@ -100,16 +103,19 @@ static err check_ask(const engine *e, const engine_ask *a, fail *f) {
 
 /* ---- slots ---- */
 
-static err engine_full(const engine *e, fail *f) {
+static err engine_full(engine *e, fail *f) {
     if (e->stop) return fail_set(f, E_CANCELLED, "the engine is closing");
-    fail_set(f, E_BUSY,
-             "%d sequences are generating and %d are waiting, which is all there is room for",
+    int retry_s = engine_admit_retry_s(e);
+    e->stats.refused++;
+    fail_set(f, E_LIMIT,
+             "%d requests are being answered and %d are waiting, which is all there is room for",
              e->n_running, e->n_waiting);
-    return fail_hint(f, "try again in a moment");
+    if (f) f->retry_s = retry_s;
+    return fail_hint(f, "at the pace of now there is room again in about %d s", retry_s);
 }
 
-err engine_slot_take(engine *e, engine_sequence **out, fail *f) {
-    if (e->stop || e->n_waiting >= e->o.waiting_max) return engine_full(e, f);
+err engine_slot_take(engine *e, uint64_t tenant, engine_sequence **out, fail *f) {
+    if (e->stop || engine_admit_full(e, tenant)) return engine_full(e, f);
     for (int32_t i = 0; i < e->n_slots; i++)
         if (e->slots[i].state == SLOT_FREE) {
             *out = &e->slots[i];
@@ -120,7 +126,10 @@ err engine_slot_take(engine *e, engine_sequence **out, fail *f) {
 
 void engine_slot_reset(engine_sequence *s, const int32_t *prompt, size_t n) {
     s->cancel = s->ended = s->scores = s->ignore_end = s->cache_off = s->draft_off = false;
-    s->held = s->filled = false;
+    s->held = s->filled = s->postponed = false;
+    s->tenant_id = 0;
+    s->priority = 0;
+    s->deadline_ns = 0;
     s->hold = HOLD_NOT;
     s->finish = ENGINE_RUNNING;
     fail_clear(&s->failure);
@@ -169,6 +178,9 @@ static void slot_fill(engine_sequence *s, const engine_ask *a) {
     s->cache_off = a->cache_off;
     s->draft_off = a->draft_off;
     s->mask = a->mask;
+    s->tenant_id = a->tenant;
+    s->priority = a->priority;
+    s->deadline_ns = a->deadline_ns;
     engine_slot_root(s, a->cache_scope, a->adapter);
     s->top_logprobs = a->top_logprobs;
     s->n_stop_ids = (int32_t)a->n_stop_ids;
@@ -179,6 +191,7 @@ static void slot_fill(engine_sequence *s, const engine_ask *a) {
 void engine_slot_queue(engine *e, engine_sequence *s) {
     s->state = SLOT_WAITING;
     e->waiting[e->n_waiting++] = s;
+    engine_admit_join(e, s);
     engine_wake(e);
 }
 
@@ -186,7 +199,7 @@ err engine_submit(engine *e, const engine_ask *ask, engine_sequence **out, fail 
     engine_sequence *s;
     TRY(check_ask(e, ask, f));
     mutex_lock(&e->lock);
-    err result = engine_slot_take(e, &s, f);
+    err result = engine_slot_take(e, ask->tenant, &s, f);
     if (result == E_OK) {
         slot_fill(s, ask);
         engine_slot_queue(e, s);

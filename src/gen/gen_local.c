@@ -178,9 +178,17 @@ static err take_event(run *r, const engine_event *e, fail *f) {
     return E_OK;
 }
 
-static bool must_stop(const gen_request *rq) {
-    if (rq->gone && rq->gone(rq->gone_ctx)) return true;
-    return rq->deadline_ms && clock_now_ms() > rq->deadline_ms;
+static err check_time(const gen_request *rq, fail *f) {
+    if (rq->gone && rq->gone(rq->gone_ctx)) return fail_set(f, E_CANCELLED, "the client left");
+    if (!rq->deadline_ms || clock_now_ms() <= rq->deadline_ms) return E_OK;
+    return fail_set(f, E_TIMEOUT, "the request's deadline passed before its answer was whole");
+}
+
+/* The deadline on the engine's clock; one that has passed is 1, not "none". */
+static int64_t mono_deadline(const gen_request *rq) {
+    if (!rq->deadline_ms) return 0;
+    int64_t at_ns = clock_mono_ns() + (rq->deadline_ms - clock_now_ms()) * 1000000;
+    return at_ns > 0 ? at_ns : 1;
 }
 
 static err read_events(run *r, engine_sequence *s, fail *f) {
@@ -195,8 +203,11 @@ static err read_events(run *r, engine_sequence *s, fail *f) {
         }
         if (e == E_TIMEOUT) e = E_OK;
         if (e != E_OK) return e;
-        if (must_stop(r->rq)) return fail_set(f, E_CANCELLED, "the client left, or its time is up");
+        if (r->finish == ENGINE_RUNNING) TRY(check_time(r->rq, f));
     }
+    if (r->finish == ENGINE_EXPIRED)
+        return fail_set(f, E_TIMEOUT, "the request's deadline passed while it waited for its turn; "
+                                      "nothing of it was begun");
     return buf_ok(&r->text, f);
 }
 
@@ -300,6 +311,9 @@ static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply 
                       .stops = rq->stops,
                       .n_stops = rq->n_stops,
                       .top_logprobs = rq->top_logprobs,
+                      .tenant = rq->tenant.n ? str_hash(rq->tenant) | 1 : 0,
+                      .priority = rq->priority,
+                      .deadline_ns = mono_deadline(rq),
                       .cache_scope =
                           r.g->isolate_tenants && rq->tenant.n ? str_hash(rq->tenant) | 1 : 0};
     TRY(take_adapter(r.g, rq, &ask.adapter, f));

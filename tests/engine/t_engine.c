@@ -264,8 +264,8 @@ static void limits_are_named(void **state) {
     s[1] = said_submit(r.e, &a);
     s[2] = said_submit(r.e, &a);
     engine_sequence *none = NULL;
-    assert_int_equal(engine_submit(r.e, &a, &none, &f), E_BUSY);
-    assert_non_null(strstr(f.text, "1 sequences are generating and 2 are waiting"));
+    assert_int_equal(engine_submit(r.e, &a, &none, &f), E_LIMIT);
+    assert_non_null(strstr(f.text, "1 requests are being answered and 2 are waiting"));
     engine_event ev;
     assert_int_equal(engine_next(s[2], 1, &ev, &f), E_TIMEOUT);
     engine_release(s[1]); /* a waiting one that leaves */
