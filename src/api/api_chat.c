@@ -28,6 +28,9 @@ err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) {
     err e;
     if (!chat->request.tenant.n && chat->call->who.tenant.n)
         chat->request.tenant = chat->call->who.tenant;
+    TRY(api_read_admission(chat->call, &chat->request, f));
+    if (chat->is_task && chat->request.adapter.n)
+        return api_refuse(chat->call, f, "adapter", "adapter is for models, not for tasks");
     if (chat->is_task) {
         e = api->o.models.task(api->o.models.self, chat->task_name, &task, &task_id, f);
         last = e == E_OK ? route_stage(task) : (gen_stage){0};
@@ -44,6 +47,10 @@ err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) {
     const gen_stage stages[] = {audit_stage(api->o.audit), last, {0}};
     e = gen_next(x, stages, f);
     chat->call->tokens += x->reply->prompt_tokens + x->reply->completion_tokens;
+    if (e == E_NOT_FOUND && chat->request.adapter.n) {
+        chat->call->param = "adapter";
+        chat->call->code = "adapter_not_found";
+    }
     if (chat->call->shaped && (e == E_UNSUPPORTED || e == E_INPUT)) { /* the schema's fault */
         chat->call->param = chat->call->shaped;
         chat->call->code = "invalid_json_schema";

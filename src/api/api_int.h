@@ -11,6 +11,7 @@ enum {
     API_MESSAGES_MAX = 2048,
     API_STOPS_MAX = 16,
     API_BIAS_MAX = 1024,
+    API_PRIORITY_MAX = 10, /* -10 to 10 */
     API_INPUTS_MAX = 2048,
     API_PAGE_LIMIT = 50, /* rows of a list when the asker names no number */
     API_WAIT_S_MAX = 300,
@@ -109,6 +110,8 @@ void api_put_usage(json_writer *w, const gen_reply *r);
 void api_put_logprobs(json_writer *w, const gen_token *tokens, size_t n);
 /* Runs request through audit and what answers it. */
 err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) MUST_CHECK;
+/* priority, deadline_ms and adapter into the request; api_run_chat does it (api_admit.c). */
+err api_read_admission(api_call *c, gen_request *rq, fail *f) MUST_CHECK;
 /* Address at which an answer can be asked for. */
 str api_answer_url(api *api, arena *a, str ref);
 /* A plain sentence: reference, expected time, address. */

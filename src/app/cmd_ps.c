@@ -1,5 +1,5 @@
-/* cmd_ps.c - bantam ps: what a running server over this home folder holds, asked over its own API.
- */
+/* cmd_ps.c - bantam ps, load, unload: what a running server over this home folder holds, asked and
+ * told over its own API. */
 #include "app/cmd.h"
 #include "app/home.h"
 #include "app/out.h"
@@ -7,37 +7,48 @@
 
 #include <stdio.h>
 
-enum { ASK_MS_MAX = 5000 };
+enum { ASK_MS_MAX = 5000, LOAD_MS_MAX = 600000 };
 
 typedef struct served {
     int64_t port, pid;
     const json *health, *models; /* models: /v1/models' data */
 } served;
 
-static err ask(const cli *c, int64_t port, const char *path, const json **out, fail *f) {
+/* body .p NULL: GET */
+static err ask(const cli *c, int64_t port, const char *path, str body, const json **out, fail *f) {
     str url = arena_printf(c->arena, "http://127.0.0.1:%lld%s", (long long)port, path);
     const char *key = home_env(NULL, "BANTAM_KEY");
     str bearer = arena_printf(c->arena, "Bearer %s", key ? key : "none");
     if (!url.p || !bearer.p) return fail_memory(f, "a URL");
-    http_field field = {"Authorization", bearer};
-    http_call call = {.url = url.p, .fields = &field, .fields_n = 1, .total_ms_max = ASK_MS_MAX};
+    http_field fields[] = {{"Authorization", bearer}, {"Content-Type", STR("application/json")}};
+    http_call call = {.url = url.p,
+                      .method = body.p ? "POST" : "GET",
+                      .body = body,
+                      .fields = fields,
+                      .fields_n = body.p ? 2 : 1,
+                      .total_ms_max = body.p ? LOAD_MS_MAX : ASK_MS_MAX};
     http_answer answer;
     TRY(http_ask(c->arena, &call, &answer, f));
-    if (answer.status != 503)
+    if (answer.status != 503 || body.p)
         TRY(http_status_err(&call, &answer, f)); /* /health when disk is full */
     return json_parse(c->arena, answer.body, out, f);
 }
 
-static err look(const cli *c, served *s, fail *f) {
+static err find_server(const cli *c, served *s, fail *f) {
     home h;
-    const json *list;
     TRY(home_open(c->arena, &h, f));
     if (!home_server_runs(&h, &s->port, &s->pid)) {
         fail_set(f, E_NOT_FOUND, "no `bantam serve` runs over \"%s\"", h.dir);
         return fail_hint(f, "start one: bantam serve; for another home folder set BANTAM_HOME");
     }
-    TRY(ask(c, s->port, "/health", &s->health, f));
-    TRY(ask(c, s->port, "/v1/models", &list, f));
+    return E_OK;
+}
+
+static err look(const cli *c, served *s, fail *f) {
+    const json *list;
+    TRY(find_server(c, s, f));
+    TRY(ask(c, s->port, "/health", STR_NONE, &s->health, f));
+    TRY(ask(c, s->port, "/v1/models", STR_NONE, &list, f));
     s->models = json_get(list, "data");
     if (s->models && s->models->kind == JSON_ARRAY) return E_OK;
     return fail_set(f, E_NETWORK, "port %lld does not answer as a Bantam does", (long long)s->port);
@@ -53,9 +64,28 @@ static str text(const json *v, const char *key) {
     return json_get_str(v, key, STR(""), &s, NULL) == E_OK ? s : STR("");
 }
 
-static bool is_loaded(const json *about) {
-    bool loaded = false;
-    return json_get_bool(about, "loaded", false, &loaded, NULL) == E_OK && loaded;
+/* Loaded, or on the way there or back, under its own name. */
+static bool is_shown(const json *about) {
+    str state = text(about, "state");
+    bool other_name = json_get(about, "alias_of") || json_get(about, "adapter");
+    return state.n && !str_is(state, "unloaded") && !other_name;
+}
+
+/* "loaded, 532 MiB, 3 requests" */
+static str state_text(const cli *c, const json *about) {
+    double mib = (double)number(about, "memory_bytes") / 1048576;
+    str state = text(about, "state"), s = state;
+    if (str_is(state, "loading"))
+        s = arena_printf(c->arena, "loading, %lld %%", (long long)number(about, "percent"));
+    else if (str_is(state, "failed"))
+        s = arena_printf(c->arena, "failed, tried again in %lld s",
+                         (long long)number(about, "retry_s"));
+    else if (number(about, "requests"))
+        s = arena_printf(c->arena, "%.*s, %.0f MiB, %lld requests", STR_ARG(state), mib,
+                         (long long)number(about, "requests"));
+    else if (mib > 0)
+        s = arena_printf(c->arena, "%.*s, %.0f MiB", STR_ARG(state), mib);
+    return s;
 }
 
 static void print_list(const cli *c, const served *s) {
@@ -66,10 +96,10 @@ static void print_list(const cli *c, const served *s) {
            (long long)number(s->health, "waiting"));
     for (size_t i = 0; i < s->models->count; i++) {
         const json *m = json_at(s->models, i), *about = json_get(m, "bantam");
-        if (!is_loaded(about)) continue;
+        if (!is_shown(about)) continue;
         str title = out_safe(c->arena, text(about, "title"), true);
-        printf("  %-24.*s %-10.*s %.*s\n", STR_ARG(text(m, "id")), STR_ARG(text(about, "kind")),
-               STR_ARG(title));
+        printf("  %-24.*s %-10.*s %-24.*s %.*s\n", STR_ARG(text(m, "id")),
+               STR_ARG(text(about, "kind")), STR_ARG(state_text(c, about)), STR_ARG(title));
     }
 }
 
@@ -78,12 +108,15 @@ static void put_models(json_writer *j, const served *s) {
     json_begin_array(j);
     for (size_t i = 0; i < s->models->count; i++) {
         const json *m = json_at(s->models, i), *about = json_get(m, "bantam");
-        if (!is_loaded(about)) continue;
+        if (!is_shown(about)) continue;
         json_begin_object(j);
         json_key(j, "id");
         json_put_str(j, text(m, "id"));
         json_key(j, "kind");
         json_put_str(j, text(about, "kind"));
+        json_field_text(j, "state", text(about, "state"));
+        json_field_int(j, "memory_bytes", number(about, "memory_bytes"));
+        json_field_int(j, "requests", number(about, "requests"));
         json_end_object(j);
     }
     json_end_array(j);
@@ -117,12 +150,40 @@ static err run_ps(const cli *c, fail *f) {
     return E_OK;
 }
 
+static err tell(const cli *c, const char *path, fail *f) {
+    served s = {0};
+    const json *answer;
+    buf b = {0};
+    json_writer j = {.out = &b};
+    TRY(find_server(c, &s, f));
+    json_begin_object(&j);
+    json_field_text(&j, "model", str_from(c->args[0]));
+    json_end_object(&j);
+    err e = ask(c, s.port, path, buf_str(&b), &answer, f);
+    buf_deinit(&b);
+    TRY(e);
+    printf("%.*s: %.*s\n", STR_ARG(text(answer, "id")),
+           STR_ARG(state_text(c, json_get(answer, "bantam"))));
+    return E_OK;
+}
+
+static err run_load(const cli *c, fail *f) {
+    return tell(c, "/v1/models/load", f);
+}
+static err run_unload(const cli *c, fail *f) {
+    return tell(c, "/v1/models/unload", f);
+}
+
 static const cli_option options[] = {{"json", 0, NULL, "print one JSON object on stdout", false}};
 
 static const cli_verb verbs[] = {
     {"ps", "", "what a running server holds: models, tasks, requests",
      "Exit code 4 when none runs over this home folder.\n\n  bantam ps\n", options,
      sizeof options / sizeof *options, 0, 0, run_ps},
+    {"load", "NAME", "have a running server load a model before it is asked for",
+     "  bantam load smollm2\n", NULL, 0, 1, 1, run_load},
+    {"unload", "NAME", "have a running server unload a model that is not in use",
+     "  bantam unload smollm2\n", NULL, 0, 1, 1, run_unload},
 };
 
 cmd_group cmd_ps(void) {

@@ -139,6 +139,13 @@ static err broken(void *self, const gen_request *rq, gen_sink sink, gen_reply *o
     return fail_set(f, E_INTERNAL, "the model broke");
 }
 
+static err busy(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
+    (void)self, (void)out, (void)rq, (void)sink;
+    fail_set(f, E_LIMIT, "too many are waiting");
+    f->retry_s = 17;
+    return E_LIMIT;
+}
+
 static err stuck(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
     (void)self, (void)out;
     err e = E_OK;
@@ -172,6 +179,8 @@ static err fake_provider(void *self, str model, gen_provider *out, fail *f) {
         *out = (gen_provider){.name = "phone", .generate = phone};
     else if (str_is(model, "broken"))
         *out = (gen_provider){.name = "broken", .generate = broken};
+    else if (str_is(model, "busy"))
+        *out = (gen_provider){.name = "busy", .generate = busy};
     else if (str_is(model, "stuck"))
         *out = (gen_provider){.name = "stuck", .generate = stuck};
     else

@@ -74,6 +74,25 @@ static void reads_every_field(void **state) {
     assert_true(last_request.sampling.presence_penalty > 0.4);
 }
 
+static void reads_how_urgent_it_is(void **state) {
+    (void)state;
+    int64_t now_ms = clock_now_ms();
+    ask("/v1/chat/completions",
+        CHAT("echo", ",\"priority\":-3,\"deadline_ms\":60000,\"adapter\":\"support\""), 200);
+    assert_int_equal(last_request.priority, -3);
+    assert_true(last_request.deadline_ms >= now_ms + 60000);
+    assert_true(last_request.deadline_ms <= clock_now_ms() + 60000);
+    assert_true(str_is(last_request.adapter, "support"));
+    const json *v = ask("/v1/chat/completions", CHAT("echo", ",\"priority\":11"), 400);
+    assert_text(v, "error.param", "priority");
+    v = ask("/v1/chat/completions", CHAT("echo", ",\"deadline_ms\":0"), 400);
+    assert_text(v, "error.param", "deadline_ms");
+    v = ask("/v1/chat/completions", TASK_CHAT("hi", ",\"adapter\":\"support\""), 400);
+    assert_text(v, "error.param", "adapter");
+    v = ask("/v1/chat/completions", CHAT("busy", ""), 429);
+    assert_text(v, "error.code", "rate_limit_exceeded");
+}
+
 static void refuses_what_it_does_not_do(void **state) {
     (void)state;
     static const struct {
@@ -601,6 +620,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(chats_whole, reset),
         cmocka_unit_test_setup(reads_every_field, reset),
+        cmocka_unit_test_setup(reads_how_urgent_it_is, reset),
         cmocka_unit_test_setup(refuses_what_it_does_not_do, reset),
         cmocka_unit_test_setup(says_what_is_wrong, reset),
         cmocka_unit_test_setup(streams_words_as_they_come, reset),

@@ -54,12 +54,12 @@ static void rig_open(int32_t waiting) {
     memset(&r, 0, sizeof r);
     tiny_open(&r.base, "llama");
     assert_ok(team_open(&r.team, 1, &f), &f);
-    assert_ok(model_open(&r.m, tiny_folder(&r.base, "config"), &(model_options){.team = r.team}, &f),
-              &f);
-    assert_ok(engine_open(&r.e,
-                          &(engine_options){.model = r.m, .sequences_max = 1, .waiting_max = waiting},
-                          &f),
-              &f);
+    assert_ok(
+        model_open(&r.m, tiny_folder(&r.base, "config"), &(model_options){.team = r.team}, &f), &f);
+    assert_ok(
+        engine_open(
+            &r.e, &(engine_options){.model = r.m, .sequences_max = 1, .waiting_max = waiting}, &f),
+        &f);
     engine_ask a = ask_of(HOLDER_TOKENS);
     r.holder = said_submit(r.e, &a);
     engine_event ev;

@@ -39,8 +39,8 @@ static int setup(void **state) {
     arena_init(&r.mem, 0);
     tiny_open(&r.base, "llama");
     assert_ok(team_open(&r.team, 1, &f), &f);
-    assert_ok(model_open(&r.m, tiny_folder(&r.base, "config"), &(model_options){.team = r.team}, &f),
-              &f);
+    assert_ok(
+        model_open(&r.m, tiny_folder(&r.base, "config"), &(model_options){.team = r.team}, &f), &f);
     tiny_adapter_open(&r.files, "llama");
     assert_ok(model_adapter_open(&r.adapter, r.m, tiny_adapter_peft(&r.files), &f), &f);
     return 0;
@@ -60,10 +60,8 @@ static int teardown(void **state) {
 static gen_local *open_local(bool isolate) {
     fail f = {0};
     gen_local *g = NULL;
-    gen_local_options o = {.m = r.m,
-                           .name = STR("tiny"),
-                           .isolate_tenants = isolate,
-                           .adapters = {NULL, take, give}};
+    gen_local_options o = {
+        .m = r.m, .name = STR("tiny"), .isolate_tenants = isolate, .adapters = {NULL, take, give}};
     assert_ok(gen_local_open(&g, &o, &f), &f);
     return g;
 }
