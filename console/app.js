@@ -21,7 +21,7 @@ const OUTCOMES = {
   queued: 'has it in the queue',
 };
 
-const state = { tasks: [], task: null, view: null };
+const state = { tasks: [], task: null, view: null, me: null };
 
 /* ---- the document ---------------------------------------------------------------------------- */
 
@@ -132,15 +132,77 @@ function askKey() {
   return keyAsked;
 }
 
+/* Who is logged in, and the token that goes with each change: {auth, login, kind, name, role, csrf}. */
+async function loadMe() {
+  const reply = await fetch('/v1/me', { cache: 'no-store', headers: headersOf(undefined) }).catch(() => null);
+  state.me = reply?.ok ? await reply.json().catch(() => null) : null;
+  drawMe();
+}
+
+function drawMe() {
+  const me = state.me?.kind === 'user' ? state.me : null;
+  $('me').hidden = !me;
+  $('me-name').textContent = me ? `${me.name}, ${me.role}` : '';
+  $('who').disabled = Boolean(me);
+  $('who').value = me ? me.name : localStorage.getItem('who') || '';
+}
+
+async function sendLogin() {
+  const body = JSON.stringify({ name: $('login-name').value, password: $('login-password').value });
+  $('login-button').disabled = true;
+  const reply = await fetch('/v1/login', {
+    method: 'POST', body, cache: 'no-store', headers: { 'Content-Type': 'application/json' },
+  }).catch(() => null);
+  const json = await reply?.json().catch(() => null);
+  $('login-button').disabled = false;
+  if (reply?.ok) return true;
+  $('login-error').textContent = json?.error?.message || 'The server does not answer. Is it still running?';
+  $('login-password').select();
+  return false;
+}
+
+let loginAsked = null;
+function askLogin() {
+  loginAsked ||= new Promise((done) => {
+    const send = async (event) => {
+      event.preventDefault();
+      if (!await sendLogin()) return;
+      $('login-form').removeEventListener('submit', send);
+      $('login-form').reset();
+      $('login-error').textContent = '';
+      $('login-dialog').close();
+      loginAsked = null;
+      await loadMe();
+      done();
+    };
+    $('login-form').addEventListener('submit', send);
+    $('login-dialog').showModal();
+  });
+  return loginAsked;
+}
+
+/* The server says who it wants: a person, where there are users, or a key. */
+async function askWho() {
+  await loadMe();
+  return state.me?.login ? askLogin() : askKey();
+}
+
+async function logOut() {
+  await post('/v1/logout', {}).catch(() => null);
+  sessionStorage.clear();
+  location.reload();
+}
+
 function headersOf(body) {
   const headers = {};
+  if (body !== undefined && state.me?.csrf) headers['X-CSRF-Token'] = state.me.csrf;
   const key = sessionStorage.getItem('key');
   if (key) headers.Authorization = `Bearer ${key}`;
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   return headers;
 }
 
-async function call(method, path, body, signal) {
+async function call(method, path, body, signal, again) {
   let reply;
   try {
     reply = await fetch(path, {
@@ -152,10 +214,14 @@ async function call(method, path, body, signal) {
     throw new ServerError(0, 'The server does not answer. Is it still running?');
   }
   if (reply.status === 401) {
-    await askKey();
+    await askWho();
     return call(method, path, body, signal);
   }
   const json = await reply.json().catch(() => null);
+  if (json?.error?.code === 'csrf' && !again) { // somebody logged in in another tab
+    await loadMe();
+    return call(method, path, body, signal, true);
+  }
   if (!reply.ok) {
     throw new ServerError(reply.status, json?.error?.message || `The server said ${reply.status}.`);
   }
@@ -775,7 +841,7 @@ const peopleKeys = {
 };
 
 function onPeopleKey(event) {
-  if (state.view !== 'people' || event.altKey || event.metaKey || $('key-dialog').open) return;
+  if (state.view !== 'people' || event.altKey || event.metaKey || document.querySelector('dialog[open]')) return;
   const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
   if (event.key === 'Escape') {
     if (typing && people.open && $('detail').contains(event.target)) $('detail').focus();
@@ -1098,6 +1164,10 @@ function bind() {
   $('price').addEventListener('input', drawCost);
   $('all-to-people').addEventListener('change', switchMode);
   $('task').addEventListener('change', () => chooseTask($('task').value).catch(unreachable));
+  $('log-out').addEventListener('click', logOut);
+  for (const id of ['key-dialog', 'login-dialog']) {
+    $(id).addEventListener('cancel', (event) => event.preventDefault()); // nothing to see without
+  }
   document.addEventListener('keydown', onPeopleKey);
   window.addEventListener('hashchange', route);
 }
@@ -1105,6 +1175,7 @@ function bind() {
 async function start() {
   bind();
   loadCards();
+  await loadMe();
   try {
     await loadTasks();
   } catch (failure) {
