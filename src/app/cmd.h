@@ -22,6 +22,7 @@ cmd_group cmd_task_learn(void);
 cmd_group cmd_review(void);
 cmd_group cmd_record(void); /* requests trace cost */
 cmd_group cmd_key(void);    /* key add, list, revoke, rotate */
+cmd_group cmd_backup(void); /* backup, restore */
 cmd_group cmd_user(void);   /* user add, list, remove, role, password, events */
 cmd_group cmd_perplexity(void);
 cmd_group cmd_bench(void);

@@ -1,6 +1,7 @@
 /* home.c - see home.h. */
 #include "app/home.h"
 
+#include "app/backup_swap.h"
 #include "base/file.h"
 
 #include <stdlib.h>
@@ -44,7 +45,9 @@ err home_open(arena *a, home *h, fail *f) {
         return fail_memory(f, "paths");
     h->task_dirs[0] = "tasks";
     h->task_dirs[1] = h->tasks;
-    const char *make[] = {h->dir, h->journal, h->models, h->tasks};
+    const char *make[] = {h->journal, h->models, h->tasks};
+    TRY(file_make_dirs(h->dir, f));
+    TRY(swap_recover(h->dir, h->lock, f));
     for (size_t i = 0; i < sizeof make / sizeof *make; i++) TRY(file_make_dirs(make[i], f));
     return E_OK;
 }

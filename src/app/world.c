@@ -66,20 +66,30 @@ static err approved_reply(void *self, str task_id, str label, arena *a, str *out
     return route_reply(t->route, label, a, out, f);
 }
 
-err world_open_store(world *w, fail *f) {
-    store_migration all[MIGRATIONS_MAX];
-    const store_migration *parts[4];
+static size_t all_migrations(store_migration all[MIGRATIONS_MAX]) {
     size_t counts[4], n = 0;
-    parts[0] = route_migrations(&counts[0]);
-    parts[1] = desk_migrations(&counts[1]);
-    parts[2] = audit_migrations(&counts[2]);
-    parts[3] = who_migrations(&counts[3]);
-    for (size_t p = 0; p < 4; p++)
+    const store_migration *const parts[] = {
+        route_migrations(&counts[0]), desk_migrations(&counts[1]), audit_migrations(&counts[2]),
+        who_migrations(&counts[3])};
+    for (size_t p = 0; p < sizeof parts / sizeof *parts; p++)
         for (size_t i = 0; i < counts[p]; i++) {
             CHECK(n < MIGRATIONS_MAX);
             all[n++] = parts[p][i];
         }
-    TRY(store_open(&w->store, w->home.db, all, n, f));
+    return n;
+}
+
+err world_try_store(const char *path, fail *f) {
+    store_migration all[MIGRATIONS_MAX];
+    store *s;
+    TRY(store_open(&s, path, all, all_migrations(all), f));
+    store_close(s);
+    return E_OK;
+}
+
+err world_open_store(world *w, fail *f) {
+    store_migration all[MIGRATIONS_MAX];
+    TRY(store_open(&w->store, w->home.db, all, all_migrations(all), f));
     w->desk = (desk){.store = w->store,
                      .labels = route_labels(w->store),
                      .reply_text = approved_reply,

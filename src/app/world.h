@@ -88,6 +88,8 @@ err world_run(const cli *c, world_needs needs, err (*body)(const cli *c, world *
 err world_open(world *w, fail *f) MUST_CHECK;
 /* The database, the record, the people's queue. */
 err world_open_store(world *w, fail *f) MUST_CHECK;
+/* Can this program open that database? Brings it up to date. */
+err world_try_store(const char *path, fail *f) MUST_CHECK;
 void world_close(world *w);
 
 /* A catalog name (fetched if absent), a GGUF file or a model folder. */

@@ -57,6 +57,13 @@ err store_run(store_tx *tx, const char *sql, fail *f) MUST_CHECK;
 int64_t store_changes(store_tx *tx); /* rows changed by the last statement */
 int64_t store_last_id(store_tx *tx);
 
+/* A copy of the whole database as it is at one moment, while others read and write (SQLite's online
+ * backup inside one read transaction); `to` must not exist, gets mode 0600, and is on the disk when
+ * this returns E_OK. */
+err store_copy(store *s, const char *to, fail *f) MUST_CHECK;
+/* Is the file a database of ours whose pages fit together? E_CORRUPT, E_UNSUPPORTED. */
+err store_check_file(const char *path, fail *f) MUST_CHECK;
+
 /* Changes whenever any process commits to the file: cheap enough to ask before each request. */
 err store_generation(store *s, int64_t *out, fail *f) MUST_CHECK;
 
