@@ -64,14 +64,26 @@ static err check_generates(const world_model *m, fail *f) {
     return fail_hint(f, "use smollm2");
 }
 
+/* The model that guesses; it may be m itself under another name, which is being opened just now. */
+static err open_draft(world_model *m, world_model **out, fail *f) {
+    world *w = m->w;
+    world_model *entry;
+    mutex_lock(&w->lock);
+    err e = world_entry(w, str_from(w->draft), &entry, f);
+    mutex_unlock(&w->lock);
+    TRY(e);
+    if (entry != m) return world_open_model(w, str_from(w->draft), out, f);
+    *out = m;
+    return E_OK;
+}
+
 static err open_engine(world_model *m, fail *f) {
     world *w = m->w;
     world_model *draft = NULL;
     kv_type kv;
     TRY(check_generates(m, f));
     TRY(kv_type_of(w->kv, &kv, f));
-    if (w->draft && !str_is(m->asked, w->draft))
-        TRY(world_open_model(w, str_from(w->draft), &draft, f));
+    if (w->draft && !str_is(m->asked, w->draft)) TRY(open_draft(m, &draft, f));
     if (w->lora && !m->lora) TRY(model_adapter_open(&m->lora, m->model, w->lora, f));
     return gen_local_open(&m->local,
                           &(gen_local_options){.m = m->model,
