@@ -123,8 +123,8 @@ function askKey() {
     $('key-form').addEventListener('submit', (event) => {
       event.preventDefault();
       sessionStorage.setItem('key', $('key').value);
-      $('key-dialog').close();
       keyAsked = null;
+      $('key-dialog').close();
       done();
     }, { once: true });
     $('key-dialog').showModal();
@@ -170,8 +170,8 @@ function askLogin() {
       $('login-form').removeEventListener('submit', send);
       $('login-form').reset();
       $('login-error').textContent = '';
-      $('login-dialog').close();
       loginAsked = null;
+      $('login-dialog').close();
       await loadMe();
       done();
     };
@@ -1165,9 +1165,9 @@ function bind() {
   $('all-to-people').addEventListener('change', switchMode);
   $('task').addEventListener('change', () => chooseTask($('task').value).catch(unreachable));
   $('log-out').addEventListener('click', logOut);
-  for (const id of ['key-dialog', 'login-dialog']) {
-    $(id).addEventListener('cancel', (event) => event.preventDefault()); // nothing to see without
-  }
+  // there is nothing to see without: put away by Escape, it comes back
+  $('key-dialog').addEventListener('close', () => { if (keyAsked) $('key-dialog').showModal(); });
+  $('login-dialog').addEventListener('close', () => { if (loginAsked) $('login-dialog').showModal(); });
   document.addEventListener('keydown', onPeopleKey);
   window.addEventListener('hashchange', route);
 }

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "who/who_event.h"
 #include "who/who_limit.h"
 
@@ -466,6 +467,35 @@ static void events_are_chained(void **state) {
     assert_int_equal(bad_events(), 1);
 }
 
+/* Each allocation fails in turn: an error with a text, never a crash, and nothing half done. */
+static void lives_without_memory(void **state) {
+    (void)state;
+    who_actor who;
+    who_session s;
+    who_quota q;
+    str secret = add_key("a", (who_key_new){.rpm = 1000});
+    add_ann(WHO_LEAD);
+    assert_ok(login("ann", "correct horse", &s), &f);
+    for (int64_t n = 1; n < 60; n++) {
+        str made = {0};
+        who_session other_session;
+        mem_fail_at(n, false);
+        err e[] = {check_key(secret, &who), who_take(other, &who, &q, &f),
+                   session_holds(s.secret, &who), login("ann", "correct horse", &other_session),
+                   who_key_add(book, &(who_key_new){.name = STR("b")}, &a, &made, &f)};
+        mem_fail_at(0, false);
+        for (size_t i = 0; i < sizeof e / sizeof *e; i++)
+            if (e[i] != E_OK && e[i] != E_NO_MEMORY && e[i] != E_LIMIT)
+                fail_msg("allocation %lld, call %zu: %d %s", (long long)n, i, (int)e[i], f.text);
+        if (e[4] == E_OK) assert_ok(check_key(made, &who), &f);
+        if (e[4] == E_OK) assert_ok(who_key_revoke(book, STR("b"), STR(""), &f), &f);
+        at(n * 1000000); /* attempts are forgiven */
+        if (session_holds(s.secret, &who) != E_OK) assert_ok(login("ann", "correct horse", &s), &f);
+    }
+    assert_ok(check_key(secret, &who), &f);
+    assert_int_equal(bad_events(), 0);
+}
+
 int main(void) {
 #define T(test) cmocka_unit_test_setup_teardown(test, open_all, close_all)
     const struct CMUnitTest tests[] = {
@@ -489,6 +519,7 @@ int main(void) {
         T(bad_users_are_refused),
         T(the_password_is_argon2id),
         T(events_are_chained),
+        T(lives_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
