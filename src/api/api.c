@@ -40,6 +40,7 @@ static const route_row routes[] = {
     {"GET", "/v1/cost", api_cost, WHO_RECORD},
     {"POST", "/v1/login", api_login, WHO_OPEN},
     {"POST", "/v1/logout", api_logout, WHO_SELF},
+    {"POST", "/v1/password", api_password, WHO_SELF},
     {"GET", "/v1/me", api_me, WHO_OPEN},
     {"GET", "/", api_page, WHO_OPEN},
     {"GET", "/index.html", api_page, WHO_OPEN},

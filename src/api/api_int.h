@@ -145,6 +145,7 @@ err api_request_verdict(api_call *c, fail *f) MUST_CHECK;
 err api_cost(api_call *c, fail *f) MUST_CHECK;
 err api_login(api_call *c, fail *f) MUST_CHECK;
 err api_logout(api_call *c, fail *f) MUST_CHECK;
+err api_password(api_call *c, fail *f) MUST_CHECK;
 err api_me(api_call *c, fail *f) MUST_CHECK;
 err api_page(api_call *c, fail *f) MUST_CHECK;
 err api_no_icon(api_call *c, fail *f) MUST_CHECK;

@@ -114,8 +114,9 @@ static void put_quota(api_call *c, const who_quota *q) {
     }
 }
 
-static void put_retry(api_call *c, int64_t ms) {
-    put_number(c, "Retry-After", (ms + 999) / 1000);
+/* Retry-After itself is written with the error. */
+static void put_retry(api_call *c, int64_t ms, fail *f) {
+    f->retry_s = (int)((ms + 999) / 1000);
     put_number(c, "retry-after-ms", ms);
 }
 
@@ -125,7 +126,7 @@ static err take_share(api_call *c, fail *f) {
     if (!c->api->o.who || c->rq->wakes) return E_OK;
     err e = who_take(c->api->o.who, &c->who, &q, f);
     put_quota(c, &q);
-    if (e == E_LIMIT) put_retry(c, q.retry_ms);
+    if (e == E_LIMIT) put_retry(c, q.retry_ms, f);
     return e;
 }
 
@@ -237,7 +238,7 @@ err api_login(api_call *c, fail *f) {
     TRY(api_get_str(c, "name", STR(""), &login.name, f));
     TRY(api_get_str(c, "password", STR(""), &login.password, f));
     err e = who_login(c->api->o.who, &login, c->a, &s, &retry_ms, f);
-    if (e == E_LIMIT) put_retry(c, retry_ms);
+    if (e == E_LIMIT) put_retry(c, retry_ms, f);
     if (e == E_KEY) c->code = "wrong_login";
     TRY(e);
     set_cookie(c, s.secret, WHO_SESSION_MS / 1000);
@@ -257,6 +258,26 @@ err api_logout(api_call *c, fail *f) {
     set_cookie(c, STR(""), 0);
     json_begin_object(&c->w);
     json_field_bool(&c->w, "logged_out", true);
+    json_end_object(&c->w);
+    return E_OK;
+}
+
+/* One's own password: the old one is asked again, every session of the person ends. */
+err api_password(api_call *c, fail *f) {
+    who_login_try old = {.name = c->who.name, .address = str_from(c->rq->peer)};
+    str fresh;
+    int64_t retry_ms = 0;
+    if (c->who.kind != WHO_PERSON)
+        return fail_set(f, E_DENIED, "only somebody who is logged in has a password here");
+    TRY(api_get_str(c, "password", STR(""), &old.password, f));
+    TRY(api_get_str(c, "new_password", STR(""), &fresh, f));
+    err e = who_change_password(c->api->o.who, &old, fresh, c->a, &retry_ms, f);
+    if (e == E_LIMIT) put_retry(c, retry_ms, f);
+    if (e == E_KEY) c->code = "wrong_login";
+    TRY(e);
+    set_cookie(c, STR(""), 0);
+    json_begin_object(&c->w);
+    json_field_bool(&c->w, "changed", true);
     json_end_object(&c->w);
     return E_OK;
 }

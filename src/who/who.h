@@ -140,6 +140,9 @@ typedef struct who_login_try {
  * too many attempts on the name or from the address. */
 err who_login(who_book *w, const who_login_try *login, arena *a, who_session *out,
               int64_t *retry_ms, fail *f) MUST_CHECK;
+/* One's own: `login` holds the old one, and counts as an attempt. Ends every session. */
+err who_change_password(who_book *w, const who_login_try *login, str fresh, arena *a,
+                        int64_t *retry_ms, fail *f) MUST_CHECK;
 /* E_KEY when it is unknown or has ended. csrf may be NULL. */
 err who_check_session(who_book *w, str secret, arena *a, who_actor *out, str *csrf,
                       fail *f) MUST_CHECK;

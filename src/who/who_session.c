@@ -122,6 +122,18 @@ static err refuse(who_book *w, const who_login_try *t, str name, fail *f) {
     return fail_set(f, E_KEY, "name or password is wrong");
 }
 
+/* Counts the attempt, then looks at the password. */
+static err prove(who_book *w, const who_login_try *t, arena *a, str *name, found_user *u,
+                 int64_t *retry_ms, fail *f) {
+    *retry_ms = 0;
+    if (t->password.n > WHO_PASSWORD_BYTES_MAX)
+        return fail_set(f, E_INPUT, "a password has at most %d bytes", WHO_PASSWORD_BYTES_MAX);
+    TRY(who_name(a, "user", t->name, name, f));
+    TRY(who_attempt_begin(w, *name, t->address, retry_ms, f));
+    TRY(find_user(w, *name, a, u, f));
+    return who_password_is(w, u->hash, t->password) ? E_OK : refuse(w, t, *name, f);
+}
+
 err who_login(who_book *w, const who_login_try *t, arena *a, who_session *out, int64_t *retry_ms,
               fail *f) {
     store_tx *tx;
@@ -129,14 +141,7 @@ err who_login(who_book *w, const who_login_try *t, arena *a, who_session *out, i
     found_user u;
     who_session s = {0};
     int64_t now_ms = clock_now_ms();
-    *retry_ms = 0;
-    if (t->password.n > WHO_PASSWORD_BYTES_MAX)
-        return fail_set(f, E_INPUT, "a password has at most %d bytes", WHO_PASSWORD_BYTES_MAX);
-    TRY(who_name(a, "user", t->name, &name, f));
-    TRY(who_attempt_begin(w, name, t->address, retry_ms, f));
-    TRY(find_user(w, name, a, &u, f));
-    bool right = who_password_is(w, u.hash, t->password);
-    if (!right) return refuse(w, t, name, f);
+    TRY(prove(w, t, a, &name, &u, retry_ms, f));
     TRY(who_secret_make(a, "", &s.secret, f));
     TRY(csrf_of(s.secret, a, &s.csrf, f));
     TRY(store_begin(w->store, STORE_WRITE, &tx, f));
@@ -146,6 +151,18 @@ err who_login(who_book *w, const who_login_try *t, arena *a, who_session *out, i
     s.expires_ms = now_ms + WHO_SESSION_MS;
     *out = s;
     return E_OK;
+}
+
+err who_change_password(who_book *w, const who_login_try *t, str fresh, arena *a, int64_t *retry_ms,
+                        fail *f) {
+    store_tx *tx;
+    str name;
+    found_user u;
+    TRY(who_password_check(t->name, fresh, f));
+    TRY(prove(w, t, a, &name, &u, retry_ms, f));
+    TRY(who_user_set_password(w, name, fresh, name, f));
+    TRY(store_begin(w->store, STORE_WRITE, &tx, f));
+    return who_finish(tx, who_attempt_forgive(tx, name, t->address, f), f);
 }
 
 /* ---- afterwards ---- */

@@ -260,6 +260,7 @@ static void guessing_is_slowed_down(void **state) {
     assert_non_null(strstr(wire, "name or password is wrong"));
     assert_int_equal(ask_with("POST", "/v1/login", "", right), 429);
     assert_true(atoi(header("retry-after")) >= 1);
+    assert_null(strcasestr(strcasestr(wire, "retry-after:") + 1, "\nretry-after:")); /* once */
     assert_non_null(strstr(wire, "rate_limit_error"));
 }
 
@@ -298,6 +299,20 @@ static void me_says_who_and_what(void **state) {
     assert_non_null(strstr(wire, "\"login\":true,\"kind\":null"));
     assert_int_equal(ask_with("GET", "/v1/models", "", ""), 401);
     assert_non_null(strstr(wire, "\"login_required\""));
+}
+
+static void a_person_changes_the_password(void **state) {
+    (void)state;
+    logged_in ann = log_in(add_user("ann", WHO_VIEWER), "");
+    const char *wrong = "{\"password\":\"nonsense words\",\"new_password\":\"a newer horse\"}";
+    const char *right = "{\"password\":\"correct horse\",\"new_password\":\"a newer horse\"}";
+    assert_int_equal(ask_with("POST", "/v1/password", ann.headers, wrong), 401);
+    assert_int_equal(ask_with("POST", "/v1/password", ann.cookie, right), 403); /* no token */
+    assert_int_equal(ask_with("POST", "/v1/password", bearer(add_key("k", "admin", 0, 0)), right),
+                     403);
+    assert_int_equal(ask_with("POST", "/v1/password", ann.headers, right), 200);
+    assert_int_equal(ask_with("GET", "/v1/reviews", ann.cookie, ""), 401);
+    log_in("{\"name\":\"ann\",\"password\":\"a newer horse\"}", "");
 }
 
 /* ---- where nothing is asked ---- */
@@ -373,12 +388,19 @@ static void only_listed_origins_may(void **state) {
 int main(void) {
 #define T(test) cmocka_unit_test_setup_teardown(test, begin, end)
     const struct CMUnitTest tests[] = {
-        T(keys_come_in_three_headers), T(scopes_hold_route_by_route),
-        T(roles_hold_route_by_route),  T(a_change_needs_the_token),
-        T(cookies_are_hard_to_steal),  T(a_planted_cookie_is_not_taken),
-        T(guessing_is_slowed_down),    T(the_record_names_the_person),
-        T(me_says_who_and_what),       T(loopback_asks_once_there_are_users),
-        T(limits_are_told_and_kept),   T(only_listed_origins_may),
+        T(keys_come_in_three_headers),
+        T(scopes_hold_route_by_route),
+        T(roles_hold_route_by_route),
+        T(a_change_needs_the_token),
+        T(cookies_are_hard_to_steal),
+        T(a_planted_cookie_is_not_taken),
+        T(guessing_is_slowed_down),
+        T(the_record_names_the_person),
+        T(me_says_who_and_what),
+        T(a_person_changes_the_password),
+        T(loopback_asks_once_there_are_users),
+        T(limits_are_told_and_kept),
+        T(only_listed_origins_may),
     };
     return cmocka_run_group_tests(tests, fake_open, fake_close);
 }

@@ -391,6 +391,25 @@ static void changes_end_sessions(void **state) {
     assert_int_equal(who_user_set_role(book, ann, WHO_LEAD, STR("root"), &f), E_NOT_FOUND);
 }
 
+static void one_changes_ones_own_password(void **state) {
+    (void)state;
+    who_session s;
+    who_actor who;
+    int64_t retry_ms;
+    who_login_try t = {.name = ann, .password = STR("wrong horses"), .address = STR("10.0.0.1")};
+    add_ann(WHO_VIEWER);
+    assert_ok(login("ann", "correct horse", &s), &f);
+    assert_int_equal(who_change_password(other, &t, STR("a newer horse"), &a, &retry_ms, &f),
+                     E_KEY);
+    t.password = good;
+    assert_int_equal(who_change_password(other, &t, STR("short"), &a, &retry_ms, &f), E_INPUT);
+    assert_ok(session_holds(s.secret, &who), &f);
+    assert_ok(who_change_password(other, &t, STR("a newer horse"), &a, &retry_ms, &f), &f);
+    assert_int_equal(session_holds(s.secret, &who), E_KEY);
+    assert_int_equal(login("ann", "correct horse", &s), E_KEY);
+    assert_ok(login("ann", "a newer horse", &s), &f);
+}
+
 static void bad_users_are_refused(void **state) {
     (void)state;
     who_user *all;
@@ -516,6 +535,7 @@ int main(void) {
         T(sessions_end),
         T(a_login_ends_the_planted_session),
         T(changes_end_sessions),
+        T(one_changes_ones_own_password),
         T(bad_users_are_refused),
         T(the_password_is_argon2id),
         T(events_are_chained),
