@@ -67,6 +67,7 @@ typedef struct api_options {
     str key;                    /* one that may everything ($BANTAM_KEY); "" none */
     who_book *who;              /* keys and users; NULL = none but `key` */
     bool secure;                /* reached by TLS: cookies say so */
+    bool proxied;               /* the last of X-Forwarded-For is the client\'s address */
     const char *const *origins; /* [origins_n] whose pages may call us: "https://name[:port]" */
     size_t origins_n;
     str url_base; /* "http://127.0.0.1:8080", for the addresses given to askers; "" none */

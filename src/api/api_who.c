@@ -225,13 +225,24 @@ static void set_cookie(api_call *c, str secret, int64_t seconds) {
     if (text.p) http_reply_header(c->rp, "Set-Cookie", text);
 }
 
+/* The last entry is the one that the proxy itself added; those before it anybody may have written.
+ */
+static str client_address(const api_call *c) {
+    str peer = str_from(c->rq->peer), all = STR_NONE;
+    for (size_t i = 0; c->api->o.proxied && i < c->rq->headers_n; i++)
+        if (str_eq_nocase(c->rq->headers[i].name, STR("x-forwarded-for")))
+            all = c->rq->headers[i].value;
+    str last = str_trim(str_after_last(all.p ? all : STR(""), ','));
+    return last.n && last.n < HTTP_PEER_BYTES ? last : peer;
+}
+
 static err need_people(api_call *c, fail *f) {
     if (c->api->o.who) return E_OK;
     return fail_set(f, E_UNSUPPORTED, "this server has no users");
 }
 
 err api_login(api_call *c, fail *f) {
-    who_login_try login = {.address = str_from(c->rq->peer), .before = presented_cookie(c)};
+    who_login_try login = {.address = client_address(c), .before = presented_cookie(c)};
     who_session s;
     int64_t retry_ms = 0;
     TRY(need_people(c, f));
@@ -264,7 +275,7 @@ err api_logout(api_call *c, fail *f) {
 
 /* One's own password: the old one is asked again, every session of the person ends. */
 err api_password(api_call *c, fail *f) {
-    who_login_try old = {.name = c->who.name, .address = str_from(c->rq->peer)};
+    who_login_try old = {.name = c->who.name, .address = client_address(c)};
     str fresh;
     int64_t retry_ms = 0;
     if (c->who.kind != WHO_PERSON)

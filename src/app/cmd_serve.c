@@ -124,6 +124,7 @@ static err open_api(serve *s, fail *f) {
                      .key = str_from(s->key),
                      .who = w->who,
                      .secure = s->guard.tls,
+                     .proxied = s->guard.proxied,
                      .origins = s->guard.origins,
                      .origins_n = s->guard.origins_n,
                      .url_base = str_from(w->url_base)};
@@ -244,6 +245,8 @@ static const cli_option serve_options[] = {
     {"port", 'p', "P", "default 8088", false},
     {"host", 0, "ADDRESS", "default 127.0.0.1; any other needs keys or users, and TLS", false},
     {"require-auth", 0, NULL, "ask for a key or a login on loopback, too", false},
+    {"behind-proxy", 0, NULL, "all comes through a proxy that speaks TLS and adds X-Forwarded-For",
+     false},
     {"insecure-no-auth", 0, NULL, "ask for nothing, wherever it is reached from", false},
     {"insecure-no-tls", 0, NULL, "other machines may send keys in the clear", false},
     {"cors-origin", 0, "ORIGIN", "pages of https://NAME may call this server (repeat)", true},

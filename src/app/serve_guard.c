@@ -33,11 +33,12 @@ static err read_origins(const cli *c, serve_guard *g, fail *f) {
 err serve_guard_read(const cli *c, const char *host, serve_guard *out, fail *f) {
     *out = (serve_guard){.open_to_all = cli_flag(c, "insecure-no-auth"),
                          .no_tls = cli_flag(c, "insecure-no-tls"),
-                         .tls = cli_has(c, "tls-cert") && cli_value(c, "tls-cert")};
+                         .proxied = cli_flag(c, "behind-proxy")};
+    out->tls = out->proxied || (cli_has(c, "tls-cert") && cli_value(c, "tls-cert"));
     bool asked = cli_flag(c, "require-auth");
     if (asked && out->open_to_all)
         return fail_set(f, E_USAGE, "--require-auth and --insecure-no-auth contradict");
-    out->require_key = asked || (!serve_is_loopback(host) && !out->open_to_all);
+    out->require_key = asked || ((out->proxied || !serve_is_loopback(host)) && !out->open_to_all);
     return read_origins(c, out, f);
 }
 
@@ -51,6 +52,6 @@ err serve_guard_check(const serve_guard *g, const char *host, bool has_key, who_
     }
     if (serve_is_loopback(host) || g->tls || g->no_tls) return E_OK;
     fail_set(f, E_DENIED, "%s can be reached by others, who would send keys in the clear", host);
-    return fail_hint(f, "give --tls-cert and --tls-key, or put a proxy with TLS before it; "
-                        "--insecure-no-tls if the network itself is trusted");
+    return fail_hint(f, "give --tls-cert and --tls-key, or put a proxy with TLS before it and say "
+                        "--behind-proxy; --insecure-no-tls if the network itself is trusted");
 }

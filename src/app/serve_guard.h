@@ -10,7 +10,8 @@ typedef struct serve_guard {
     bool require_key; /* a key or a login is asked, users or not */
     bool open_to_all; /* --insecure-no-auth */
     bool no_tls;      /* --insecure-no-tls */
-    bool tls;
+    bool tls;         /* ours, or that of the proxy before us */
+    bool proxied; /* --behind-proxy: every request comes through one, which adds X-Forwarded-For */
     const char *origins[CLI_MANY_MAX]; /* --cors-origin */
     size_t origins_n;
 } serve_guard;

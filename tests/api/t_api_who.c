@@ -11,6 +11,8 @@ static store *people_store;
 static who_book *book;
 static const char *const origins[] = {"https://app.example", "http://localhost:5173"};
 
+static bool proxied;
+
 static void serve(bool require_key, bool secure) {
     api_options o = {.models = {.list = fake_list,
                                 .provider = fake_provider,
@@ -23,6 +25,7 @@ static void serve(bool require_key, bool secure) {
                      .key = STR("sesame"),
                      .who = book,
                      .secure = secure,
+                     .proxied = proxied,
                      .origins = origins,
                      .origins_n = 2,
                      .url_base = STR("http://desk.test")};
@@ -264,6 +267,24 @@ static void guessing_is_slowed_down(void **state) {
     assert_non_null(strstr(wire, "rate_limit_error"));
 }
 
+/* Whoever guesses through a proxy is slowed down alone, whatever else the header claims. */
+static void a_proxy_tells_the_address(void **state) {
+    (void)state;
+    const char *right = add_user("ann", WHO_VIEWER);
+    proxied = true;
+    serve(true, true);
+    proxied = false;
+    for (int i = 0; i < 22; i++) {
+        char body[96], from[96];
+        snprintf(body, sizeof body, "{\"name\":\"u%d\",\"password\":\"wrong horses\"}", i);
+        snprintf(from, sizeof from, "X-Forwarded-For: 10.1.1.%d, 198.51.100.7\r\n", i);
+        assert_int_equal(ask_with("POST", "/v1/login", from, body), i < 21 ? 401 : 429);
+    }
+    assert_int_equal(
+        ask_with("POST", "/v1/login", "X-Forwarded-For: 198.51.100.7, 203.0.113.9\r\n", right),
+        200);
+}
+
 static void the_record_names_the_person(void **state) {
     (void)state;
     logged_in ann = log_in(add_user("ann", WHO_LEAD), "");
@@ -388,19 +409,13 @@ static void only_listed_origins_may(void **state) {
 int main(void) {
 #define T(test) cmocka_unit_test_setup_teardown(test, begin, end)
     const struct CMUnitTest tests[] = {
-        T(keys_come_in_three_headers),
-        T(scopes_hold_route_by_route),
-        T(roles_hold_route_by_route),
-        T(a_change_needs_the_token),
-        T(cookies_are_hard_to_steal),
-        T(a_planted_cookie_is_not_taken),
-        T(guessing_is_slowed_down),
-        T(the_record_names_the_person),
-        T(me_says_who_and_what),
-        T(a_person_changes_the_password),
-        T(loopback_asks_once_there_are_users),
-        T(limits_are_told_and_kept),
-        T(only_listed_origins_may),
+        T(keys_come_in_three_headers),    T(scopes_hold_route_by_route),
+        T(roles_hold_route_by_route),     T(a_change_needs_the_token),
+        T(cookies_are_hard_to_steal),     T(a_planted_cookie_is_not_taken),
+        T(guessing_is_slowed_down),       T(the_record_names_the_person),
+        T(me_says_who_and_what),          T(a_proxy_tells_the_address),
+        T(a_person_changes_the_password), T(loopback_asks_once_there_are_users),
+        T(limits_are_told_and_kept),      T(only_listed_origins_may),
     };
     return cmocka_run_group_tests(tests, fake_open, fake_close);
 }

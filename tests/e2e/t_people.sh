@@ -117,6 +117,9 @@ serve_stop
 serve_start --require-auth || done_testing
 is "unless it is told to ask" "$(status "$url/v1/reviews")" 401
 serve_stop
+serve_start --behind-proxy || done_testing
+is "behind a proxy as well" "$(status "$url/v1/reviews")" 401
+serve_stop
 export BANTAM_KEY=sesame-open
 serve_start --require-auth || done_testing
 is "BANTAM_KEY still opens all" "$(models_with sesame-open)" 200
