@@ -183,6 +183,7 @@ function askLogin() {
 
 /* The server says who it wants: a person, where there are users, or a key. */
 async function askWho() {
+  sessionStorage.removeItem('key'); // it was not taken, and would go before a login
   await loadMe();
   return state.me?.login ? askLogin() : askKey();
 }

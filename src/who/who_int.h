@@ -8,6 +8,8 @@
 
 #include "base/thread.h"
 
+#include <stdatomic.h>
+
 enum { WHO_DIGEST_BYTES = 32, WHO_HASH_BYTES = 128 }; /* of crypto_pwhash_str */
 
 /* A key as a server holds it. */
@@ -24,7 +26,8 @@ struct who_book {
     int password_kib;
     char dummy[WHO_HASH_BYTES]; /* what the password of an unknown name is compared with */
     mutex hash_lock;
-    mutex lock; /* guards what stands below */
+    atomic_int hashing; /* threads that hash a password or wait to */
+    mutex lock;         /* guards what stands below */
     int64_t generation, version;
     bool loaded;
     arena arena;    /* texts of held keys */

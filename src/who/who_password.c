@@ -38,10 +38,19 @@ static const char *dummy_of(who_book *w) {
     return w->dummy;
 }
 
-bool who_password_is(who_book *w, const char *hash, str password) {
+static bool look(who_book *w, const char *hash, str password) {
     mutex_lock(&w->hash_lock);
     const char *against = hash[0] ? hash : dummy_of(w);
     bool right = crypto_pwhash_str_verify(against, password.p ? password.p : "", password.n) == 0;
     mutex_unlock(&w->hash_lock);
     return right && hash[0];
+}
+
+err who_password_is(who_book *w, const char *hash, str password, bool *right, fail *f) {
+    bool room = atomic_fetch_add(&w->hashing, 1) < WHO_HASHING_MAX;
+    if (room) *right = look(w, hash, password);
+    atomic_fetch_sub(&w->hashing, 1);
+    if (room) return E_OK;
+    fail_set(f, E_BUSY, "too many people log in at this moment");
+    return fail_hint(f, "try again in a second");
 }

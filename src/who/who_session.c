@@ -125,13 +125,15 @@ static err refuse(who_book *w, const who_login_try *t, str name, fail *f) {
 /* Counts the attempt, then looks at the password. */
 static err prove(who_book *w, const who_login_try *t, arena *a, str *name, found_user *u,
                  int64_t *retry_ms, fail *f) {
+    bool right;
     *retry_ms = 0;
     if (t->password.n > WHO_PASSWORD_BYTES_MAX)
         return fail_set(f, E_INPUT, "a password has at most %d bytes", WHO_PASSWORD_BYTES_MAX);
     TRY(who_name(a, "user", t->name, name, f));
     TRY(who_attempt_begin(w, *name, t->address, retry_ms, f));
     TRY(find_user(w, *name, a, u, f));
-    return who_password_is(w, u->hash, t->password) ? E_OK : refuse(w, t, *name, f);
+    TRY(who_password_is(w, u->hash, t->password, &right, f));
+    return right ? E_OK : refuse(w, t, *name, f);
 }
 
 err who_login(who_book *w, const who_login_try *t, arena *a, who_session *out, int64_t *retry_ms,

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "who/who_event.h"
 #include "who/who_limit.h"
+#include "who/who_password.h"
 
 enum { START_MS = 1700000000 };
 static const int64_t start_ms = (int64_t)START_MS * 1000;
@@ -334,6 +335,17 @@ static void addresses_are_slowed_down(void **state) {
     assert_ok(login_from("ann", "correct horse", "2001:db8:1:3::1", STR(""), &s, &retry_ms), &f);
 }
 
+static void logins_do_not_take_every_worker(void **state) {
+    (void)state;
+    who_session s;
+    add_ann(WHO_VIEWER);
+    atomic_store(&other->hashing, WHO_HASHING_MAX); /* so many are at it */
+    assert_int_equal(login("ann", "correct horse", &s), E_BUSY);
+    atomic_store(&other->hashing, WHO_HASHING_MAX - 1);
+    assert_ok(login("ann", "correct horse", &s), &f);
+    assert_int_equal(atomic_load(&other->hashing), WHO_HASHING_MAX - 1);
+}
+
 static void sessions_end(void **state) {
     (void)state;
     who_session s;
@@ -532,6 +544,7 @@ int main(void) {
         T(wrong_logins_look_alike),
         T(attempts_are_slowed_down),
         T(addresses_are_slowed_down),
+        T(logins_do_not_take_every_worker),
         T(sessions_end),
         T(a_login_ends_the_planted_session),
         T(changes_end_sessions),
