@@ -39,9 +39,8 @@ static str presented_cookie(const api_call *c) {
 /* ---- is it on? ---- */
 
 static err auth_state(api_call *c, bool *on, bool *people, fail *f) {
-    int64_t keys, users = 0;
-    if (c->api->o.who) TRY(who_count(c->api->o.who, &keys, &users, f));
-    *people = users > 0;
+    *people = false;
+    if (c->api->o.who) TRY(who_has_users(c->api->o.who, people, f));
     *on = c->api->o.require_key || (*people && !c->api->o.open_to_all);
     return E_OK;
 }

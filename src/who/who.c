@@ -269,6 +269,14 @@ err who_count(who_book *w, int64_t *keys, int64_t *users, fail *f) {
     return e;
 }
 
+err who_has_users(who_book *w, bool *out, fail *f) {
+    mutex_lock(&w->lock);
+    err e = who_refresh(w, f);
+    if (e == E_OK) *out = w->n_users > 0;
+    mutex_unlock(&w->lock);
+    return e;
+}
+
 /* ---- checking a key ---- */
 
 static const who_held *find_held(const who_book *w, const who_held *wanted) {

@@ -43,6 +43,7 @@ void who_close(who_book *w);
 
 /* How many there are that may be used now. */
 err who_count(who_book *w, int64_t *keys, int64_t *users, fail *f) MUST_CHECK;
+err who_has_users(who_book *w, bool *out, fail *f) MUST_CHECK; /* cheap: asked with each request */
 
 /* ---- who asks ---------------------------------------------------------------------------------*/
 

@@ -498,6 +498,50 @@ static void events_are_chained(void **state) {
     assert_int_equal(bad_events(), 1);
 }
 
+/* ---- many at once ---- */
+
+static str shared_key;
+static atomic_bool enough;
+static atomic_int checked;
+
+static void checker(void *arg) {
+    arena mine;
+    fail failed = {0};
+    (void)arg;
+    arena_init(&mine, 0);
+    while (!atomic_load(&enough)) {
+        who_actor who;
+        who_quota q;
+        arena_reset(&mine);
+        assert_ok(who_check_key(other, shared_key, &mine, &who, &failed), &failed);
+        assert_true(str_is(who.name, "shared"));
+        assert_ok(who_take(other, &who, &q, &failed), &failed);
+        who_spend(other, &who, 1);
+        atomic_fetch_add(&checked, 1);
+    }
+    arena_deinit(&mine);
+}
+
+static void keys_change_while_they_are_checked(void **state) {
+    (void)state;
+    enum { THREADS = 4, CHANGES = 40 };
+    thread threads[THREADS] = {0};
+    who_actor who;
+    shared_key = add_key("shared", (who_key_new){.rpm = 100000000});
+    atomic_store(&enough, false);
+    for (int i = 0; i < THREADS; i++)
+        assert_ok(thread_start(&threads[i], "checker", checker, NULL, &f), &f);
+    for (int i = 0; i < CHANGES; i++) {
+        str secret = add_key("other", (who_key_new){0});
+        assert_ok(check_key(secret, &who), &f);
+        assert_ok(who_key_revoke(book, STR("other"), STR(""), &f), &f);
+        assert_int_equal(check_key(secret, &who), E_KEY);
+    }
+    while (atomic_load(&checked) < 100) clock_sleep_ms(1);
+    atomic_store(&enough, true);
+    for (int i = 0; i < THREADS; i++) thread_join(&threads[i]);
+}
+
 /* Each allocation fails in turn: an error with a text, never a crash, and nothing half done. */
 static void lives_without_memory(void **state) {
     (void)state;
@@ -552,6 +596,7 @@ int main(void) {
         T(bad_users_are_refused),
         T(the_password_is_argon2id),
         T(events_are_chained),
+        T(keys_change_while_they_are_checked),
         T(lives_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
