@@ -11,8 +11,8 @@ for model in minilm smollm2; do
     build/bantam pull "$model" || exit 1
     cp -r "$home/models/$model" "$dir/models/" || exit 1
 done
-packages="node-llhttp libsqlite3-dev libyaml-dev libedit-dev libcurl4-openssl-dev libssl-dev libarchive-dev libutf8proc-dev libpcre2-dev
-          libsqlite3-0 libyaml-0-2 libedit2 libcurl4 libssl3 libarchive13 libutf8proc2 libpcre2-8-0 libpcre2-16-0 libpcre2-32-0 libpcre2-posix3"
+packages="node-llhttp libsqlite3-dev libyaml-dev libedit-dev libcurl4-openssl-dev libssl-dev libarchive-dev libutf8proc-dev libpcre2-dev libsodium-dev
+          libsqlite3-0 libyaml-0-2 libedit2 libcurl4 libssl3 libarchive13 libutf8proc2 libpcre2-8-0 libpcre2-16-0 libpcre2-32-0 libpcre2-posix3 libsodium23"
 for p in $packages; do
     (cd "$dir/debs" && apt-get -q download "$p" >/dev/null 2>&1) || echo "  not had: $p" >&2
 done
