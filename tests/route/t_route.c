@@ -129,7 +129,7 @@ static void setup(bench *b, const char *mode, bool large) {
     snprintf(b->path, sizeof b->path, "%s/demo.yaml", b->dir);
     snprintf(b->db, sizeof b->db, "%s/db", b->dir);
     arena_init(&b->a, 0);
-    b->large = (gen_provider){"stub", &b->stub, generate};
+    b->large = (gen_provider){.name = "stub", .self = &b->stub, .generate = generate};
     b->embedder =
         (gen_embedder){.name = "words", .width = WIDTH, .tokens_max = 100, .embed = embed};
     const store_migration *m = route_migrations(&n);
