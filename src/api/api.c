@@ -64,7 +64,8 @@ err api_open(api **out, const api_options *o, fail *f) {
     arena_init(&a->arena, 1024);
     a->o.key = arena_str(&a->arena, o->key);
     a->o.url_base = arena_str(&a->arena, o->url_base);
-    if (!a->o.key.p || !a->o.url_base.p) {
+    a->o.build = arena_str(&a->arena, o->build);
+    if (!a->o.key.p || !a->o.url_base.p || !a->o.build.p) {
         api_close(a);
         return fail_memory(f, "the API");
     }

@@ -1,102 +1,57 @@
 /* api_chat_read.c - the body of a chat as a gen request. One table says what happens to each field;
  * what would change the result and is not done here is refused, naming the field, and so is a field
  * that nobody has heard of. */
-#include "api/api_int.h"
+#include "api/api_field.h"
 
 #include "base/rand.h"
 
 /* ---- fields ---- */
 
-typedef enum field_rule {
-    FIELD_READ,    /* read below */
-    FIELD_IGNORED, /* cannot change the result */
-    FIELD_EMPTY,   /* refused unless null, false, empty or 0 */
-    FIELD_WORD     /* refused unless null or this word */
-} field_rule;
-
-typedef struct field_row {
-    const char *name;
-    field_rule rule;
-    const char *word;
-} field_row;
-
-static const field_row fields[] = {
-    {"model", FIELD_READ, NULL},
-    {"messages", FIELD_READ, NULL},
-    {"stream", FIELD_READ, NULL},
-    {"stream_options", FIELD_READ, NULL},
-    {"max_tokens", FIELD_READ, NULL},
-    {"max_completion_tokens", FIELD_READ, NULL},
-    {"temperature", FIELD_READ, NULL},
-    {"top_p", FIELD_READ, NULL},
-    {"top_k", FIELD_READ, NULL},
-    {"min_p", FIELD_READ, NULL},
-    {"typical_p", FIELD_READ, NULL},
-    {"repeat_penalty", FIELD_READ, NULL},
-    {"seed", FIELD_READ, NULL},
-    {"stop", FIELD_READ, NULL},
-    {"logprobs", FIELD_READ, NULL},
-    {"top_logprobs", FIELD_READ, NULL},
-    {"n", FIELD_READ, NULL},
-    {"response_format", FIELD_READ, NULL},
-    {"modalities", FIELD_READ, NULL},
-    {"user", FIELD_READ, NULL},
-    {"safety_identifier", FIELD_IGNORED, NULL},
-    {"metadata", FIELD_IGNORED, NULL},
-    {"store", FIELD_IGNORED, NULL},
-    {"service_tier", FIELD_IGNORED, NULL},
-    {"prediction", FIELD_IGNORED, NULL},
-    {"prompt_cache_key", FIELD_IGNORED, NULL},
-    {"prompt_cache_retention", FIELD_IGNORED, NULL},
-    {"parallel_tool_calls", FIELD_IGNORED, NULL},
-    {"tools", FIELD_EMPTY, NULL},
-    {"functions", FIELD_EMPTY, NULL},
-    {"audio", FIELD_EMPTY, NULL},
-    {"logit_bias", FIELD_READ, NULL},
-    {"web_search_options", FIELD_EMPTY, NULL},
-    {"presence_penalty", FIELD_READ, NULL},
-    {"frequency_penalty", FIELD_READ, NULL},
-    {"priority", FIELD_READ, NULL},
-    {"deadline_ms", FIELD_READ, NULL},
-    {"adapter", FIELD_READ, NULL},
-    {"tool_choice", FIELD_WORD, "none"},
-    {"function_call", FIELD_WORD, "none"},
-    {"reasoning_effort", FIELD_WORD, "none"},
-    {"verbosity", FIELD_WORD, "medium"},
+static const api_field fields[] = {
+    {"model", API_FIELD_READ, NULL},
+    {"messages", API_FIELD_READ, NULL},
+    {"stream", API_FIELD_READ, NULL},
+    {"stream_options", API_FIELD_READ, NULL},
+    {"max_tokens", API_FIELD_READ, NULL},
+    {"max_completion_tokens", API_FIELD_READ, NULL},
+    {"temperature", API_FIELD_READ, NULL},
+    {"top_p", API_FIELD_READ, NULL},
+    {"top_k", API_FIELD_READ, NULL},
+    {"min_p", API_FIELD_READ, NULL},
+    {"typical_p", API_FIELD_READ, NULL},
+    {"repeat_penalty", API_FIELD_READ, NULL},
+    {"seed", API_FIELD_READ, NULL},
+    {"stop", API_FIELD_READ, NULL},
+    {"logprobs", API_FIELD_READ, NULL},
+    {"top_logprobs", API_FIELD_READ, NULL},
+    {"n", API_FIELD_READ, NULL},
+    {"response_format", API_FIELD_READ, NULL},
+    {"modalities", API_FIELD_READ, NULL},
+    {"user", API_FIELD_READ, NULL},
+    {"safety_identifier", API_FIELD_IGNORED, NULL},
+    {"metadata", API_FIELD_IGNORED, NULL},
+    {"store", API_FIELD_IGNORED, NULL},
+    {"service_tier", API_FIELD_IGNORED, NULL},
+    {"prediction", API_FIELD_IGNORED, NULL},
+    {"prompt_cache_key", API_FIELD_IGNORED, NULL},
+    {"prompt_cache_retention", API_FIELD_IGNORED, NULL},
+    {"parallel_tool_calls", API_FIELD_READ, NULL},
+    {"tools", API_FIELD_READ, NULL},
+    {"functions", API_FIELD_READ, NULL},
+    {"audio", API_FIELD_EMPTY, NULL},
+    {"logit_bias", API_FIELD_READ, NULL},
+    {"web_search_options", API_FIELD_EMPTY, NULL},
+    {"presence_penalty", API_FIELD_READ, NULL},
+    {"frequency_penalty", API_FIELD_READ, NULL},
+    {"tool_choice", API_FIELD_READ, NULL},
+    {"function_call", API_FIELD_READ, NULL},
+    {"reasoning_effort", API_FIELD_READ, NULL},
+    {"verbosity", API_FIELD_READ, NULL},
+    {"chat_template_kwargs", API_FIELD_READ, NULL},
+    {"priority", API_FIELD_READ, NULL},
+    {"deadline_ms", API_FIELD_READ, NULL},
+    {"adapter", API_FIELD_READ, NULL},
 };
-
-static const field_row *find_field(str name) {
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        if (str_is(name, fields[i].name)) return &fields[i];
-    return NULL;
-}
-
-static bool is_empty(const json *v) {
-    switch (v->kind) {
-    case JSON_NULL: return true;
-    case JSON_BOOL: return !v->boolean;
-    case JSON_NUMBER: return !(v->number < 0 || v->number > 0);
-    case JSON_STRING: return v->string.n == 0;
-    default: return v->count == 0;
-    }
-}
-
-static err check_field(api_call *c, const json_member *m, fail *f) {
-    const field_row *row = find_field(m->key);
-    if (!row) {
-        const char *name = arena_z(c->a, str_slice(m->key, 0, 64));
-        return api_refuse(c, f, name ? name : "?", "the field \"%s\" is not known here",
-                          name ? name : "?");
-    }
-    if (row->rule == FIELD_EMPTY && !is_empty(&m->value))
-        return api_refuse(c, f, row->name, "%s is not supported", row->name);
-    bool other_word = m->value.kind != JSON_NULL && !(m->value.kind == JSON_STRING && row->word &&
-                                                      str_is(m->value.string, row->word));
-    if (row->rule == FIELD_WORD && other_word)
-        return api_refuse(c, f, row->name, "%s is not supported, except as \"%s\"", row->name,
-                          row->word);
-    return E_OK;
-}
 
 static bool only_text(const json *modalities) {
     if (!modalities || modalities->kind == JSON_NULL) return true;
@@ -109,92 +64,9 @@ static bool only_text(const json *modalities) {
 }
 
 static err check_fields(api_call *c, fail *f) {
-    for (size_t i = 0; i < c->body->count; i++) TRY(check_field(c, &c->body->members[i], f));
-    const json *n = json_get(c->body, "n");
-    if (n && n->kind != JSON_NULL && !(n->is_int && n->integer == 1))
-        return api_refuse(c, f, "n", "n is not supported, except as 1");
+    TRY(api_check_fields(c, c->body, "", fields, sizeof fields / sizeof *fields, f));
     if (!only_text(json_get(c->body, "modalities")))
         return api_refuse(c, f, "modalities", "modalities is not supported, except as [\"text\"]");
-    return E_OK;
-}
-
-/* ---- messages ---- */
-
-static bool role_of(str name, gen_role *out) {
-    static const struct {
-        const char *name;
-        gen_role role;
-    } roles[] = {{"system", GEN_SYSTEM},
-                 {"developer", GEN_SYSTEM},
-                 {"user", GEN_USER},
-                 {"assistant", GEN_ASSISTANT}};
-    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
-        if (str_is(name, roles[i].name)) {
-            *out = roles[i].role;
-            return true;
-        }
-    return false;
-}
-
-static const char *field_at(api_call *c, size_t i, const char *key) {
-    str name = arena_printf(c->a, "messages[%zu].%s", i, key);
-    return name.p ? name.p : "messages";
-}
-
-/* Parts of type text, one after the other. */
-static err join_parts(api_call *c, const json *parts, size_t at, str *out, fail *f) {
-    size_t bytes = 0;
-    for (size_t i = 0; i < parts->count; i++) {
-        const json *type = json_get(&parts->items[i], "type");
-        const json *text = json_get(&parts->items[i], "text");
-        if (!type || !str_is(type->string, "text") || !text || text->kind != JSON_STRING)
-            return api_refuse(c, f, field_at(c, at, "content"),
-                              "only content parts {\"type\":\"text\",\"text\":...} are supported");
-        bytes += text->string.n;
-    }
-    char *all = arena_alloc(c->a, bytes + 1);
-    if (!all) return fail_memory(f, "a message");
-    *out = (str){all, bytes};
-    for (size_t i = 0; i < parts->count; i++) {
-        str text = json_get(&parts->items[i], "text")->string;
-        for (size_t k = 0; k < text.n; k++) *all++ = text.p[k];
-    }
-    return E_OK;
-}
-
-static err read_message(api_call *c, const json *v, size_t at, gen_message *out, fail *f) {
-    const json *role = json_get(v, "role"), *content = json_get(v, "content");
-    const json *calls = json_get(v, "tool_calls"), *name = json_get(v, "name");
-    if (!role || role->kind != JSON_STRING)
-        return api_refuse(c, f, field_at(c, at, "role"), "a message needs a role, as a string");
-    if (!role_of(role->string, &out->role))
-        return api_refuse(c, f, field_at(c, at, "role"),
-                          "the role \"%.*s\" is not supported; system, developer, user and "
-                          "assistant are",
-                          STR_ARG(str_slice(role->string, 0, 64)));
-    if (calls && !is_empty(calls))
-        return api_refuse(c, f, field_at(c, at, "tool_calls"), "tool calls are not supported");
-    out->name = name && name->kind == JSON_STRING ? name->string : STR("");
-    if (content && content->kind == JSON_ARRAY) return join_parts(c, content, at, &out->content, f);
-    if (!content || content->kind != JSON_STRING)
-        return api_refuse(c, f, field_at(c, at, "content"),
-                          "a message needs content: a string, or an array of text parts");
-    out->content = content->string;
-    return E_OK;
-}
-
-static err read_messages(api_call *c, gen_request *rq, fail *f) {
-    const json *all = json_get(c->body, "messages");
-    if (!all || all->kind != JSON_ARRAY || all->count == 0)
-        return api_refuse(c, f, "messages", "messages must be an array with at least one message");
-    if (all->count > API_MESSAGES_MAX)
-        return api_refuse(c, f, "messages", "%zu messages are above the limit of %d", all->count,
-                          API_MESSAGES_MAX);
-    gen_message *out = arena_new_n(c->a, gen_message, all->count);
-    if (!out) return fail_memory(f, "messages");
-    for (size_t i = 0; i < all->count; i++) TRY(read_message(c, &all->items[i], i, &out[i], f));
-    rq->messages = out;
-    rq->n_messages = all->count;
     return E_OK;
 }
 
@@ -239,7 +111,7 @@ static err read_sampling(api_call *c, gen_request *rq, fail *f) {
 }
 
 /* A task's answers are approved words, chosen and not written: there is nothing to hold. */
-static err only_models(api_call *c, const api_chat *chat, const char *field, fail *f) {
+err api_only_models(api_call *c, const api_chat *chat, const char *field, fail *f) {
     if (!chat->is_task) return E_OK;
     return api_refuse(c, f, field, "%s is for models; a task's answer is chosen, not written",
                       field);
@@ -247,8 +119,8 @@ static err only_models(api_call *c, const api_chat *chat, const char *field, fai
 
 static err read_bias(api_call *c, api_chat *chat, fail *f) {
     const json *all = json_get(c->body, "logit_bias");
-    if (!all || is_empty(all)) return E_OK;
-    TRY(only_models(c, chat, "logit_bias", f));
+    if (!all || api_is_empty(all)) return E_OK;
+    TRY(api_only_models(c, chat, "logit_bias", f));
     if (all->kind != JSON_OBJECT || all->count > API_BIAS_MAX)
         return api_refuse(c, f, "logit_bias", "logit_bias must be an object of at most %d tokens",
                           API_BIAS_MAX);
@@ -276,7 +148,7 @@ static err read_format(api_call *c, api_chat *chat, fail *f) {
     if (!type || type->kind != JSON_STRING)
         return api_refuse(c, f, "response_format", "response_format needs a type");
     if (str_is(type->string, "text")) return E_OK;
-    TRY(only_models(c, chat, "response_format", f));
+    TRY(api_only_models(c, chat, "response_format", f));
     if (str_is(type->string, "json_object")) {
         shape->kind = GEN_SHAPE_JSON;
         return E_OK;
@@ -303,6 +175,56 @@ static err read_logprobs(api_call *c, api_chat *chat, fail *f) {
     if (wanted && chat->is_task)
         return api_refuse(c, f, "logprobs", "a task's answer has no token log-probabilities");
     chat->request.top_logprobs = wanted ? (int32_t)top : -1;
+    return E_OK;
+}
+
+/* Whether one of the words; an absent one is. */
+static err check_word(api_call *c, const char *key, const char *const *words, str *out, fail *f) {
+    TRY(api_get_str(c, key, STR(""), out, f));
+    for (size_t i = 0; words[i] && out->n; i++)
+        if (str_is(*out, words[i])) return E_OK;
+    if (!out->n) return E_OK;
+    return api_refuse(c, f, key, "%s \"%.*s\" is not known here", key,
+                      STR_ARG(str_slice(*out, 0, 64)));
+}
+
+static void put_variable(json *object, json_member *m, const char *key, json value) {
+    if (json_get(object, key)) return; /* the client's own word stands */
+    m[object->count++] = (json_member){str_from(key), value};
+}
+
+/* Variables of the chat template. How much a model thinks is one in the templates that know it. */
+static err read_variables(api_call *c, api_chat *chat, fail *f) {
+    static const char *const efforts[] = {"none", "minimal", "low", "medium",
+                                          "high", "xhigh",   NULL};
+    static const char *const lengths[] = {"low", "medium", "high", NULL};
+    const json *given = json_get(c->body, "chat_template_kwargs");
+    str effort, length;
+    TRY(check_word(c, "verbosity", lengths, &length, f));
+    TRY(check_word(c, "reasoning_effort", efforts, &effort, f));
+    if (!api_is_empty(given)) TRY(api_only_models(c, chat, "chat_template_kwargs", f));
+    if (given && given->kind != JSON_NULL && given->kind != JSON_OBJECT)
+        return api_refuse(c, f, "chat_template_kwargs", "chat_template_kwargs must be an object");
+    size_t n = given && given->kind == JSON_OBJECT ? given->count : 0;
+    if (!n && !effort.n) return E_OK;
+    json *all = arena_new(c->a, json);
+    json_member *m = arena_new_n(c->a, json_member, n + 2);
+    if (!all || !m) return fail_memory(f, "template variables");
+    for (size_t i = 0; i < n; i++) m[i] = given->members[i];
+    *all = (json){.kind = JSON_OBJECT, .count = n, .members = m};
+    if (effort.n)
+        put_variable(all, m, "reasoning_effort", (json){.kind = JSON_STRING, .string = effort});
+    if (str_is(effort, "none"))
+        put_variable(all, m, "enable_thinking", (json){.kind = JSON_BOOL, .boolean = false});
+    chat->request.extra = all;
+    return E_OK;
+}
+
+static err read_choices(api_call *c, api_chat *chat, fail *f) {
+    int64_t n;
+    TRY(api_get_int(c, "n", 1, 1, API_CHOICES_MAX, &n, f));
+    if (n > 1) TRY(api_only_models(c, chat, "n", f));
+    chat->n = (int32_t)n;
     return E_OK;
 }
 
@@ -344,13 +266,16 @@ err api_chat_read(api_call *c, api_chat *chat, fail *f) {
     rq->tenant = STR("");
     rq->gone = client_left;
     rq->gone_ctx = c->rq;
-    TRY(read_messages(c, rq, f));
+    TRY(api_chat_read_messages(c, rq, f));
     TRY(api_get_str(c, "user", STR(""), &rq->subject, f));
     TRY(read_sampling(c, rq, f));
     TRY(read_limits(c, rq, f));
     TRY(read_stops(c, rq, f));
     TRY(read_bias(c, chat, f));
     TRY(read_format(c, chat, f));
+    TRY(api_chat_read_tools(c, chat, f));
+    TRY(read_variables(c, chat, f));
+    TRY(read_choices(c, chat, f));
     TRY(read_logprobs(c, chat, f));
     return read_stream(c, chat, f);
 }

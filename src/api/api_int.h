@@ -12,6 +12,8 @@ enum {
     API_STOPS_MAX = 16,
     API_BIAS_MAX = 1024,
     API_PRIORITY_MAX = 10, /* -10 to 10 */
+    API_CHOICES_MAX = 8,
+    API_CALLS_MAX = 128, /* of one message */
     API_INPUTS_MAX = 2048,
     API_PAGE_LIMIT = 50, /* rows of a list when the asker names no number */
     API_WAIT_S_MAX = 300,
@@ -95,12 +97,37 @@ struct api_chat {
     api_call *call;
     gen_request request;
     bool is_task, stream, include_usage;
+    bool legacy; /* asked with `functions`: answers with `function_call` */
     str task_name;
+    int32_t n;     /* choices */
+    int32_t index; /* of this one */
     /* the stream being written */
     str id;       /* "chatcmpl-..." */
     int64_t at_s; /* created */
     bool begun;   /* its first event is out */
 };
+
+/* Parts of api_chat_read. */
+err api_chat_read_messages(api_call *c, gen_request *rq, fail *f) MUST_CHECK;
+err api_chat_read_tools(api_call *c, api_chat *chat, fail *f) MUST_CHECK;
+/* E_INPUT where a task is asked: its answer is chosen, not written. */
+err api_only_models(api_call *c, const api_chat *chat, const char *field, fail *f) MUST_CHECK;
+/* "messages[3].content" in the request's arena */
+const char *api_field_at(api_call *c, const char *list, size_t i, const char *key);
+
+/* Writing an answer (api_chat_write.c). */
+typedef struct api_said {
+    api_chat *chat;
+    const gen_exchange *x;
+    str content;
+} api_said;
+/* said [n], n >= 1; sum: usage of all */
+void api_chat_put_whole(json_writer *w, const api_said *said, size_t n, const gen_reply *sum);
+err api_chat_send_role(api_chat *chat, fail *f) MUST_CHECK;
+err api_chat_send_event(api_chat *chat, const gen_event *event, fail *f) MUST_CHECK;
+err api_chat_send_finish(api_chat *chat, const gen_exchange *x, fail *f) MUST_CHECK;
+err api_chat_send_usage(api_chat *chat, const gen_reply *sum, fail *f) MUST_CHECK;
+void api_put_timings(json_writer *w, const gen_reply *r);
 
 /* The bantam extension of an answer; x->trace may be NULL. */
 void api_chat_put_extension(api_chat *chat, json_writer *w, const gen_exchange *x);

@@ -13,6 +13,8 @@
 #include "base/file.h"
 #include "base/log.h"
 
+#include "bantam.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -127,6 +129,7 @@ static err open_api(serve *s, fail *f) {
                      .proxied = s->guard.proxied,
                      .origins = s->guard.origins,
                      .origins_n = s->guard.origins_n,
+                     .build = str_from(bantam_version()),
                      .url_base = str_from(w->url_base)};
     return api_open(&s->api, &o, f);
 }

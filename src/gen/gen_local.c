@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "gen/gen_calls.h"
+#include "gen/gen_prompt.h"
 #include "gen/gen_shape.h"
 #include "token/chat.h"
 
@@ -21,8 +23,23 @@ struct gen_local {
     gen_shaper *shaper;
     chat *chat;     /* NULL: none, or one we cannot render */
     fail chat_fail; /* why */
+    gen_tools tools;
     str name;
 };
+
+static err open_shaper(gen_local *g, fail *f) {
+    size_t n;
+    const str *marks = gen_tools_marks(&n);
+    return gen_shaper_open(&g->shaper, g->tokenizer, marks, n, f);
+}
+
+static err open_chat(gen_local *g, const model *m, fail *f) {
+    str text = model_about(m)->chat_template;
+    err bad = chat_open(&g->chat, g->tokenizer, text, &g->chat_fail);
+    if (bad == E_NO_MEMORY) return fail_memory(f, "a chat template");
+    if (bad != E_OK) g->chat = NULL;
+    return gen_tools_find(&g->tools, g->chat, text, f);
+}
 
 err gen_local_open(gen_local **out, const gen_local_options *o, fail *f) {
     gen_local *g = mem_zero(sizeof *g);
@@ -34,7 +51,7 @@ err gen_local_open(gen_local **out, const gen_local_options *o, fail *f) {
     g->isolate_tenants = o->isolate_tenants;
     g->name = arena_str(&g->arena, o->name);
     err e = g->name.p ? E_OK : fail_memory(f, "a generator");
-    if (e == E_OK) e = gen_shaper_open(&g->shaper, g->tokenizer, f);
+    if (e == E_OK) e = open_shaper(g, f);
     if (e == E_OK)
         e = engine_open(&g->engine,
                         &(engine_options){.model = o->m,
@@ -45,12 +62,7 @@ err gen_local_open(gen_local **out, const gen_local_options *o, fail *f) {
                                           .context_max = o->context_max,
                                           .draft = o->draft},
                         f);
-    if (e == E_OK) {
-        err bad =
-            chat_open(&g->chat, g->tokenizer, model_about(o->m)->chat_template, &g->chat_fail);
-        if (bad == E_NO_MEMORY) e = fail_memory(f, "a chat template");
-        if (bad != E_OK) g->chat = NULL;
-    }
+    if (e == E_OK) e = open_chat(g, o->m, f);
     if (e != E_OK) {
         gen_local_close(g);
         return e;
@@ -82,27 +94,22 @@ int32_t gen_local_context(const gen_local *g) {
 
 /* ---- the prompt ---- */
 
-/* The messages as the JSON that templates read. */
-static err messages_json(const gen_request *rq, const json **out, fail *f) {
-    static const char *const roles[] = {"system", "user", "assistant", "tool"};
-    arena *a = rq->arena;
-    json *items = arena_new_n(a, json, rq->n_messages + 1), *list = arena_new(a, json);
-    if (!items || !list) return fail_memory(f, "messages");
-    for (size_t i = 0; i < rq->n_messages; i++) {
-        json_member *m = arena_new_n(a, json_member, 2);
-        if (!m) return fail_memory(f, "messages");
-        m[0] = (json_member){
-            STR("role"), {.kind = JSON_STRING, .string = str_from(roles[rq->messages[i].role])}};
-        m[1] =
-            (json_member){STR("content"), {.kind = JSON_STRING, .string = rq->messages[i].content}};
-        items[i] = (json){.kind = JSON_OBJECT, .count = 2, .members = m};
+static err read_ids(const gen_local *g, const gen_request *rq, token_ids *out, fail *f) {
+    int32_t *ids = arena_new_n(rq->arena, int32_t, rq->n_ids);
+    if (!ids) return fail_memory(f, "a prompt");
+    for (size_t i = 0; i < rq->n_ids; i++) {
+        if (rq->ids[i] < 0 || (size_t)rq->ids[i] >= tokenizer_count(g->tokenizer))
+            return fail_set(f, E_INPUT, "token %d of the prompt is outside the vocabulary of %zu",
+                            rq->ids[i], tokenizer_count(g->tokenizer));
+        ids[i] = rq->ids[i];
     }
-    *list = (json){.kind = JSON_ARRAY, .count = rq->n_messages, .items = items};
-    *out = list;
+    *out = (token_ids){.p = ids, .n = rq->n_ids};
     return E_OK;
 }
 
 static err read_prompt(gen_local *g, const gen_request *rq, token_ids *out, fail *f) {
+    chat_input in;
+    if (rq->n_ids) return read_ids(g, rq, out, f);
     if (rq->n_messages == 0) return fail_set(f, E_INPUT, "there is no message");
     if (rq->raw) {
         token_encode_options o = {.special = TOKEN_SPECIAL_ALL,
@@ -113,10 +120,8 @@ static err read_prompt(gen_local *g, const gen_request *rq, token_ids *out, fail
         fail_set(f, E_UNSUPPORTED, "%.*s cannot chat: %s", STR_ARG(g->name), g->chat_fail.text);
         return fail_hint(f, "give it a plain prompt (run --raw)");
     }
-    const json *messages = NULL;
-    TRY(messages_json(rq, &messages, f));
-    return chat_encode(g->chat, rq->arena,
-                       &(chat_input){.messages = messages, .add_generation_prompt = true}, out, f);
+    TRY(gen_prompt_make(&in, &g->tools, rq, f));
+    return chat_encode(g->chat, rq->arena, &in, out, f);
 }
 
 /* ---- the answer ---- */
@@ -125,7 +130,9 @@ typedef struct run {
     gen_local *g;
     const gen_request *rq;
     gen_sink sink;
-    buf text;
+    const gen_tools_plan *plan; /* NULL: nothing can be called */
+    gen_calls calls;
+    buf text;     /* without a plan; otherwise the calls' reader has it */
     int32_t *ids; /* [max] in the request's arena */
     gen_token *tokens;
     size_t n, max;
@@ -173,6 +180,7 @@ static err take_event(run *r, const engine_event *e, fail *f) {
         }
         r->n++;
     }
+    if (r->plan) return gen_calls_put(&r->calls, &out, f);
     buf_put(&r->text, e->text);
     if (r->sink.put && (e->text.n || out.n_tokens)) return r->sink.put(r->sink.self, &out, f);
     return E_OK;
@@ -198,23 +206,41 @@ static err read_events(run *r, engine_sequence *s, fail *f) {
         err e = engine_next(s, LOCAL_WAIT_MS, &event, f);
         if (e == E_OK) {
             e = take_event(r, &event, f);
-            r->finish = event.finish;
-            r->stop = event.stop;
+            r->finish = r->plan && r->calls.stopped ? ENGINE_STOP : event.finish;
+            r->stop = r->plan ? (r->calls.stopped ? r->calls.stop : -1) : event.stop;
         }
         if (e == E_TIMEOUT) e = E_OK;
         if (e != E_OK) return e;
         if (r->finish == ENGINE_RUNNING) TRY(check_time(r->rq, f));
     }
     if (r->finish == ENGINE_EXPIRED)
-        return fail_set(f, E_TIMEOUT, "the request's deadline passed while it waited for its turn; "
-                                      "nothing of it was begun");
+        return fail_set(f, E_TIMEOUT,
+                        "the request's deadline passed while it waited for its turn; "
+                        "nothing of it was begun");
+    if (r->plan) return gen_calls_end(&r->calls, f);
     return buf_ok(&r->text, f);
+}
+
+static gen_finish finish_of(const run *r) {
+    if (r->finish == ENGINE_LENGTH) return GEN_LENGTH;
+    if (r->finish != ENGINE_STOP) return GEN_FINISH_CANCELLED;
+    return r->plan && r->calls.n_calls ? GEN_CALLS : GEN_STOP;
+}
+
+static err fill_calls(run *r, gen_reply *out, fail *f) {
+    size_t n = r->calls.n_calls;
+    gen_call *calls = arena_new_n(r->rq->arena, gen_call, n + 1);
+    if (!calls) return fail_memory(f, "calls");
+    memcpy(calls, r->calls.calls, n * sizeof *calls);
+    out->calls = calls;
+    out->n_calls = n;
+    return E_OK;
 }
 
 static err fill_reply(run *r, engine_sequence *s, gen_reply *out, fail *f) {
     engine_timings t;
     engine_timings_get(s, &t);
-    str text = arena_str(r->rq->arena, buf_str(&r->text));
+    str text = arena_str(r->rq->arena, buf_str(r->plan ? &r->calls.text : &r->text));
     if (!text.p) return fail_memory(f, "an answer");
     /* the end token is not part of the answer */
     size_t n = r->n;
@@ -222,9 +248,7 @@ static err fill_reply(run *r, engine_sequence *s, gen_reply *out, fail *f) {
     *out =
         (gen_reply){.text = text,
                     .model = r->g->name,
-                    .finish = r->finish == ENGINE_LENGTH ? GEN_LENGTH
-                              : r->finish == ENGINE_STOP ? GEN_STOP
-                                                         : GEN_FINISH_CANCELLED,
+                    .finish = finish_of(r),
                     .stop = r->stop >= 0 ? r->rq->stops[r->stop] : STR(""),
                     .prompt_tokens = (int64_t)r->n_prompt,
                     .completion_tokens = (int64_t)n,
@@ -233,7 +257,7 @@ static err fill_reply(run *r, engine_sequence *s, gen_reply *out, fail *f) {
                     .tokens = r->tokens,
                     .n_tokens = r->tokens ? n : 0,
                     .timings = {t.prefill_tok_s, t.decode_tok_s, t.first_token_ms, t.known_tokens}};
-    return E_OK;
+    return r->plan ? fill_calls(r, out, f) : E_OK;
 }
 
 static engine_sampling sampling_of(const gen_sampling *s) {
@@ -284,17 +308,23 @@ static void give_adapter(gen_local *g, const gen_request *rq, const model_adapte
     if (rq->adapter.n) g->adapters.give(g->adapters.self, a);
 }
 
+static err open_mask(run *r, engine_ask *ask, gen_shape_run **shape, fail *f) {
+    const gen_request *rq = r->rq;
+    if (!r->plan && rq->shape.kind == GEN_SHAPE_NONE) return E_OK;
+    TRY(gen_shape_open(shape, r->g->shaper, &rq->shape, r->plan ? &r->plan->grammar : NULL, f));
+    ask->mask = gen_shape_mask(*shape);
+    return E_OK;
+}
+
 /* With the adapter taken. */
 static err answer(run *r, engine_ask *ask, gen_reply *out, fail *f) {
-    const gen_request *rq = r->rq;
     gen_shape_run *shape = NULL;
-    TRY(read_bias(rq, &ask->sampling, f));
-    if (rq->shape.kind != GEN_SHAPE_NONE) {
-        TRY(gen_shape_open(&shape, r->g->shaper, &rq->shape, f));
-        ask->mask = gen_shape_mask(shape);
-    }
+    TRY(read_bias(r->rq, &ask->sampling, f));
+    TRY(open_mask(r, ask, &shape, f));
+    gen_calls_init(&r->calls, r->plan, r->rq, r->sink);
     err e = run_sequence(r, ask, out, f);
     gen_shape_close(shape);
+    gen_calls_deinit(&r->calls);
     buf_deinit(&r->text);
     return e;
 }
@@ -302,6 +332,7 @@ static err answer(run *r, engine_ask *ask, gen_reply *out, fail *f) {
 static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
     run r = {.g = self, .rq = rq, .sink = sink, .stop = -1};
     token_ids prompt;
+    TRY(gen_tools_plan_make(&r.plan, &r.g->tools, rq, f));
     TRY(read_prompt(r.g, rq, &prompt, f));
     r.n_prompt = prompt.n;
     engine_ask ask = {.prompt = prompt.p,
@@ -309,7 +340,7 @@ static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply 
                       .max_tokens = rq->max_tokens,
                       .sampling = sampling_of(&rq->sampling),
                       .stops = rq->stops,
-                      .n_stops = rq->n_stops,
+                      .n_stops = r.plan ? 0 : rq->n_stops, /* the calls' reader looks for them */
                       .top_logprobs = rq->top_logprobs,
                       .tenant = rq->tenant.n ? str_hash(rq->tenant) | 1 : 0,
                       .priority = rq->priority,

@@ -146,6 +146,8 @@ static err ask(gen_remote *r, const gen_request *rq, str body, gen_reply *out, f
 static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
     gen_remote *r = self;
     buf body = {0};
+    if (rq->n_tools && rq->tool_choice != GEN_TOOLS_NONE)
+        return fail_set(f, E_UNSUPPORTED, "the large model's provider is not asked with tools");
     put_body(&body, r, rq);
     err e = buf_ok(&body, f);
     if (e == E_OK) e = ask(r, rq, buf_str(&body), out, f);

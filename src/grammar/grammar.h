@@ -38,6 +38,35 @@ err grammar_open_json(grammar **out, bool object, grammar_space space, fail *f) 
 /* The whole text matches: ECMA-262's syntax without look-around, back references and flags. */
 err grammar_open_regex(grammar **out, str pattern, fail *f) MUST_CHECK;
 err grammar_open_choices(grammar **out, const str *choices, size_t n, fail *f) MUST_CHECK;
+
+/* Calls of tools inside of a text:
+ *
+ *     [free text] trigger lead item (between item)* close      or, unless required: free text
+ *     item = before arguments after
+ *
+ * Free text is anything without the trigger in it. Arguments are JSON objects of their schema; an
+ * object that names its properties and does not speak of others has no others here, which every
+ * such schema allows. The trigger, or before, is not empty; texts are borrowed during the call. */
+typedef struct grammar_call {
+    str name; /* for errors */
+    str before;
+    const json *arguments; /* schema; NULL = the empty object only */
+    str after;
+} grammar_call;
+
+typedef struct grammar_calls {
+    str trigger, lead;
+    const grammar_call *items; /* [n], n >= 1; no `before` is the beginning of another */
+    size_t n;
+    str between, close;
+    int32_t most;       /* calls, 1 to GRAMMAR_CALLS_MAX */
+    bool required;      /* begins with the trigger: no free text */
+    bool anchored;      /* the trigger counts at the beginning of the text only */
+    const json *answer; /* in place of free text: JSON of this schema; NULL = free */
+} grammar_calls;
+enum { GRAMMAR_CALLS_MAX = 64 };
+/* As grammar_open_schema; the error begins with the tool's name. */
+err grammar_open_calls(grammar **out, const grammar_calls *calls, fail *f) MUST_CHECK;
 void grammar_close(grammar *g); /* NULL is fine */
 
 /* Whether the whole text is one that the grammar writes (tests, checks of a foreign answer). */

@@ -25,7 +25,7 @@ typedef struct compiler {
     map rules;      /* the set's pointers -> rule */
     pending **todo; /* [room] */
     int32_t n_todo, room;
-    bool spaces;
+    bool spaces, closed;
     int32_t space, string, number, integer; /* lexers; -1: not made yet */
 } compiler;
 
@@ -578,6 +578,19 @@ static err by_member(compiler *c, const counts *from, const counts *to, int32_t 
     return E_OK;
 }
 
+/* It names its properties and says nothing of others. */
+static bool names_all(const object *o) {
+    static const char *const words[] = {"additionalProperties", "patternProperties",
+                                        "minProperties"};
+    bool names = false;
+    for (int i = 0; i < o->s->n; i++) {
+        names = names || json_get(o->s->s[i], "properties");
+        for (int k = 0; k < 3; k++)
+            if (json_get(o->s->s[i], words[k])) return false;
+    }
+    return names;
+}
+
 static err fill_members(compiler *c, const object *o, counts *now, fail *f) {
     counts *next = arena_new(&c->a, counts);
     if (!next) return fail_memory(f, "a grammar");
@@ -594,6 +607,7 @@ static err fill_members(compiler *c, const object *o, counts *now, fail *f) {
         *now = *next;
     }
     int32_t further;
+    if (c->closed && names_all(o)) return E_OK;
     TRY(further_rule(c, o, &further, f));
     return by_member(c, now, now, further, f);
 }
@@ -680,30 +694,32 @@ static err read_draft(const json *schema, bool *draft7, fail *f) {
     return schema_refuse("$schema", schema, f);
 }
 
-static err compile(grammar *g, compiler *c, const json *schema, fail *f) {
-    schema_set top = {.n = 1};
-    top.s[0] = schema;
-    TRY(read_draft(schema, &c->doc.draft7, f));
-    TRY(rule_of(c, &top, &g->top, f));
-    TRY(fill_rules(c, f));
-    return grammar_seal(g, f);
+err schema_add_rule(grammar *g, const schema_ask *ask, int32_t *rule, fail *f) {
+    schema_set top = {.n = ask->n};
+    compiler c = {.g = g,
+                  .spaces = ask->space == GRAMMAR_SPACE_SOME,
+                  .closed = ask->closed,
+                  .space = -1,
+                  .string = -1,
+                  .number = -1,
+                  .integer = -1};
+    for (int i = 0; i < ask->n; i++) top.s[i] = ask->top[i];
+    arena_init(&c.a, 0);
+    map_init(&c.rules, &c.a);
+    c.doc = (schema_doc){.root = ask->top[0], .a = &c.a};
+    err e = read_draft(ask->top[0], &c.doc.draft7, f);
+    if (e == E_OK) e = rule_of(&c, &top, rule, f);
+    if (e == E_OK) e = fill_rules(&c, f);
+    map_deinit(&c.rules);
+    arena_deinit(&c.a);
+    return e;
 }
 
 err grammar_open_schema(grammar **out, const json *schema, grammar_space space, fail *f) {
     grammar *g;
     TRY(grammar_new(&g, f));
-    compiler c = {.g = g,
-                  .spaces = space == GRAMMAR_SPACE_SOME,
-                  .space = -1,
-                  .string = -1,
-                  .number = -1,
-                  .integer = -1};
-    arena_init(&c.a, 0);
-    map_init(&c.rules, &c.a);
-    c.doc = (schema_doc){.root = schema, .a = &c.a};
-    err e = compile(g, &c, schema, f);
-    map_deinit(&c.rules);
-    arena_deinit(&c.a);
+    err e = schema_add_rule(g, &(schema_ask){.top = {schema}, .n = 1, .space = space}, &g->top, f);
+    if (e == E_OK) e = grammar_seal(g, f);
     if (e == E_OK)
         *out = g;
     else

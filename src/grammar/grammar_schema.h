@@ -57,6 +57,16 @@ err schema_kinds(const schema_set *s, int *kinds, bool *whole, fail *f) MUST_CHE
 /* The values that enum and const leave; *n = -1 where there is neither. */
 err schema_values(const schema_doc *d, const schema_set *s, const json ***out, int *n,
                   fail *f) MUST_CHECK;
+/* A rule for the JSON that satisfies all schemas of `top` ([n], at most SCHEMA_JOINED_MAX), the
+ * first of which is the document that $ref means. closed: objects that name their properties, and
+ * say nothing of others, have no others. The grammar is not sealed yet. */
+typedef struct schema_ask {
+    const json *top[2];
+    int n;
+    grammar_space space;
+    bool closed;
+} schema_ask;
+err schema_add_rule(grammar *g, const schema_ask *ask, int32_t *rule, fail *f) MUST_CHECK;
 bool schema_equal(const json *x, const json *y);
 err schema_refuse(const char *word, const json *schema, fail *f);
 

@@ -1,7 +1,7 @@
 /* api_fake.h - a whole server for tests of api/: real store, record, queue and task; models that
- * are fakes behind api_models. "echo" says three words and repeats the question, "stuck" runs until
- * its client leaves, "phone" asks for two tools, "broken" fails after two words, "bag" embeds by
- * hashing words. */
+ * are fakes behind api_models. "echo" says three words and repeats the question, "caller" calls
+ * the first tool twice, "phone" asks for two tools, "seeded" says its seed, "stuck" runs until its
+ * client leaves, "broken" fails after two words, "bag" embeds by hashing words. */
 #ifndef BANTAM_TEST_API_FAKE_H
 #define BANTAM_TEST_API_FAKE_H
 
@@ -133,6 +133,53 @@ static err phone(void *self, const gen_request *rq, gen_sink sink, gen_reply *ou
     return E_OK;
 }
 
+/* Says "Let me see", then calls the first tool twice; its arguments come in two pieces. */
+static err caller(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
+    (void)self;
+    last_request = *rq;
+    gen_call *calls = arena_new_n(rq->arena, gen_call, 2);
+    assert_non_null(calls);
+    TRY(put_word(sink, "Let me see", f));
+    for (size_t i = 0; i < 2; i++) {
+        calls[i] = (gen_call){.id = arena_printf(rq->arena, "call_%zu", i + 1),
+                              .name = rq->tools[0].name,
+                              .arguments = STR("")};
+        gen_event event = {
+            .text = STR(""), .call = &calls[i], .call_index = i, .call_begins = true};
+        TRY(sink.put(sink.self, &event, f));
+        event.call_begins = false;
+        event.text = STR("{\"a\":");
+        TRY(sink.put(sink.self, &event, f));
+        event.text = STR("1}");
+        TRY(sink.put(sink.self, &event, f));
+        calls[i].arguments = STR("{\"a\":1}");
+    }
+    *out = (gen_reply){.text = STR("Let me see"),
+                       .model = STR("caller"),
+                       .finish = GEN_CALLS,
+                       .calls = calls,
+                       .n_calls = 2,
+                       .prompt_tokens = 20,
+                       .completion_tokens = 9,
+                       .timings = {100, 50, 12.5, 16}};
+    return E_OK;
+}
+
+/* Says its seed, one digit. */
+static err seeded(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
+    (void)self;
+    str text = arena_printf(rq->arena, "%llu", (unsigned long long)rq->sampling.seed);
+    if (rq->max_tokens == 7 && rq->sampling.seed == 3)
+        return fail_set(f, E_INTERNAL, "the third broke");
+    TRY(sink.put(sink.self, &(gen_event){.text = text}, f));
+    *out = (gen_reply){.text = text,
+                       .model = STR("seeded"),
+                       .finish = GEN_STOP,
+                       .prompt_tokens = 5,
+                       .completion_tokens = 1};
+    return E_OK;
+}
+
 static err broken(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
     (void)self, (void)out, (void)rq;
     TRY(put_word(sink, "half ", f));
@@ -177,6 +224,10 @@ static err fake_provider(void *self, str model, gen_provider *out, fail *f) {
         *out = (gen_provider){.name = "echo", .generate = echo, .count = count_bytes};
     else if (str_is(model, "phone"))
         *out = (gen_provider){.name = "phone", .generate = phone};
+    else if (str_is(model, "caller"))
+        *out = (gen_provider){.name = "caller", .generate = caller};
+    else if (str_is(model, "seeded"))
+        *out = (gen_provider){.name = "seeded", .generate = seeded};
     else if (str_is(model, "broken"))
         *out = (gen_provider){.name = "broken", .generate = broken};
     else if (str_is(model, "busy"))
@@ -274,6 +325,7 @@ static void open_server(bool require_key) {
                      .desk = &fx.desk,
                      .require_key = require_key,
                      .key = STR("sesame"),
+                     .build = STR("test"),
                      .url_base = STR("http://desk.test")};
     assert_ok(api_open(&fx.api, &o, &fx.f), &fx.f);
     assert_ok(http_server_open(&fx.server,

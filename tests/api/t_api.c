@@ -98,10 +98,11 @@ static void refuses_what_it_does_not_do(void **state) {
     static const struct {
         const char *more, *param;
     } rows[] = {
-        {",\"n\":2", "n"},
-        {",\"tools\":[{\"type\":\"function\"}]", "tools"},
-        {",\"tool_choice\":\"auto\"", "tool_choice"},
-        {",\"functions\":[{}]", "functions"},
+        {",\"n\":9", "n"},
+        {",\"n\":0", "n"},
+        {",\"verbosity\":\"loud\"", "verbosity"},
+        {",\"reasoning_effort\":\"huge\"", "reasoning_effort"},
+        {",\"chat_template_kwargs\":[1]", "chat_template_kwargs"},
         {",\"response_format\":{\"type\":\"json_schema\"}", "response_format.json_schema"},
         {",\"response_format\":{\"type\":\"xml\"}", "response_format.type"},
         {",\"response_format\":\"json\"", "response_format"},
@@ -122,7 +123,7 @@ static void refuses_what_it_does_not_do(void **state) {
         {",\"temprature\":0", "temprature"},
         {",\"messages\":[]", "messages"},
         {",\"messages\":[7]", "messages[0].role"},
-        {",\"messages\":[{\"role\":\"tool\",\"content\":\"x\"}]", "messages[0].role"},
+        {",\"messages\":[{\"role\":\"robot\",\"content\":\"x\"}]", "messages[0].role"},
         {",\"messages\":[{\"role\":\"user\"}]", "messages[0].content"},
         {",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\"}]}]",
          "messages[0].content"},

@@ -1,0 +1,146 @@
+/* api_chat_run.c - the stages of a chat, and what its answer says. */
+#include "api/api_int.h"
+
+#include "base/clock.h"
+
+#include <math.h>
+
+/* ---- the stages ---- */
+
+static err provider_run(void *self, gen_exchange *x, const gen_stage *rest, fail *f) {
+    (void)rest; /* the last of its stages: it answers */
+    const gen_provider *p = self;
+    return p->generate(p->self, x->request, x->sink, x->reply, f);
+}
+
+/* Which field an error of the provider is about: grammars say the tool's name first. */
+static void blame(api_chat *chat, err e, const fail *f) {
+    const gen_request *rq = &chat->request;
+    api_call *c = chat->call;
+    if (e == E_CONTEXT) c->param = "messages";
+    if (e != E_UNSUPPORTED && e != E_INPUT && e != E_TOO_LARGE) return;
+    for (size_t i = 0; f && i < rq->n_tools; i++) {
+        str name = rq->tools[i].name, text = str_from(f->text);
+        if (!str_starts(text, name) || !str_starts(str_slice(text, name.n, text.n), STR(": ")))
+            continue;
+        str param = arena_printf(c->a, "%s[%zu]", chat->legacy ? "functions" : "tools", i);
+        c->param = param.p ? param.p : "tools";
+        c->code = "invalid_function_parameters";
+        return;
+    }
+    if (!c->shaped) return;
+    c->param = c->shaped; /* the schema's fault */
+    c->code = "invalid_json_schema";
+}
+
+err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) {
+    api *api = chat->call->api;
+    route *task = NULL;
+    str task_id;
+    gen_provider provider = {0};
+    gen_stage last;
+    err e;
+    if (!chat->request.tenant.n && chat->call->who.tenant.n)
+        chat->request.tenant = chat->call->who.tenant;
+    TRY(api_read_admission(chat->call, &chat->request, f));
+    if (chat->is_task && chat->request.adapter.n)
+        return api_refuse(chat->call, f, "adapter", "adapter is for models, not for tasks");
+    if (chat->is_task) {
+        e = api->o.models.task(api->o.models.self, chat->task_name, &task, &task_id, f);
+        last = e == E_OK ? route_stage(task) : (gen_stage){0};
+    } else {
+        e = api->o.models.provider(api->o.models.self, chat->request.model, &provider, f);
+        last = (gen_stage){.name = "provider", .self = &provider, .run = provider_run};
+        if (e == E_OK && provider.model.p) chat->request.model = provider.model; /* no alias */
+    }
+    if (e != E_OK) {
+        chat->call->param = "model";
+        if (e == E_NOT_FOUND) chat->call->code = "model_not_found";
+        return e;
+    }
+    const gen_stage stages[] = {audit_stage(api->o.audit), last, {0}};
+    e = gen_next(x, stages, f);
+    chat->call->tokens += x->reply->prompt_tokens + x->reply->completion_tokens;
+    if (e == E_NOT_FOUND && chat->request.adapter.n) {
+        chat->call->param = "adapter";
+        chat->call->code = "adapter_not_found";
+    }
+    blame(chat, e, f);
+    return e;
+}
+
+/* ---- what an answer says ---- */
+
+str api_time_text(arena *a, int64_t ms) {
+    char t[CLOCK_TEXT_BYTES];
+    clock_text(ms, t);
+    return arena_printf(a, "%.5s UTC on %.10s", t + 11, t);
+}
+
+str api_answer_url(api *api, arena *a, str ref) {
+    return arena_printf(a, "%.*s/v1/answers/%.*s", STR_ARG(api->o.url_base), STR_ARG(ref));
+}
+
+str api_person_sentence(arena *a, str ref, int64_t expected_by_ms, str url) {
+    str when = api_time_text(a, expected_by_ms);
+    return arena_printf(a,
+                        "A person will answer this. Your reference is %.*s; an answer is expected "
+                        "by %.*s. Ask for it at %.*s",
+                        STR_ARG(ref), STR_ARG(when), STR_ARG(url));
+}
+
+err api_chat_content(api_chat *chat, const gen_exchange *x, str *out, fail *f) {
+    const gen_trace *t = x->reply->trace;
+    arena *a = chat->request.arena;
+    if (!t || t->answer.p) {
+        *out = x->reply->text;
+        return E_OK;
+    }
+    if (t->review.n)
+        *out =
+            api_person_sentence(a, t->review, t->expected_by_ms,
+                                t->url.n ? t->url : api_answer_url(chat->call->api, a, t->review));
+    else
+        *out = arena_printf(a,
+                            "This could not be answered: %s. Nobody is set up here to answer "
+                            "what the models must not.",
+                            gen_reason_text(t->reason));
+    return out->p ? E_OK : fail_memory(f, "an answer");
+}
+
+static void put_passages(json_writer *w, const gen_trace *t) {
+    json_key(w, "passages");
+    json_begin_array(w);
+    for (size_t i = 0; i < t->n_passages; i++) {
+        json_begin_object(w);
+        json_field_text(w, "id", t->passages[i].id);
+        json_field_text(w, "title", t->passages[i].title);
+        json_field_text(w, "text", t->passages[i].text);
+        json_field_double(w, "score", t->passages[i].score);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+void api_chat_put_extension(api_chat *chat, json_writer *w, const gen_exchange *x) {
+    const gen_trace *t = x->reply->trace;
+    static const gen_trace none = {.confidence = (double)NAN};
+    if (!t) t = &none; /* a chat with a model: on record, but nothing was decided */
+    json_key(w, "bantam");
+    json_begin_object(w);
+    api_put_z(w, "tier", t->tier ? gen_tier_name(t->tier) : NULL);
+    json_field_text(w, "label", t->label);
+    json_field_double(w, "confidence", t->confidence);
+    json_field_text(w, "trace", chat->request.id);
+    json_field_text(w, "review", t->review);
+    json_field_text(w, "url",
+                    t->review.n && !t->url.n
+                        ? api_answer_url(chat->call->api, chat->request.arena, t->review)
+                        : t->url);
+    api_put_z(w, "reason", t->reason ? gen_reason_code(t->reason) : NULL);
+    api_put_z(w, "why", t->reason ? gen_reason_text(t->reason) : NULL);
+    if (t->expected_by_ms) json_field_int(w, "expected_by_ms", t->expected_by_ms);
+    put_passages(w, t);
+    json_field_double(w, "cost_usd", chat->is_task ? t->cost_usd : (double)NAN);
+    json_end_object(w);
+}
