@@ -147,6 +147,11 @@ fuzz: fuzzers
 .PHONY: benches
 benches: $(BENCHES)
 
+## make bench-serve   race llama-server over HTTP by turns: LLAMA_CPP=DIR MODELS="a.gguf b.gguf" [ROUNDS=5]
+.PHONY: bench-serve
+bench-serve: all $(B)/bench/bench_serve
+	@for m in $(MODELS); do python3 bench/bench_serve.py $$m --rounds $(or $(ROUNDS),5) --out $(B)/bench_serve-$$(basename $$m).json || exit 1; done
+
 ## make bench-peers   race llama.cpp and ik_llama.cpp by turns: LLAMA_CPP=DIR IK_LLAMA=DIR MODELS="a.gguf b.gguf"
 .PHONY: bench-peers
 bench-peers: all

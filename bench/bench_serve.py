@@ -101,9 +101,10 @@ def main():
     p.add_argument("model")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--clients", default="1,4,8,16,64")
-    p.add_argument("--per-client", type=int, default=3, help="requests of each client in a measurement")
+    p.add_argument("--per-client", type=int, default=6, help="requests of each client in a measurement")
     p.add_argument("--least", type=int, default=8, help="requests of a measurement at least")
     p.add_argument("--prompt", type=int, default=128, help="tokens of a prompt, about")
+    p.add_argument("--warm", type=int, default=112, help="requests of each server before the first round")
     p.add_argument("--tokens", type=int, default=64)
     p.add_argument("--threads", type=int, default=os.cpu_count())
     p.add_argument("--bantam", help="another program than build/bantam")
@@ -117,6 +118,7 @@ def main():
             servers = open_servers(args, home, log)
             for s in servers:
                 row = s.load(2, 4, 40, args.tokens, 1)
+                s.load(16, args.warm, 40, args.tokens, 2)  # pages of keys and values are touched once
             args.words = max(1, round(40 * args.prompt / row["prompt_tokens"]))
             for number in range(args.rounds):
                 for n in clients:

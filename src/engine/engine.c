@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "engine/engine_int.h"
 
-enum { SEQUENCES = 16, WAITING = 64, ROWS = 128, RESERVE = 256, DRAFT = 8, WANTED_LEAST = 16 };
+enum { SEQUENCES = 16, WAITING = 64, ROWS = 160, RESERVE = 256, DRAFT = 8, WANTED_LEAST = 16 };
 enum { SEQUENCES_MAX = 4096 };
 static const size_t kv_bytes_usual = (size_t)1 << 30;
 

@@ -47,7 +47,7 @@ typedef struct engine_options {
     size_t kv_bytes_max;   /* 0 = what sequences_max full contexts need, at most 1 GiB */
     int32_t sequences_max; /* generating at once; 0 = 16 */
     int32_t waiting_max;   /* behind them; 0 = 64 */
-    int32_t rows_max;      /* tokens of one step; 0 = 128 */
+    int32_t rows_max;      /* tokens of one step; 0 = 160 */
     int32_t rows_busy;     /* of prompts, in one step, while others generate: what these wait for; 0
                               = as many as the machine computes in a tenth of a second */
     int32_t reserve;       /* tokens that a sequence has room for when it is admitted; 0 = 256 */

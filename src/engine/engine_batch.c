@@ -1,12 +1,14 @@
 /* engine_batch.c - which rows the next step computes: the engine thread, lock held.
  *
- * Who generates gets its rows first. What is left goes to prompts, in equal shares so that a short
- * one does not wait for a long one, and only as much as those who generate may be kept waiting.
+ * Who generates gets its rows first. What is left goes to prompts, and only as much as those who
+ * generate may be kept waiting: a quarter to the one admitted first, so that a long one never
+ * starves, then the shortest first. Prompts one after the other give the same work as prompts side
+ * by side, but all except the last begin to answer earlier.
  * Then pages: in order of admission, the youngest gives way. */
 #include "base/clock.h"
 #include "engine/engine_int.h"
 
-enum { BUSY_ROWS_UNKNOWN = 64, BUSY_ROWS_LEAST = 16 };
+enum { BUSY_ROWS_UNKNOWN = 64, BUSY_ROWS_LEAST = 16, FIRST_PART = 4 };
 static const double busy_ns = 1e8;
 
 static int64_t least_of(int64_t a, int64_t b) {
@@ -56,6 +58,32 @@ static int64_t grant_drafts(engine *e, int64_t left, bool prompts) {
     return given;
 }
 
+static bool reads_prompt(const engine_sequence *s) {
+    return !engine_generates(s) && !s->held && s->grant < pending(s);
+}
+
+static int64_t grant_more(engine_sequence *s, int64_t most) {
+    int64_t more = least_of(pending(s) - s->grant, most);
+    s->grant += more;
+    return more;
+}
+
+static void grant_prompts(engine *e, int64_t left) {
+    int32_t first = 0;
+    while (first < e->n_running && !reads_prompt(e->running[first])) first++;
+    if (first < e->n_running && left > 0)
+        left -= grant_more(e->running[first], (left + FIRST_PART - 1) / FIRST_PART);
+    while (left > 0) {
+        engine_sequence *shortest = NULL;
+        for (int32_t i = first; i < e->n_running; i++) {
+            engine_sequence *s = e->running[i];
+            if (reads_prompt(s) && (!shortest || pending(s) < pending(shortest))) shortest = s;
+        }
+        if (!shortest) return;
+        left -= grant_more(shortest, left);
+    }
+}
+
 static void grant_rows(engine *e) {
     int64_t left = e->o.rows_max, generating = 0, prompts = 0;
     for (int32_t i = 0; i < e->n_running; i++) {
@@ -73,15 +101,7 @@ static void grant_rows(engine *e) {
     }
     left -= grant_drafts(e, left, prompts > 0);
     if (generating > 0) left = least_of(left, busy_rows(e));
-    int64_t share = prompts > 0 && left > prompts ? left / prompts : 1;
-    for (int pass = 0; pass < 2; pass++, share = left) /* then the rest, first come first served */
-        for (int32_t i = 0; i < e->n_running; i++) {
-            engine_sequence *s = e->running[i];
-            if (engine_generates(s) || s->held) continue;
-            int64_t more = least_of(least_of(pending(s) - s->grant, share), left);
-            s->grant += more;
-            left -= more;
-        }
+    grant_prompts(e, left);
 }
 
 /* Pages for what is granted, taken from the youngest that is not held where none is free; false:
