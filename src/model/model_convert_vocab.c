@@ -575,9 +575,11 @@ static err read_files(vocabulary *v, fail *f) {
 
 static err run(vocabulary *v, int64_t rows, fail *f) {
     special specials[SPECIALS] = {
-        [BOS] = {"bos", "bos"},       [EOS] = {"eos", "eos"},     [UNK] = {"unk", "unknown"},
-        [SEP] = {"sep", "seperator"}, [PAD] = {"pad", "padding"}, [CLS] = {"cls", "cls"},
-        [MASK] = {"mask", "mask"},    [EOT] = {"eot", "eot"},     [EOM] = {"eom", "eom"}};
+        [BOS] = {.hf = "bos", .gguf = "bos"},     [EOS] = {.hf = "eos", .gguf = "eos"},
+        [UNK] = {.hf = "unk", .gguf = "unknown"}, [SEP] = {.hf = "sep", .gguf = "seperator"},
+        [PAD] = {.hf = "pad", .gguf = "padding"}, [CLS] = {.hf = "cls", .gguf = "cls"},
+        [MASK] = {.hf = "mask", .gguf = "mask"},  [EOT] = {.hf = "eot", .gguf = "eot"},
+        [EOM] = {.hf = "eom", .gguf = "eom"}};
     ends around = {-1, -1, -1};
     TRY(read_files(v, f));
     TRY(count_pieces(v, rows, f));

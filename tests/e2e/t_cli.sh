@@ -33,11 +33,11 @@ for option in $(grep -oE '^\| `/[a-z]+' "$root/docs/cli.md" | tr -d '|` ' | sort
     grep -q "\"$option\"" "$root/src/app/talk_command.c" && ok "$option is a command" || not_ok "$option is a command"
 done
 
-# ---- Ctrl-C ----
+# ---- Ctrl-C: once (--foreground: timeout would signal its whole group as well, and that is twice) ----
 yes "The quick brown fox jumps over the lazy dog and goes home." | head -20000 >long.txt
 for row in "perplexity smollm2 --file long.txt" "bench smollm2 -r 1000" "run smollm2 -n 8000 sea"; do
     # shellcheck disable=SC2086
-    timeout --preserve-status -s INT 2 "$bin" $row >step 2>err < <(echo "Write a very long story about the sea.")
+    timeout --foreground --preserve-status -s INT 2 "$bin" $row >step 2>err < <(echo "Write a very long story about the sea.")
     is "Ctrl-C ends ${row%% *} with 130" $? 130
     has "and it says so" "$(cat err)" "stop"
 done
