@@ -15,6 +15,7 @@ typedef struct route_row {
 
 static const route_row routes[] = {
     {"POST", "/v1/chat/completions", api_chat_completions, WHO_CHAT},
+    {"POST", "/v1/completions", api_completions, WHO_CHAT},
     {"POST", "/v1/embeddings", api_embeddings, WHO_EMBED},
     {"GET", "/v1/models", api_model_list, WHO_MODELS},
     {"GET", "/v1/models/**", api_model_get, WHO_MODELS},

@@ -94,8 +94,10 @@ static void start_others(chat_group *g) {
     g->started = true;
     for (int32_t i = 1; i < g->n; i++) {
         chat_choice *k = &g->choices[i];
-        k->result = thread_start(&k->thread, "choice", choice_thread, k, &k->why);
-        if (k->result != E_OK) atomic_store(&g->failed, true);
+        err e = thread_start(&k->thread, "choice", choice_thread, k, &k->why);
+        if (e == E_OK) continue; /* from here on the result is the thread's to say */
+        k->result = e;
+        atomic_store(&g->failed, true);
     }
 }
 

@@ -254,11 +254,10 @@ static bool client_left(void *rq) {
     return http_gone(rq);
 }
 
-err api_chat_read(api_call *c, api_chat *chat, fail *f) {
+err api_chat_read_common(api_call *c, api_chat *chat, fail *f) {
     gen_request *rq = &chat->request;
     TRY(api_get_str(c, "model", STR(""), &rq->model, f));
     if (!rq->model.n) return api_refuse(c, f, "model", "model must name a model or a task");
-    TRY(check_fields(c, f));
     chat->is_task = str_starts(rq->model, STR("task:"));
     chat->task_name = chat->is_task ? str_slice(rq->model, 5, rq->model.n) : STR_NONE;
     rq->id = str_from(c->rq->id);
@@ -266,16 +265,21 @@ err api_chat_read(api_call *c, api_chat *chat, fail *f) {
     rq->tenant = STR("");
     rq->gone = client_left;
     rq->gone_ctx = c->rq;
-    TRY(api_chat_read_messages(c, rq, f));
     TRY(api_get_str(c, "user", STR(""), &rq->subject, f));
     TRY(read_sampling(c, rq, f));
     TRY(read_limits(c, rq, f));
     TRY(read_stops(c, rq, f));
     TRY(read_bias(c, chat, f));
+    TRY(read_choices(c, chat, f));
+    return read_stream(c, chat, f);
+}
+
+err api_chat_read(api_call *c, api_chat *chat, fail *f) {
+    TRY(check_fields(c, f));
+    TRY(api_chat_read_common(c, chat, f));
+    TRY(api_chat_read_messages(c, &chat->request, f));
     TRY(read_format(c, chat, f));
     TRY(api_chat_read_tools(c, chat, f));
     TRY(read_variables(c, chat, f));
-    TRY(read_choices(c, chat, f));
-    TRY(read_logprobs(c, chat, f));
-    return read_stream(c, chat, f);
+    return read_logprobs(c, chat, f);
 }

@@ -107,6 +107,8 @@ struct api_chat {
     bool begun;   /* its first event is out */
 };
 
+/* What chats and completions have alike: model, sampling, limits, stops, biases, n, stream. */
+err api_chat_read_common(api_call *c, api_chat *chat, fail *f) MUST_CHECK;
 /* Parts of api_chat_read. */
 err api_chat_read_messages(api_call *c, gen_request *rq, fail *f) MUST_CHECK;
 err api_chat_read_tools(api_call *c, api_chat *chat, fail *f) MUST_CHECK;
@@ -147,6 +149,7 @@ str api_time_text(arena *a, int64_t ms); /* "20:45 UTC on 2026-11-23" */
 
 /* ---- routes ---- */
 err api_chat_completions(api_call *c, fail *f) MUST_CHECK;
+err api_completions(api_call *c, fail *f) MUST_CHECK;
 err api_embeddings(api_call *c, fail *f) MUST_CHECK;
 err api_model_list(api_call *c, fail *f) MUST_CHECK;
 err api_model_get(api_call *c, fail *f) MUST_CHECK;

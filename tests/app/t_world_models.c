@@ -42,7 +42,7 @@ static int teardown(void **state) {
     world_close(&r.w);
     tiny_close(&r.a);
     tiny_close(&r.b);
-    return file_remove_tree(dir, NULL);
+    return file_remove_tree(dir, NULL) != E_OK;
 }
 
 static world_state state_of(str name) {

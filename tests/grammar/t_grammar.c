@@ -210,8 +210,8 @@ static bool begins(const grammar *g, grammar_vocabulary *v, const int32_t *ids, 
 
 static void masks_are_what_can_be_accepted(void **state) {
     (void)state;
-    static const char *const all[] = {"{'type':'object','properties':{'a':{'type':'string'},'b':{'"
-                                      "type':['boolean','null']}},'required':['a']}",
+    static const char *const all[] = {"{'type':'object','required':['a'],'properties':{"
+                                      "'a':{'type':'string'},'b':{'type':['boolean','null']}}}",
                                       "{'type':'array','items':{'type':'number','minimum':1}}",
                                       "{'type':'string','maxLength':100}", "true",
                                       "{'enum':['a','ab',true,12]}"};

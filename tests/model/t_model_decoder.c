@@ -33,7 +33,7 @@ static double compare(str row, str top, const float *have) {
     for (int i = 0; i < TOP; i++) {
         str pair = str_cut(&top, ' ');
         int64_t id;
-        double want;
+        double want = NAN;
         assert_true(str_to_int(str_cut(&pair, ':'), &id) && str_to_double(pair, &want));
         worst = fmax(worst, fabs((double)have[id] - want));
     }
