@@ -25,8 +25,8 @@ holds "an unknown adapter is named" "$(post /v1/chat/completions "$(chat smollm2
     '.error.code == "adapter_not_found" and .error.param == "adapter" and (.error.message | contains("nobody"))'
 holds "so is one in a model's name" "$(post /v1/chat/completions "$(chat smollm2+nobody '{}')")" '.error.code == "model_not_found"'
 
-# one runs, one waits, the next is told when to come again
-long() { curl -sN -m 60 -H 'content-type: application/json' "$url/v1/chat/completions" -d "$(chat smollm2 '{"stream": true, "max_tokens": 7000, "min_p": 0, "logit_bias": {"2": -100, "0": -100}}')"; }
+# (exec: so that who is killed is curl) One runs, one waits, the next is told when to come again
+long() { exec curl -sN -m 60 -H 'content-type: application/json' "$url/v1/chat/completions" -d "$(chat smollm2 '{"stream": true, "max_tokens": 7000, "min_p": 0, "logit_bias": {"2": -100, "0": -100}}')"; }
 busy() { get /v1/models/smollm2 | jq -r '.bantam.requests // 0'; }
 long >"$tmp/long1" & first=$!
 until [ -s "$tmp/long1" ]; do sleep 0.05; done
