@@ -13,6 +13,18 @@ static err provider_run(void *self, gen_exchange *x, const gen_stage *rest, fail
     return p->generate(p->self, x->request, x->sink, x->reply, f);
 }
 
+/* The answer of a chat whose `how` is not to generate. */
+typedef struct other_way {
+    const gen_provider *provider;
+    const api_chat *chat;
+} other_way;
+
+static err other_run(void *self, gen_exchange *x, const gen_stage *rest, fail *f) {
+    (void)rest;
+    const other_way *o = self;
+    return o->chat->how(o->chat->how_self, o->provider, x, f);
+}
+
 /* Which field an error of the provider is about: grammars say the tool's name first. */
 static void blame(api_chat *chat, err e, const fail *f) {
     const gen_request *rq = &chat->request;
@@ -38,6 +50,7 @@ err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) {
     route *task = NULL;
     str task_id;
     gen_provider provider = {0};
+    other_way other = {&provider, chat};
     gen_stage last;
     err e;
     if (!chat->request.tenant.n && chat->call->who.tenant.n)
@@ -50,7 +63,8 @@ err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) {
         last = e == E_OK ? route_stage(task) : (gen_stage){0};
     } else {
         e = api->o.models.provider(api->o.models.self, chat->request.model, &provider, f);
-        last = (gen_stage){.name = "provider", .self = &provider, .run = provider_run};
+        last = chat->how ? (gen_stage){.name = "other", .self = &other, .run = other_run}
+                         : (gen_stage){.name = "provider", .self = &provider, .run = provider_run};
         if (e == E_OK && provider.model.p) chat->request.model = provider.model; /* no alias */
     }
     if (e != E_OK) {

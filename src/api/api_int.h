@@ -101,6 +101,9 @@ struct api_chat {
     str task_name;
     int32_t n;     /* choices */
     int32_t index; /* of this one */
+    /* Answers in another way than by generating; NULL = generate. */
+    err (*how)(void *how_self, const gen_provider *p, gen_exchange *x, fail *f);
+    void *how_self;
     /* the stream being written */
     str id;       /* "chatcmpl-..." */
     int64_t at_s; /* created */
@@ -150,6 +153,8 @@ str api_time_text(arena *a, int64_t ms); /* "20:45 UTC on 2026-11-23" */
 /* ---- routes ---- */
 err api_chat_completions(api_call *c, fail *f) MUST_CHECK;
 err api_completions(api_call *c, fail *f) MUST_CHECK;
+err api_decide(api_call *c, fail *f) MUST_CHECK;
+err api_rerank(api_call *c, fail *f) MUST_CHECK;
 err api_embeddings(api_call *c, fail *f) MUST_CHECK;
 err api_model_list(api_call *c, fail *f) MUST_CHECK;
 err api_model_get(api_call *c, fail *f) MUST_CHECK;

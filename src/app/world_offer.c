@@ -132,6 +132,27 @@ static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply 
     return out->model.p ? E_OK : fail_memory(f, "an answer");
 }
 
+static err count(void *self, const gen_request *rq, int64_t *tokens, fail *f) {
+    world_offer *o = self;
+    TRY(take(o, true, f));
+    gen_provider p = gen_local_provider(o->m->local);
+    err e = p.count(p.self, rq, tokens, f);
+    world_give(o->m);
+    return e;
+}
+
+static err score(void *self, const gen_request *rq, const str *choices, size_t n, double *logprob,
+                 int64_t *prompt_tokens, fail *f) {
+    world_offer *o = self;
+    gen_request asked = *rq;
+    if (o->adapter.n) asked.adapter = o->adapter;
+    TRY(take(o, true, f));
+    gen_provider p = gen_local_provider(o->m->local);
+    err e = p.score(p.self, &asked, choices, n, logprob, prompt_tokens, f);
+    world_give(o->m);
+    return e;
+}
+
 err world_provider(world *w, str name, gen_provider *out, bool *has_template, fail *f) {
     world_offer *o;
     TRY(offer_of(w, name, &o, f));
@@ -140,7 +161,12 @@ err world_provider(world *w, str name, gen_provider *out, bool *has_template, fa
         *has_template = gen_local_has_template(o->m->local);
         world_give(o->m);
     }
-    *out = (gen_provider){.name = "local", .self = o, .model = o->answers, .generate = generate};
+    *out = (gen_provider){.name = "local",
+                          .self = o,
+                          .model = o->answers,
+                          .generate = generate,
+                          .count = count,
+                          .score = score};
     return E_OK;
 }
 
@@ -156,6 +182,16 @@ static err embed(void *self, const str *texts, size_t n, bool truncate, float *o
     return e;
 }
 
+static err rank(void *self, str query, const str *texts, size_t n, float *scores, int64_t *tokens,
+                fail *f) {
+    world_offer *o = self;
+    TRY(take(o, false, f));
+    const gen_embedder *g = &o->m->embedder;
+    err e = g->rank(g->self, query, texts, n, scores, tokens, f);
+    world_give(o->m);
+    return e;
+}
+
 static err look_up(world_offer *o, fail *f) {
     if (!o->m->embedder.embed) {
         fail_set(f, E_UNSUPPORTED, "%.*s is no encoder, so it gives no embeddings",
@@ -167,6 +203,7 @@ static err look_up(world_offer *o, fail *f) {
     o->embedder.name = o->m->name.p;
     o->embedder.self = o;
     o->embedder.embed = embed;
+    o->embedder.rank = o->m->embedder.rank ? rank : NULL;
     mutex_unlock(&o->m->w->lock);
     return E_OK;
 }

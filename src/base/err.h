@@ -33,7 +33,8 @@
     X(E_BUSY, 503, 11, "busy")                      \
     X(E_CANCELLED, 499, 130, "cancelled")           \
     X(E_INTERNAL, 500, 70, "internal error")        \
-    X(E_LIMIT, 429, 11, "limit reached")
+    X(E_LIMIT, 429, 11, "limit reached")            \
+    X(E_UNDONE, 501, 6, "cannot be done here")
 
 typedef enum err {
 #define X(code, http, exit_code, text) code,

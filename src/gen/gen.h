@@ -189,6 +189,10 @@ typedef struct gen_provider {
     err (*generate)(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f);
     /* Tokens of the request's prompt, as generate would count them; NULL: it cannot tell. */
     err (*count)(void *self, const gen_request *rq, int64_t *tokens, fail *f);
+    /* Log-probability (natural log, summed over its tokens) of each of choices [n] as what the
+     * answer to the request's prompt begins with; nothing is generated. NULL: it cannot tell. */
+    err (*score)(void *self, const gen_request *rq, const str *choices, size_t n, double *logprob,
+                 int64_t *prompt_tokens, fail *f);
 } gen_provider;
 
 typedef struct gen_embedder {
@@ -199,6 +203,10 @@ typedef struct gen_embedder {
     /* out: [n, width], each of unit length. tokens: sum over the texts, may be NULL. Any thread. */
     err (*embed)(void *self, const str *texts, size_t n, bool truncate, float *out, int64_t *tokens,
                  fail *f);
+    /* scores [n]: how well each text answers the query, higher is better (a cross-encoder's logit).
+     * NULL: the model has no such head. Any thread. */
+    err (*rank)(void *self, str query, const str *texts, size_t n, float *scores, int64_t *tokens,
+                fail *f);
 } gen_embedder;
 
 /* ---- how a task's answer came about

@@ -360,8 +360,27 @@ static err count(void *self, const gen_request *rq, int64_t *tokens, fail *f) {
     return E_OK;
 }
 
+static err score(void *self, const gen_request *rq, const str *choices, size_t n, double *logprob,
+                 int64_t *prompt_tokens, fail *f) {
+    gen_local *g = self;
+    const model_adapter *adapter;
+    token_ids head, *tails = arena_new_n(rq->arena, token_ids, n + 1);
+    if (!tails) return fail_memory(f, "choices");
+    TRY(read_prompt(g, rq, &head, f));
+    for (size_t i = 0; i < n; i++) {
+        TRY(tokenizer_encode(g->tokenizer, rq->arena, choices[i], NULL, &tails[i], f));
+        if (tails[i].n == 0) return fail_set(f, E_INPUT, "choice %zu is empty", i + 1);
+    }
+    TRY(take_adapter(g, rq, &adapter, f));
+    err e = engine_score(g->engine, &head, tails, n, adapter, logprob, f);
+    give_adapter(g, rq, adapter);
+    *prompt_tokens = (int64_t)head.n;
+    return e;
+}
+
 gen_provider gen_local_provider(gen_local *g) {
-    return (gen_provider){.name = "local", .self = g, .generate = generate, .count = count};
+    return (gen_provider){
+        .name = "local", .self = g, .generate = generate, .count = count, .score = score};
 }
 
 err gen_local_score(gen_local *g, arena *a, str prompt, const str *choices, size_t n,

@@ -12,8 +12,8 @@
 enum { LIB_CHAT_BYTES_MAX = 16 << 20, LIB_TEXTS_MAX = 1 << 20 };
 
 _Static_assert((int)BANTAM_INTERNAL == (int)E_INTERNAL, "bantam_status mirrors err");
-/* E_LIMIT, the last, is a server's: no function of the library returns it */
-_Static_assert((int)BANTAM_INTERNAL + 2 == (int)ERR_COUNT && E_LIMIT + 1 == ERR_COUNT,
+/* E_LIMIT and E_UNDONE, the last, are a server's: no function of the library returns them */
+_Static_assert((int)BANTAM_INTERNAL + 3 == (int)ERR_COUNT && E_UNDONE + 1 == ERR_COUNT,
                "each other err has a bantam_status");
 
 const char *bantam_version(void) {

@@ -64,6 +64,17 @@ static err bag_embed(void *self, const str *texts, size_t n, bool truncate, floa
 static const gen_embedder bag = {
     .name = "bag", .width = BAG_WIDTH, .tokens_max = 400, .embed = bag_embed};
 
+/* A cross-encoder: how many bytes the text has less ten. */
+static err longest(void *self, str query, const str *texts, size_t n, float *scores,
+                   int64_t *tokens, fail *f) {
+    (void)self, (void)query, (void)f;
+    for (size_t i = 0; i < n; i++) scores[i] = (float)texts[i].n - 10;
+    *tokens = (int64_t)n;
+    return E_OK;
+}
+static const gen_embedder cross = {
+    .name = "cross", .width = BAG_WIDTH, .tokens_max = 400, .embed = bag_embed, .rank = longest};
+
 static err put_word(gen_sink sink, const char *word, fail *f) {
     gen_logprob top[] = {{.id = 7, .bytes = str_from(word), .logprob = -0.25},
                          {.id = 8, .bytes = STR("\xff"), .logprob = -2}};
@@ -98,6 +109,19 @@ static err count_bytes(void *self, const gen_request *rq, int64_t *tokens, fail 
     last_request = *rq;
     *tokens = 0;
     for (size_t i = 0; i < rq->n_messages; i++) *tokens += (int64_t)rq->messages[i].content.n;
+    return E_OK;
+}
+
+static char last_prompt[1024]; /* of halve */
+
+/* Each choice after the first is half as likely as the one before. */
+static err halve(void *self, const gen_request *rq, const str *choices, size_t n, double *logprob,
+                 int64_t *prompt_tokens, fail *f) {
+    (void)self, (void)choices, (void)f;
+    last_request = *rq;
+    snprintf(last_prompt, sizeof last_prompt, "%.*s", STR_ARG(rq->messages[0].content));
+    for (size_t i = 0; i < n; i++) logprob[i] = -1 - (double)i * log(2);
+    *prompt_tokens = 9;
     return E_OK;
 }
 
@@ -221,7 +245,8 @@ static err fake_list(void *self, arena *a, api_model **out, size_t *n, fail *f) 
 static err fake_provider(void *self, str model, gen_provider *out, fail *f) {
     (void)self;
     if (str_is(model, "echo"))
-        *out = (gen_provider){.name = "echo", .generate = echo, .count = count_bytes};
+        *out =
+            (gen_provider){.name = "echo", .generate = echo, .count = count_bytes, .score = halve};
     else if (str_is(model, "phone"))
         *out = (gen_provider){.name = "phone", .generate = phone};
     else if (str_is(model, "caller"))
@@ -241,9 +266,9 @@ static err fake_provider(void *self, str model, gen_provider *out, fail *f) {
 
 static err fake_embedder(void *self, str model, const gen_embedder **out, fail *f) {
     (void)self;
-    if (!str_is(model, "bag"))
+    if (!str_is(model, "bag") && !str_is(model, "cross"))
         return fail_set(f, E_NOT_FOUND, "there is no model \"%.*s\"", STR_ARG(model));
-    *out = &bag;
+    *out = str_is(model, "bag") ? &bag : &cross;
     return E_OK;
 }
 

@@ -1,0 +1,150 @@
+/* api_rerank.c - POST /v1/rerank, /rerank, /v2/rerank: which documents answer a query best, in the
+ * shape of Cohere's and Jina's clients. A cross-encoder reads query and document together; its
+ * relevance_score is the sigmoid of its logit. Another encoder compares their vectors; its
+ * relevance_score is their cosine. Higher is better in both; they cannot be compared to each other.
+ * A document that is too long for a cross-encoder is cut, as its makers do; for vectors it is
+ * refused unless "truncate" says otherwise. Not on the record: nothing is answered or decided. */
+#include "api/api_field.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static const api_field fields[] = {
+    {"model", API_FIELD_READ, NULL},
+    {"query", API_FIELD_READ, NULL},
+    {"documents", API_FIELD_READ, NULL},
+    {"top_n", API_FIELD_READ, NULL},
+    {"return_documents", API_FIELD_READ, NULL},
+    {"truncate", API_FIELD_READ, NULL},
+    {"user", API_FIELD_IGNORED, NULL},
+    {"rank_fields", API_FIELD_EMPTY, NULL},
+    {"max_chunks_per_doc", API_FIELD_EMPTY, NULL},
+    {"max_tokens_per_doc", API_FIELD_EMPTY, NULL},
+};
+
+typedef struct ranked {
+    size_t index;
+    double score;
+} ranked;
+
+typedef struct rerank_ask {
+    str model, query;
+    str *texts; /* [n + 1]; the last is the query, for comparing vectors */
+    size_t n;
+    int64_t top;
+    bool give_documents, truncate;
+} rerank_ask;
+
+static err read_documents(api_call *c, rerank_ask *ask, fail *f) {
+    const json *all = json_get(c->body, "documents");
+    if (!all || all->kind != JSON_ARRAY || !all->count || all->count > API_INPUTS_MAX)
+        return api_refuse(c, f, "documents", "documents must be an array of 1 to %d texts",
+                          API_INPUTS_MAX);
+    ask->n = all->count;
+    ask->texts = arena_new_n(c->a, str, ask->n + 1);
+    if (!ask->texts) return fail_memory(f, "documents");
+    for (size_t i = 0; i < ask->n; i++) {
+        const json *v = &all->items[i];
+        const json *text = v->kind == JSON_OBJECT ? json_get(v, "text") : v;
+        if (!text || text->kind != JSON_STRING || !text->string.n)
+            return api_refuse(c, f, "documents",
+                              "documents[%zu] must be a text or {\"text\": ...}, not empty", i);
+        ask->texts[i] = text->string;
+    }
+    ask->texts[ask->n] = ask->query;
+    return E_OK;
+}
+
+static err read_ask(api_call *c, rerank_ask *ask, fail *f) {
+    TRY(api_check_fields(c, c->body, "", fields, sizeof fields / sizeof *fields, f));
+    TRY(api_get_str(c, "model", STR(""), &ask->model, f));
+    if (!ask->model.n) return api_refuse(c, f, "model", "model must name an encoder");
+    TRY(api_get_str(c, "query", STR(""), &ask->query, f));
+    if (!ask->query.n) return api_refuse(c, f, "query", "query must be a text, not empty");
+    TRY(api_get_bool(c, "return_documents", false, &ask->give_documents, f));
+    TRY(api_get_bool(c, "truncate", false, &ask->truncate, f));
+    TRY(read_documents(c, ask, f));
+    return api_get_int(c, "top_n", (int64_t)ask->n, 1, INT32_MAX, &ask->top, f);
+}
+
+static err by_head(api_call *c, const rerank_ask *ask, const gen_embedder *m, ranked *out,
+                   int64_t *tokens, fail *f) {
+    float *scores = arena_new_n(c->a, float, ask->n);
+    if (!scores) return fail_memory(f, "scores");
+    TRY(m->rank(m->self, ask->query, ask->texts, ask->n, scores, tokens, f));
+    for (size_t i = 0; i < ask->n; i++) out[i] = (ranked){i, 1 / (1 + exp(-(double)scores[i]))};
+    return E_OK;
+}
+
+static err by_vectors(api_call *c, const rerank_ask *ask, const gen_embedder *m, ranked *out,
+                      int64_t *tokens, fail *f) {
+    size_t width = (size_t)m->width;
+    float *v = arena_array(c->a, ask->n + 1, width * sizeof *v);
+    if (!v) return fail_memory(f, "embeddings");
+    c->param = "documents";
+    TRY(m->embed(m->self, ask->texts, ask->n + 1, ask->truncate, v, tokens, f));
+    c->param = NULL;
+    const float *query = v + ask->n * width;
+    for (size_t i = 0; i < ask->n; i++) {
+        double sum = 0;
+        for (size_t k = 0; k < width; k++) sum += (double)v[i * width + k] * (double)query[k];
+        out[i] = (ranked){i, sum};
+    }
+    return E_OK;
+}
+
+/* Best first; at a tie the earlier document. */
+static int compare(const void *x, const void *y) {
+    const ranked *a = x, *b = y;
+    if (a->score < b->score) return 1;
+    if (a->score > b->score) return -1;
+    return a->index < b->index ? -1 : a->index > b->index;
+}
+
+static void put_answer(api_call *c, const rerank_ask *ask, const ranked *all, int64_t tokens) {
+    json_writer *w = &c->w;
+    json_begin_object(w);
+    api_put_z(w, "id", c->rq->id);
+    json_field_text(w, "model", ask->model);
+    json_key(w, "results");
+    json_begin_array(w);
+    for (size_t i = 0; i < ask->n && (int64_t)i < ask->top; i++) {
+        json_begin_object(w);
+        json_field_int(w, "index", (int64_t)all[i].index);
+        json_field_double(w, "relevance_score", all[i].score);
+        if (ask->give_documents) {
+            json_key(w, "document");
+            json_begin_object(w);
+            json_field_text(w, "text", ask->texts[all[i].index]);
+            json_end_object(w);
+        }
+        json_end_object(w);
+    }
+    json_end_array(w);
+    json_key(w, "usage");
+    json_begin_object(w);
+    json_field_int(w, "prompt_tokens", tokens);
+    json_field_int(w, "total_tokens", tokens);
+    json_end_object(w);
+    json_end_object(w);
+}
+
+err api_rerank(api_call *c, fail *f) {
+    rerank_ask ask = {0};
+    const gen_embedder *m;
+    int64_t tokens = 0;
+    TRY(read_ask(c, &ask, f));
+    err e = c->api->o.models.embedder(c->api->o.models.self, ask.model, &m, f);
+    if (e != E_OK) {
+        c->param = "model";
+        if (e == E_NOT_FOUND) c->code = "model_not_found";
+        return e;
+    }
+    ranked *all = arena_new_n(c->a, ranked, ask.n);
+    if (!all) return fail_memory(f, "documents");
+    TRY(m->rank ? by_head(c, &ask, m, all, &tokens, f) : by_vectors(c, &ask, m, all, &tokens, f));
+    c->tokens += tokens;
+    qsort(all, ask.n, sizeof *all, compare);
+    put_answer(c, &ask, all, tokens);
+    return E_OK;
+}

@@ -1,0 +1,108 @@
+/* t_api_decide.c - typed decisions and reranking: what is asked of the model, what the numbers are,
+ * what is refused. */
+#include "api_fake.h"
+
+#define ROUTE "/v1/systemone"
+#define ASK(model, questions) \
+    "{\"model\":\"" model "\",\"state\":\"It rains.\",\"questions\":{" questions "}}"
+#define CHOICE                                                                             \
+    "\"q\":{\"type\":\"choice\",\"instructions\":\"What now?\",\"criteria\":{\"go\":null," \
+    "\"stay\":\"at home\"}}"
+#define NEAR(v, path, wanted) assert_true(fabs(at(v, path)->number - (wanted)) < 1e-12)
+
+static int reset(void **state) {
+    (void)state;
+    arena_reset(&fx.arena);
+    return 0;
+}
+
+static void chooses(void **state) {
+    (void)state;
+    const json *v = ask(ROUTE, ASK("echo", CHOICE), 200);
+    assert_text(v, "model", "echo");
+    assert_text(v, "answers.q.type", "choice");
+    assert_text(v, "answers.q.choice", "go");
+    NEAR(v, "answers.q.probabilities.go", 2.0 / 3);
+    NEAR(v, "answers.q.probabilities.stay", 1.0 / 3);
+    NEAR(v, "answers.q.confidence", 2.0 / 3);
+    assert_null(at(v, "answers.q.abstain"));
+    assert_int_equal(at(v, "usage.input_tokens")->integer, 9);
+    assert_int_equal(at(v, "usage.output_tokens")->integer, 0);
+    assert_non_null(strstr(last_prompt, "It rains."));
+    assert_non_null(strstr(last_prompt, "B. stay: at home"));
+}
+
+static void scores_and_judges(void **state) {
+    (void)state;
+    const json *v = ask(
+        ROUTE,
+        ASK("echo", "\"s\":{\"type\":\"score\",\"instructions\":\"How wet?\",\"criteria\":[\"dry\","
+                    "\"damp\",\"wet\"]},\"n\":{\"type\":\"noul\",\"instructions\":\"Wet?\"}"),
+        200);
+    NEAR(v, "answers.s.score", (4 * 1 + 2 * 2 + 1 * 3) / 7.0);
+    assert_text(v, "answers.s.legend", "dry");
+    NEAR(v, "answers.s.probabilities.1", 2.0 / 7);
+    NEAR(v, "answers.n.noul", 2.0 / 3);
+    assert_null(at(v, "answers.n.probabilities"));
+    assert_int_equal(at(v, "usage.input_tokens")->integer, 18);
+}
+
+static void abstains(void **state) {
+    (void)state;
+    const json *v = ask("/v1/decide",
+                        "{\"model\":\"echo\",\"state\":{\"a\":1},\"abstain_below\":0.7,"
+                        "\"questions\":{" CHOICE "}}",
+                        200);
+    assert_true(at(v, "answers.q.abstain")->boolean);
+    assert_int_equal(at(v, "answers.q.calibration")->kind, JSON_NULL);
+    assert_non_null(strstr(last_prompt, "{\"a\":1}"));
+}
+
+static void refuses_questions(void **state) {
+    (void)state;
+    assert_text(ask(ROUTE, ASK("echo", ""), 400), "error.param", "questions");
+    assert_text(ask(ROUTE, ASK("echo", "\"q\":{\"type\":\"choice\",\"instructions\":\"x\"}"), 400),
+                "error.param", "questions.q");
+    assert_text(ask(ROUTE, ASK("echo", "\"q\":{\"type\":\"dream\",\"instructions\":\"x\"}"), 400),
+                "error.param", "questions.q");
+    assert_text(
+        ask(ROUTE, ASK("echo", "\"q\":{\"type\":\"noul\",\"instructions\":\"x\",\"why\":1}"), 400),
+        "error.param", "questions.q.why");
+    assert_text(ask(ROUTE, "{\"model\":\"echo\",\"questions\":{" CHOICE "}}", 400), "error.param",
+                "state");
+    ask(ROUTE, ASK("phone", CHOICE), 501);
+    assert_text(ask(ROUTE, ASK("task:desk", CHOICE), 501), "error.code", "cannot_decide");
+    assert_text(ask(ROUTE, ASK("nobody", CHOICE), 404), "error.code", "model_not_found");
+}
+
+#define DOCUMENTS "\"documents\":[\"red apple\",{\"text\":\"green pear tree\"},\"apple\"]"
+static void reranks(void **state) {
+    (void)state;
+    const json *v = ask(
+        "/v1/rerank",
+        "{\"model\":\"cross\",\"query\":\"q\",\"top_n\":2,\"return_documents\":true," DOCUMENTS "}",
+        200);
+    assert_int_equal(at(v, "results")->count, 2);
+    assert_int_equal(at(v, "results.0.index")->integer, 1);
+    NEAR(v, "results.0.relevance_score", 1 / (1 + exp(-5)));
+    assert_text(v, "results.0.document.text", "green pear tree");
+    v = ask("/rerank", "{\"model\":\"bag\",\"query\":\"apple\"," DOCUMENTS "}", 200);
+    assert_int_equal(at(v, "results.0.index")->integer, 2); /* the same words: cosine 1 */
+    assert_true(fabs(at(v, "results.0.relevance_score")->number - 1) < 1e-5);
+    assert_null(at(v, "results.0.document"));
+    assert_text(ask("/v2/rerank", "{\"model\":\"bag\"," DOCUMENTS "}", 400), "error.param",
+                "query");
+    assert_text(ask("/v2/rerank", "{\"model\":\"bag\",\"query\":\"q\",\"documents\":[7]}", 400),
+                "error.param", "documents");
+    assert_text(ask("/v1/rerank", "{\"model\":\"no\",\"query\":\"q\"," DOCUMENTS "}", 404),
+                "error.code", "model_not_found");
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(chooses, reset),  cmocka_unit_test_setup(scores_and_judges, reset),
+        cmocka_unit_test_setup(abstains, reset), cmocka_unit_test_setup(refuses_questions, reset),
+        cmocka_unit_test_setup(reranks, reset),
+    };
+    return cmocka_run_group_tests_name("api: decisions", tests, fake_open, fake_close);
+}
