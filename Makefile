@@ -13,7 +13,7 @@ WARN    := -Wall -Wextra -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
            -Wpointer-arith -Wwrite-strings -Werror \
            $(if $(SAN),$(if $(filter gcc%,$(CC)),-Wno-format-truncation)) # gcc guesses wrongly there
 # Debian packages by their pkg-config names; docs/DEPENDENCIES.md says why each
-PKGS    := sqlite3 yaml-0.1 libedit libcurl libcrypto libarchive libutf8proc libpcre2-8 libsodium
+PKGS    := sqlite3 yaml-0.1 libedit libcurl libssl libcrypto libarchive libutf8proc libpcre2-8 libsodium
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 

@@ -17,7 +17,7 @@ deps=build/deps
 say() { echo "$*" >&2; }
 
 # pkg-config module (or command) -> Debian package that brings it
-needs="sqlite3:libsqlite3-dev yaml-0.1:libyaml-dev libedit:libedit-dev libcurl:libcurl4-openssl-dev libcrypto:libssl-dev
+needs="sqlite3:libsqlite3-dev yaml-0.1:libyaml-dev libedit:libedit-dev libcurl:libcurl4-openssl-dev libssl:libssl-dev libcrypto:libssl-dev
        libarchive:libarchive-dev libutf8proc:libutf8proc-dev libpcre2-8:libpcre2-dev
        libsodium:libsodium-dev"
 commands="gcc:gcc make:make pkg-config:pkg-config"

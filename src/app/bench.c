@@ -14,7 +14,7 @@
 
 enum {
     REPETITIONS_MAX = 1000,
-    ROWS = 256,      /* tokens of one step of a prompt: the fastest of 64 to 512 */
+    ROWS = 256,     /* tokens of one step of a prompt: the fastest of 64 to 512 */
     SENTENCES = 64, /* of our own, for encoders */
     WORDS = 32,     /* of each */
     READ_TRIES = 5,

@@ -21,7 +21,7 @@
 
 enum {
     SERVE_PORT = 8088,
-    SERVE_DRAIN_MS = 5000,
+    SERVE_DRAIN_S = 5,
     SERVE_TICK_MS = 100,
     LOCK_TRIES = 20,
     LOCK_WAIT_MS = 20,
@@ -38,6 +38,7 @@ typedef struct serve {
     int port;
     const char *host, *key;
     serve_guard guard;
+    int64_t drain_ms;
 } serve;
 
 /* ---- opening ---- */
@@ -97,6 +98,8 @@ static err sign_lock(serve *s, fail *f) {
 static err open_http(const cli *c, serve *s, fail *f) {
     http_options o = {.host = serve_is_loopback(s->host) ? NULL : s->host,
                       .port = s->port,
+                      .tls_cert = cli_value(c, "tls-cert"),
+                      .tls_key = cli_value(c, "tls-key"),
                       .handler = api_handle,
                       .error_body = api_error_body,
                       .ctx = s->api,
@@ -136,9 +139,11 @@ static err open_api(serve *s, fail *f) {
 
 static err open_all(const cli *c, serve *s, fail *f) {
     world *w = s->w;
-    int64_t port, threads;
+    int64_t port, threads, drain_s;
     TRY(cli_int(c, "port", SERVE_PORT, 1, 65535, &port, f));
     TRY(cli_int(c, "threads", 0, 0, 256, &threads, f));
+    TRY(cli_int(c, "drain", SERVE_DRAIN_S, 0, 3600, &drain_s, f));
+    s->drain_ms = drain_s * 1000;
     s->port = (int)port;
     s->host = cli_value(c, "host") ? cli_value(c, "host") : "127.0.0.1";
     s->key = home_env(NULL, "BANTAM_KEY");
@@ -148,7 +153,7 @@ static err open_all(const cli *c, serve *s, fail *f) {
     w->threads = (int)threads;
     w->kern = cli_value(c, "kern");
     w->kv = cli_value(c, "kv");
-    w->url_base = arena_printf(&w->arena, "http://%s:%d",
+    w->url_base = arena_printf(&w->arena, "%s://%s:%d", cli_value(c, "tls-cert") ? "https" : "http",
                                serve_is_loopback(s->host) ? "localhost" : s->host, s->port)
                       .p;
     if (!w->url_base) return fail_memory(f, "an address");
@@ -215,9 +220,20 @@ static void retain(serve *s) {
     }
 }
 
+/* What can change while we serve; what is wrong keeps what was. */
+static void reload(serve *s) {
+    fail f = {0};
+    err e = http_server_reload_tls(s->http, &f);
+    if (e == E_OK)
+        log_info("app", "certificate and key read again");
+    else
+        log_error("app", "nothing changed: %s; %s", f.text, f.hint);
+}
+
 static void wait_for_signal(serve *s) {
     int64_t next_ms = 0;
     while (!stop_wanted()) {
+        if (stop_reload_wanted()) reload(s);
         int64_t now_ms = clock_mono_ns() / 1000000;
         if (now_ms >= next_ms) {
             retain(s);
@@ -233,11 +249,12 @@ static err run_serve(const cli *c, fail *f) {
     serve s = {.w = &w, .lock = {-1}};
     err e = open_all(c, &s, f);
     if (e == E_OK) {
+        stop_take_reload();
         print_banner(&s);
         wait_for_signal(&s);
         fprintf(stderr, "stopping\n");
     }
-    if (s.http) http_server_close(s.http, SERVE_DRAIN_MS);
+    if (s.http) http_server_close(s.http, s.drain_ms);
     api_close(s.api);
     world_close(&w);
     file_lock_give(&s.lock);
@@ -247,6 +264,10 @@ static err run_serve(const cli *c, fail *f) {
 static const cli_option serve_options[] = {
     {"port", 'p', "P", "default 8088", false},
     {"host", 0, "ADDRESS", "default 127.0.0.1; any other needs keys or users, and TLS", false},
+    {"tls-cert", 0, "FILE",
+     "speak TLS with this certificate and its chain (PEM); SIGHUP reads it anew", false},
+    {"tls-key", 0, "FILE", "the certificate's private key (PEM)", false},
+    {"drain", 0, "SECONDS", "how long requests may go on after SIGTERM (default 5)", false},
     {"require-auth", 0, NULL, "ask for a key or a login on loopback, too", false},
     {"behind-proxy", 0, NULL, "all comes through a proxy that speaks TLS and adds X-Forwarded-For",
      false},

@@ -35,6 +35,8 @@ err serve_guard_read(const cli *c, const char *host, serve_guard *out, fail *f) 
                          .no_tls = cli_flag(c, "insecure-no-tls"),
                          .proxied = cli_flag(c, "behind-proxy")};
     out->tls = out->proxied || (cli_has(c, "tls-cert") && cli_value(c, "tls-cert"));
+    if (cli_has(c, "tls-cert") && !cli_value(c, "tls-cert") != !cli_value(c, "tls-key"))
+        return fail_set(f, E_USAGE, "--tls-cert and --tls-key go together");
     bool asked = cli_flag(c, "require-auth");
     if (asked && out->open_to_all)
         return fail_set(f, E_USAGE, "--require-auth and --insecure-no-auth contradict");

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 /* lock-free: a handler may store them, and threads read them */
-static atomic_bool wanted, patient, term;
+static atomic_bool wanted, patient, term, reload;
 static atomic_int presses;
 
 bool stop_wanted(void) {
@@ -37,4 +37,18 @@ void stop_take_signals(void) {
     sigaction(SIGINT, &act, NULL);
     sigaction(SIGTERM, &act, NULL);
     signal(SIGPIPE, SIG_IGN);
+}
+
+static void on_reload(int number) {
+    (void)number;
+    atomic_store(&reload, true);
+}
+
+void stop_take_reload(void) {
+    struct sigaction act = {.sa_handler = on_reload, .sa_flags = SA_RESTART};
+    sigaction(SIGHUP, &act, NULL);
+}
+
+bool stop_reload_wanted(void) {
+    return atomic_exchange(&reload, false);
 }

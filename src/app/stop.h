@@ -1,4 +1,4 @@
-/* stop.h - Ctrl-C and SIGTERM: the first asks politely, the second ends the process. */
+/* stop.h - Ctrl-C, SIGTERM and SIGHUP: the first asks politely, the second ends the process. */
 #ifndef BANTAM_APP_STOP_H
 #define BANTAM_APP_STOP_H
 
@@ -12,5 +12,8 @@ void stop_forget(void);       /* what was asked by Ctrl-C has been done */
 bool stop_is_term(void);      /* it was SIGTERM: the program ends */
 void stop_take_signals(void); /* main, once; SIGPIPE is ignored too */
 bool stop_wanted(void);       /* any thread */
+/* serve: SIGHUP asks to read again what can change; elsewhere it ends the process, as it should. */
+void stop_take_reload(void);
+bool stop_reload_wanted(void); /* true once for each time it was asked */
 
 #endif

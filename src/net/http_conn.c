@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "net/http_int.h"
+#include "net/http_tls.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -35,6 +36,10 @@ static void deadline_set(http_conn *c, int64_t ms) {
 http_conn *http_conn_open(http_server *s, int fd) {
     http_conn *c = mem_zero(sizeof *c);
     if (!c) return NULL;
+    if (s->tls && !(c->tls = http_tls_accept(s->tls, fd))) {
+        mem_free(c);
+        return NULL;
+    }
     c->server = s;
     c->fd = fd;
     c->state = HTTP_CONN_READ;
@@ -265,6 +270,7 @@ static void conn_left(http_conn *c) {
 }
 
 void http_conn_ready(http_conn *c, uint32_t events) {
+    if (c->tls) events |= EPOLLIN | EPOLLOUT; /* it may read to send, and send to read */
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) c->can_read = true;
     if (events & (EPOLLHUP | EPOLLERR)) {
         http_conn_break(c);

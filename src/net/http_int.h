@@ -35,6 +35,7 @@ typedef enum http_outcome { HTTP_OUTCOME_NONE, HTTP_OUTCOME_DONE, HTTP_OUTCOME_P
 struct http_conn {
     http_server *server;
     int fd;
+    struct http_tls_conn *tls; /* NULL: none; used under lock */
 
     /* the loop's alone */
     http_conn_state state;
@@ -81,6 +82,7 @@ struct http_server {
     http_options o;
     http_limits limits;
     http_origin_rules rules;
+    struct http_tls *tls; /* NULL: none */
     int port;
     int listeners[HTTP_LISTEN_MAX];
     size_t listeners_n;
@@ -113,7 +115,7 @@ struct http_server {
 err http_listen_open(http_server *s, fail *f) MUST_CHECK;
 void http_listen_close(http_server *s);
 
-/* http_socket.c: everything that touches a connection's socket (TLS will live there) */
+/* http_socket.c: everything that touches a connection's socket, with TLS or without */
 ssize_t http_socket_read(http_conn *c, void *to, size_t n); /* -1 with errno, 0 = end */
 void http_socket_shut(http_conn *c);
 void http_socket_close(http_conn *c);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "net/http_int.h"
+#include "net/http_tls.h"
 
 #include <unistd.h>
 
@@ -35,6 +36,7 @@ static void server_free(http_server *s) {
     http_workers_stop(s);
     http_listen_close(s);
     http_loop_close(s);
+    http_tls_close(s->tls);
     mutex_deinit(&s->lock);
     mem_free(s);
 }
@@ -48,6 +50,7 @@ err http_server_open(http_server **out, const http_options *o, fail *f) {
     s->limits = (http_limits){s->o.target_bytes_max, s->o.header_bytes_max, s->o.body_bytes_max};
     mutex_init(&s->lock);
     err e;
+    if (o->tls_cert) TRY_OUT(http_tls_open(&s->tls, o->tls_cert, o->tls_key, f));
     TRY_OUT(http_listen_open(s, f));
     s->rules = (http_origin_rules){s->port, o->hosts, o->hosts_n, o->origins, o->origins_n};
     TRY_OUT(http_loop_open(s, f));
@@ -58,6 +61,10 @@ err http_server_open(http_server **out, const http_options *o, fail *f) {
 out:
     server_free(s);
     return e;
+}
+
+err http_server_reload_tls(http_server *s, fail *f) {
+    return s->tls ? http_tls_reload(s->tls, f) : E_OK;
 }
 
 int http_server_port(const http_server *s) {

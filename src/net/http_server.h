@@ -17,7 +17,8 @@
  * Go; a whole answer is still sent to it.
  *
  * Threads: open, stop and close by the owner; the handler on any worker; http_wake on any thread.
- * Not here: TLS, socket activation, routing, authentication, JSON. */
+ * SIGPIPE must be ignored by the process: OpenSSL writes without MSG_NOSIGNAL.
+ * Not here: socket activation, routing, authentication, JSON. */
 #ifndef BANTAM_NET_HTTP_SERVER_H
 #define BANTAM_NET_HTTP_SERVER_H
 
@@ -77,6 +78,8 @@ typedef void (*http_error_body)(void *ctx, int status, const char *code, const c
 typedef struct http_options {
     const char *host; /* address to bind [127.0.0.1, and ::1 when the machine has it] */
     int port;         /* 0 = any free one, see http_server_port */
+    /* PEM files: the certificate with its chain, its private key. Both: all is TLS (1.2, 1.3). */
+    const char *tls_cert, *tls_key;
     http_handler handler;
     http_error_body error_body; /* [a plain {"error":{"code","message"}}] */
     void *ctx;                  /* for both */
@@ -108,6 +111,9 @@ typedef struct http_options {
  * where /proc shows it, the process. hosts and origins must live as long as the server. */
 err http_server_open(http_server **out, const http_options *o, fail *f) MUST_CHECK;
 int http_server_port(const http_server *s);
+/* Reads certificate and key again, for connections to come; on failure the old ones stay. Without
+ * TLS it does nothing. Any thread. */
+err http_server_reload_tls(http_server *s, fail *f) MUST_CHECK;
 /* Stops accepting, closes idle connections, runs parked requests once more (rq->stopping), lets the
  * rest finish for up to drain_ms; then http_gone is true for all that still run. Returns when no
  * handler runs any more, so handlers must ask http_gone or fail on http_stream_put. Frees s. */

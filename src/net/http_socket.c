@@ -3,9 +3,10 @@
  * Both the worker and the loop send, each under the connection's lock: the worker at once, as much
  * as the socket takes, which saves a round through the loop for almost every answer; the loop the
  * rest, when epoll says that there is room again (edge-triggered, so an edge always follows a short
- * send). TLS will replace the three calls below and nothing else. */
+ * send). With TLS the same calls go through http_tls.c, reads under the lock as well. */
 #include "base/clock.h"
 #include "net/http_int.h"
+#include "net/http_tls.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -15,6 +16,12 @@ enum { OUT_KEEP_BYTES = 16 * 1024 };
 
 ssize_t http_socket_read(http_conn *c, void *to, size_t n) {
     ssize_t got;
+    if (c->tls) {
+        mutex_lock(&c->lock);
+        got = http_tls_read(c->tls, to, n);
+        mutex_unlock(&c->lock);
+        return got;
+    }
     do {
         got = recv(c->fd, to, n, 0);
     } while (got < 0 && errno == EINTR);
@@ -22,6 +29,7 @@ ssize_t http_socket_read(http_conn *c, void *to, size_t n) {
 }
 
 static ssize_t socket_write(http_conn *c, const struct iovec *parts, size_t n) {
+    if (c->tls) return http_tls_write(c->tls, parts, n);
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = n};
     ssize_t sent;
     do {
@@ -31,10 +39,17 @@ static ssize_t socket_write(http_conn *c, const struct iovec *parts, size_t n) {
 }
 
 void http_socket_shut(http_conn *c) {
+    if (c->tls) {
+        mutex_lock(&c->lock);
+        http_tls_shut(c->tls);
+        mutex_unlock(&c->lock);
+    }
     shutdown(c->fd, SHUT_WR);
 }
 
 void http_socket_close(http_conn *c) {
+    http_tls_free(c->tls);
+    c->tls = NULL;
     if (c->fd >= 0) close(c->fd);
     c->fd = -1;
 }
