@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+#include <stdio.h>
+
 typedef struct route_row {
     const char *method, *pattern; /* "*" = one segment; at the end "**" = all that is left */
     api_route run;
@@ -155,6 +157,25 @@ static err read_body(api_call *c, fail *f) {
 
 /* ---- one request ---- */
 
+void api_put_duration(api_call *c) {
+    char text[24];
+    int n = snprintf(text, sizeof text, "%lld",
+                     (long long)((clock_mono_ns() - c->rq->start_ns) / 1000000));
+    http_reply_header(c->rp, "openai-processing-ms", (str){text, (size_t)n});
+}
+
+/* W3C Trace Context: 00-TRACE-PARENT-FLAGS goes back as it came, so that a caller finds its own. */
+static void echo_trace(api_call *c) {
+    str v = http_header_get(c->rq, "traceparent");
+    bool fits = v.n == 55;
+    for (size_t i = 0; i < v.n && fits; i++) {
+        bool dash = i == 2 || i == 35 || i == 52;
+        bool hex = (v.p[i] >= '0' && v.p[i] <= '9') || (v.p[i] >= 'a' && v.p[i] <= 'f');
+        fits = dash ? v.p[i] == '-' : hex;
+    }
+    if (fits) http_reply_header(c->rp, "traceparent", v);
+}
+
 static err dispatch(api_call *c, fail *f) {
     const char *allow;
     const route_row *route = find_route(c, &allow);
@@ -173,13 +194,16 @@ void api_handle(void *ctx, http_request *rq, http_reply *rp) {
     if (c.dialect->id_header) http_reply_header(rp, c.dialect->id_header, str_from(rq->id));
     http_reply_header(rp, "Cache-Control", STR("no-store"));
     http_reply_header(rp, "X-Content-Type-Options", STR("nosniff"));
+    echo_trace(&c);
     if (api_cors(&c)) return;
     err e = dispatch(&c, &f);
     api_who_settle(&c);
     if (e != E_OK && !rp->sent)
         api_error_send(&c, &f);
-    else if (e == E_OK && !c.done)
+    else if (e == E_OK && !c.done) {
+        api_put_duration(&c);
         (void)!http_send(rp, 200, "application/json", buf_str(&c.out),
                          NULL); /* or the client left */
+    }
     buf_deinit(&c.out);
 }

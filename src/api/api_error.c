@@ -70,9 +70,11 @@ static int status_of(const api_call *c, err e) {
 }
 
 static void put_retry_after(api_call *c, int retry_s) {
-    char text[16];
+    char text[24];
     int n = snprintf(text, sizeof text, "%d", retry_s > 0 ? retry_s : 1);
     http_reply_header(c->rp, "Retry-After", (str){text, (size_t)n});
+    n = snprintf(text, sizeof text, "%lld", 1000LL * (retry_s > 0 ? retry_s : 1));
+    http_reply_header(c->rp, "retry-after-ms", (str){text, (size_t)n});
 }
 
 /* An error in a stream that has begun is its last event: the status is out already, and no [DONE]
@@ -92,6 +94,7 @@ void api_error_send(api_call *c, const fail *f) {
         if (e == E_OK) (void)!http_stream_end(c->rp, NULL);
         return;
     }
+    api_put_duration(c);
     if (status == 503 || status == 429) put_retry_after(c, f->retry_s);
     str body = c->out.failed ? STR("{\"error\":{\"message\":\"out of memory\",\"type\":"
                                    "\"server_error\",\"param\":null,\"code\":\"no_memory\"}}")

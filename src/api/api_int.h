@@ -67,6 +67,8 @@ err api_refuse(api_call *c, fail *f, const char *param, const char *fmt, ...) PR
 /* {"error":{"message","type","param","code"}} */
 void api_error_put(json_writer *w, const fail *f, int status, const char *param, const char *code);
 void api_error_send(api_call *c, const fail *f);
+/* openai-processing-ms: how long this took, to the answer's head. */
+void api_put_duration(api_call *c);
 /* What went wrong and what to do about it, as one sentence. */
 void api_error_text(const fail *f, char *out, size_t n);
 enum { API_ERROR_TEXT_BYTES = FAIL_TEXT_BYTES + FAIL_HINT_BYTES + 4 };

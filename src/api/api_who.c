@@ -113,10 +113,9 @@ static void put_quota(api_call *c, const who_quota *q) {
     }
 }
 
-/* Retry-After itself is written with the error. */
-static void put_retry(api_call *c, int64_t ms, fail *f) {
-    f->retry_s = (int)((ms + 999) / 1000);
-    put_number(c, "retry-after-ms", ms);
+/* Written with the error as Retry-After. */
+static int retry_s_of(int64_t ms) {
+    return (int)((ms + 999) / 1000);
 }
 
 /* A parked request that runs again was counted when it came. */
@@ -125,7 +124,7 @@ static err take_share(api_call *c, fail *f) {
     if (!c->api->o.who || c->rq->wakes) return E_OK;
     err e = who_take(c->api->o.who, &c->who, &q, f);
     put_quota(c, &q);
-    if (e == E_LIMIT) put_retry(c, q.retry_ms, f);
+    if (e == E_LIMIT) f->retry_s = retry_s_of(q.retry_ms);
     return e;
 }
 
@@ -248,7 +247,7 @@ err api_login(api_call *c, fail *f) {
     TRY(api_get_str(c, "name", STR(""), &login.name, f));
     TRY(api_get_str(c, "password", STR(""), &login.password, f));
     err e = who_login(c->api->o.who, &login, c->a, &s, &retry_ms, f);
-    if (e == E_LIMIT) put_retry(c, retry_ms, f);
+    if (e == E_LIMIT) f->retry_s = retry_s_of(retry_ms);
     if (e == E_KEY) c->code = "wrong_login";
     TRY(e);
     set_cookie(c, s.secret, WHO_SESSION_MS / 1000);
@@ -282,7 +281,7 @@ err api_password(api_call *c, fail *f) {
     TRY(api_get_str(c, "password", STR(""), &old.password, f));
     TRY(api_get_str(c, "new_password", STR(""), &fresh, f));
     err e = who_change_password(c->api->o.who, &old, fresh, c->a, &retry_ms, f);
-    if (e == E_LIMIT) put_retry(c, retry_ms, f);
+    if (e == E_LIMIT) f->retry_s = retry_s_of(retry_ms);
     if (e == E_KEY) c->code = "wrong_login";
     TRY(e);
     set_cookie(c, STR(""), 0);

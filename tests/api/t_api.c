@@ -525,6 +525,27 @@ static void other_websites_may_not(void **state) {
     close(fd);
 }
 
+#define TRACE "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+static void headers_for_callers(void **state) {
+    (void)state;
+    char text[256];
+    snprintf(text, sizeof text,
+             "GET /health HTTP/1.1\r\nHost: localhost:%d\r\ntraceparent: " TRACE
+             "\r\nConnection: close\r\n\r\n",
+             fx.port);
+    wire_ask(fx.port, text, wire, WIRE_BYTES);
+    assert_non_null(strstr(wire, "traceparent: " TRACE "\r\n"));
+    assert_non_null(strstr(wire, "openai-processing-ms: "));
+    assert_non_null(strstr(wire, "x-request-id: req_"));
+    snprintf(text, sizeof text,
+             "GET /nosuch HTTP/1.1\r\nHost: localhost:%d\r\ntraceparent: 00-nonsense\r\n"
+             "Connection: close\r\n\r\n",
+             fx.port);
+    wire_ask(fx.port, text, wire, WIRE_BYTES);
+    assert_null(strstr(wire, "traceparent: "));
+    assert_non_null(strstr(wire, "openai-processing-ms: "));
+}
+
 static void the_page_is_inside(void **state) {
     (void)state;
     static const char *const paths[] = {"/", "/index.html", "/app.css", "/app.js"};
@@ -639,6 +660,7 @@ int main(void) {
         cmocka_unit_test_setup(other_websites_may_not, reset),
         cmocka_unit_test_setup(the_page_is_inside, reset),
         cmocka_unit_test_setup(lives_without_memory, reset),
+        cmocka_unit_test_setup(headers_for_callers, reset),
         cmocka_unit_test_setup(a_key_is_asked_where_one_is_required, reset),
     };
     return cmocka_run_group_tests(tests, fake_open, fake_close);
