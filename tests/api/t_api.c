@@ -530,7 +530,7 @@ static void headers_for_callers(void **state) {
     (void)state;
     char text[256];
     snprintf(text, sizeof text,
-             "GET /health HTTP/1.1\r\nHost: localhost:%d\r\ntraceparent: " TRACE
+             "GET /v1/models HTTP/1.1\r\nHost: localhost:%d\r\ntraceparent: " TRACE
              "\r\nConnection: close\r\n\r\n",
              fx.port);
     wire_ask(fx.port, text, wire, WIRE_BYTES);
