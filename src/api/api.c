@@ -57,6 +57,20 @@ static const route_row routes[] = {
     {"GET", "/favicon.ico", api_no_icon, WHO_OPEN},
     {"POST", "/v1/messages", api_messages, WHO_CHAT},
     {"POST", "/v1/messages/count_tokens", api_messages_count, WHO_CHAT},
+    {"POST", "/api/chat", api_ollama_chat, WHO_CHAT},
+    {"POST", "/api/generate", api_ollama_generate, WHO_CHAT},
+    {"POST", "/api/embed", api_ollama_embed, WHO_EMBED},
+    {"POST", "/api/embeddings", api_ollama_embeddings, WHO_EMBED},
+    {"GET", "/api/tags", api_ollama_tags, WHO_MODELS},
+    {"POST", "/api/show", api_ollama_show, WHO_MODELS},
+    {"GET", "/api/ps", api_ollama_ps, WHO_MODELS},
+    {"GET", "/api/version", api_ollama_version, WHO_OPEN},
+    {"POST", "/api/pull", api_ollama_elsewhere, WHO_MODELS},
+    {"POST", "/api/push", api_ollama_elsewhere, WHO_MODELS},
+    {"POST", "/api/create", api_ollama_elsewhere, WHO_MODELS},
+    {"POST", "/api/copy", api_ollama_elsewhere, WHO_MODELS},
+    {"DELETE", "/api/delete", api_ollama_elsewhere, WHO_MODELS},
+    {"POST", "/api/blobs/*", api_ollama_elsewhere, WHO_MODELS},
 };
 
 /* ---- life ---- */

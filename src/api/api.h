@@ -40,6 +40,15 @@ typedef struct api_model {
     bool is_alias;
 } api_model;
 
+/* What is known of a model's file; 0 and "" where it is not. */
+typedef struct api_about {
+    str format, family, quantisation; /* "gguf", "llama", "Q4_K_M" */
+    str digest;                       /* SHA-256 hex */
+    str licence, chat_template;
+    int64_t bytes, parameters, modified_ms;
+    int64_t context, width, layers, heads, kv_heads;
+} api_about;
+
 /* What can be asked for. Called on workers, several at once. A name that is not offered is
  * E_NOT_FOUND; a model of the other kind E_UNSUPPORTED. */
 typedef struct api_models {
@@ -54,6 +63,8 @@ typedef struct api_models {
     err (*load)(void *self, str model, fail *f);
     err (*unload)(void *self, str model, fail *f);
     err (*keep)(void *self, str model, int64_t keep_ms, fail *f);
+    err (*context)(void *self, str model, int32_t *tokens, fail *f); /* prompt and answer; loads */
+    err (*about)(void *self, arena *a, str model, api_about *out, fail *f);
 } api_models;
 
 typedef struct api_options {

@@ -79,13 +79,13 @@ static void put_head(anthropic_chat *m, json_writer *w) {
     json_field_text(w, "model", m->chat.request.model);
 }
 
-static void put_call(json_writer *w, const gen_call *call) {
+static void put_call(api_call *c, json_writer *w, const gen_call *call) {
     json_begin_object(w);
     api_put_z(w, "type", "tool_use");
     json_field_text(w, "id", call->id);
     json_field_text(w, "name", call->name);
     json_key(w, "input");
-    json_put_raw(w, call->arguments.n ? call->arguments : STR("{}"));
+    api_put_json_text(c, w, call->arguments);
     json_end_object(w);
 }
 
@@ -97,11 +97,11 @@ static void put_text(json_writer *w, str text) {
     json_end_object(w);
 }
 
-static void put_content(json_writer *w, str text, const gen_reply *r) {
+static void put_content(api_call *c, json_writer *w, str text, const gen_reply *r) {
     json_key(w, "content");
     json_begin_array(w);
     if (text.n) put_text(w, text);
-    for (size_t i = 0; i < r->n_calls; i++) put_call(w, &r->calls[i]);
+    for (size_t i = 0; i < r->n_calls; i++) put_call(c, w, &r->calls[i]);
     json_end_array(w);
 }
 
@@ -115,7 +115,7 @@ static err answer_whole(anthropic_chat *m, gen_exchange *x, fail *f) {
     TRY(api_chat_content(&m->chat, x, &text, f));
     json_begin_object(w);
     put_head(m, w);
-    put_content(w, text, r);
+    put_content(m->chat.call, w, text, r);
     put_end(w, r);
     put_usage(w, r->prompt_tokens, r->timings.known_tokens, r->completion_tokens);
     api_chat_put_extension(&m->chat, w, x);
@@ -144,7 +144,7 @@ static err send_start(anthropic_chat *m, int64_t prompt_tokens, fail *f) {
     json_key(&w, "message");
     json_begin_object(&w);
     put_head(m, &w);
-    put_content(&w, STR(""), &(gen_reply){0});
+    put_content(m->chat.call, &w, STR(""), &(gen_reply){0});
     json_field_text(&w, "stop_reason", STR_NONE);
     json_field_text(&w, "stop_sequence", STR_NONE);
     put_usage(&w, prompt_tokens, -1, 0);
@@ -181,7 +181,7 @@ static err open_block(anthropic_chat *m, const gen_event *event, fail *f) {
     json_field_int(&w, "index", (int64_t)m->index);
     json_key(&w, "content_block");
     if (event->call)
-        put_call(&w, &(gen_call){.id = event->call->id, .name = event->call->name});
+        put_call(m->chat.call, &w, &(gen_call){.id = event->call->id, .name = event->call->name});
     else
         put_text(&w, STR(""));
     return end_event(m, &w, "content_block_start", f);

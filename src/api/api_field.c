@@ -42,6 +42,14 @@ err api_json_text(api_call *c, const json *v, str *out, fail *f) {
     return E_OK;
 }
 
+void api_put_json_text(api_call *c, json_writer *w, str text) {
+    const json *v;
+    if (json_parse(c->a, text.n ? text : STR("{}"), &v, NULL) == E_OK)
+        json_put_value(w, v);
+    else
+        json_put_str(w, text);
+}
+
 static bool is_word(const json *v, const char *word) {
     double number;
     switch (v->kind) {

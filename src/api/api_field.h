@@ -31,5 +31,7 @@ const char *api_place(api_call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 str api_text_of(const json *v, const char *key);
 /* A value as JSON text in the request's arena. */
 err api_json_text(api_call *c, const json *v, str *out, fail *f) MUST_CHECK;
+/* JSON text as a value on one line, {} where it is empty; what is no JSON as a string. */
+void api_put_json_text(api_call *c, json_writer *w, str text);
 
 #endif

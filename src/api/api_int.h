@@ -188,5 +188,14 @@ err api_page(api_call *c, fail *f) MUST_CHECK;
 err api_no_icon(api_call *c, fail *f) MUST_CHECK;
 err api_messages(api_call *c, fail *f) MUST_CHECK;
 err api_messages_count(api_call *c, fail *f) MUST_CHECK;
+err api_ollama_chat(api_call *c, fail *f) MUST_CHECK;
+err api_ollama_generate(api_call *c, fail *f) MUST_CHECK;
+err api_ollama_embed(api_call *c, fail *f) MUST_CHECK;
+err api_ollama_embeddings(api_call *c, fail *f) MUST_CHECK;
+err api_ollama_tags(api_call *c, fail *f) MUST_CHECK;
+err api_ollama_show(api_call *c, fail *f) MUST_CHECK;
+err api_ollama_ps(api_call *c, fail *f) MUST_CHECK;
+err api_ollama_version(api_call *c, fail *f) MUST_CHECK;
+err api_ollama_elsewhere(api_call *c, fail *f) MUST_CHECK;
 
 #endif

@@ -1,5 +1,6 @@
-/* api_page.c - the page: three files from console/, made part of the program by src/api/room.mk.
- * The page may load nothing from elsewhere and run nothing that stands in its text. */
+/* api_page.c - the page, for those who accept HTML: three files from console/, made part of the
+ * program by src/api/room.mk. The page may load nothing from elsewhere and run nothing that stands
+ * in its text. */
 #include "api/api_int.h"
 
 #include "api_files.h"
@@ -15,7 +16,17 @@ static const struct {
     {"/app.js", "text/javascript; charset=utf-8", api_file_app_js, &api_file_app_js_bytes},
 };
 
+/* Ollama's clients look for these words at the root. */
+static err greet(api_call *c, fail *f) {
+    c->done = true;
+    return http_send(c->rp, 200, "text/plain; charset=utf-8", STR("Ollama is running"), f);
+}
+
 err api_page(api_call *c, fail *f) {
+    str wanted = http_header_get(c->rq, "accept");
+    http_reply_header(c->rp, "Vary", STR("Accept"));
+    if (str_is(c->rq->path, "/") && str_find(wanted, STR("text/html")) == STR_INDEX_NONE)
+        return greet(c, f);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         if (!str_is(c->rq->path, files[i].path)) continue;
         http_reply_header(c->rp, "Content-Security-Policy",

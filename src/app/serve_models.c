@@ -2,6 +2,9 @@
  * start a download, nor open a path. */
 #include "app/serve_models.h"
 
+#include "app/weights.h"
+#include "base/file.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -240,6 +243,57 @@ static err keep(void *self, str name, int64_t ms, fail *f) {
     return world_keep_alive(self, base, ms, f);
 }
 
+/* ---- what is known ---- */
+
+static err context(void *self, str name, int32_t *tokens, fail *f) {
+    TRY(check_offered(self, name, f));
+    return world_context(self, name, tokens, f);
+}
+
+static int64_t known(int64_t n) {
+    return n > 0 ? n : 0;
+}
+
+/* When a file was written; 0 for a folder. */
+static int64_t written_ms(const char *path) {
+    file_map map;
+    if (file_is_dir(path) || file_map_open(&map, path, NULL) != E_OK) return 0;
+    int64_t ms = map.mtime_ns / 1000000;
+    file_map_close(&map);
+    return ms;
+}
+
+/* Reads the head of the model's file; loads nothing. */
+static err about(void *self, arena *a, str name, api_about *out, fail *f) {
+    world *w = self;
+    registry_model m;
+    weights x;
+    str base;
+    TRY(base_of(w, name, &base, f));
+    mutex_lock(&w->lock);
+    err e = registry_find(w->registry, a, base, &m, f);
+    mutex_unlock(&w->lock);
+    TRY(e);
+    TRY(weights_read(&x, a, m.path, f));
+    bool gguf = str_ends(str_from(m.path), STR(".gguf"));
+    *out = (api_about){.format = gguf ? STR("gguf") : STR("safetensors"),
+                       .family = x.architecture,
+                       .quantisation = str_from(x.quantisation),
+                       .digest = m.sha256,
+                       .licence = m.licence,
+                       .chat_template = x.chat_template,
+                       .bytes = x.bytes,
+                       .modified_ms = written_ms(m.path),
+                       .parameters = x.parameters,
+                       .context = known(x.context),
+                       .width = known(x.width),
+                       .layers = known(x.layers),
+                       .heads = known(x.heads),
+                       .kv_heads = known(x.kv_heads)};
+    if (w->context && w->context < out->context) out->context = w->context;
+    return E_OK;
+}
+
 api_models serve_models(world *w) {
     return (api_models){.self = w,
                         .list = list_models,
@@ -248,5 +302,7 @@ api_models serve_models(world *w) {
                         .task = find_task,
                         .load = load,
                         .unload = unload,
-                        .keep = keep};
+                        .keep = keep,
+                        .context = context,
+                        .about = about};
 }

@@ -140,6 +140,8 @@ static err gguf_facts(weights *w, arena *a, const gguf *g, fail *f) {
     str text;
     TRY(gguf_get_str(g, "tokenizer.chat_template", STR(""), &text, f));
     w->has_template = text.n > 0;
+    w->chat_template = arena_str(a, text);
+    if (!w->chat_template.p) return fail_memory(f, "a model's facts");
     TRY(gguf_get_str(g, "general.architecture", STR(""), &text, f));
     w->architecture = arena_str(a, text);
     if (!w->architecture.p) return fail_memory(f, "a model's facts");

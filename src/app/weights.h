@@ -28,6 +28,7 @@ typedef struct weights {
     str architecture;         /* "llama"; as the file says */
     int64_t context, width, layers, heads, kv_heads; /* -1 where the file does not say */
     bool has_template;
+    str chat_template; /* of a GGUF file; "" otherwise */
 } weights;
 
 /* path: a GGUF file or a folder. E_CORRUPT, E_NOT_FOUND, E_UNSUPPORTED. */

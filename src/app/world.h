@@ -160,6 +160,8 @@ typedef struct world_status {
 } world_status;
 void world_status_get(world *w, str name, world_status *out); /* a registry's name */
 
+/* Tokens that a generator holds, prompt and answer; loads it. */
+err world_context(world *w, str name, int32_t *tokens, fail *f) MUST_CHECK;
 err world_load(world *w, str name, fail *f) MUST_CHECK;
 /* E_BUSY while requests use it or a task holds it. */
 err world_unload(world *w, str name, fail *f) MUST_CHECK;

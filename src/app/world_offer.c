@@ -153,6 +153,15 @@ static err score(void *self, const gen_request *rq, const str *choices, size_t n
     return e;
 }
 
+err world_context(world *w, str name, int32_t *tokens, fail *f) {
+    world_offer *o;
+    TRY(offer_of(w, name, &o, f));
+    TRY(take(o, true, f));
+    *tokens = gen_local_context(o->m->local);
+    world_give(o->m);
+    return E_OK;
+}
+
 err world_provider(world *w, str name, gen_provider *out, bool *has_template, fail *f) {
     world_offer *o;
     TRY(offer_of(w, name, &o, f));

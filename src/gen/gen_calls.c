@@ -25,6 +25,7 @@ void gen_calls_deinit(gen_calls *c) {
 static err send(gen_calls *c, gen_event *out, gen_event *in, fail *f) {
     out->tokens = in->tokens;
     out->n_tokens = in->n_tokens;
+    out->prompt_tokens = in->prompt_tokens;
     in->n_tokens = 0;
     in->tokens = NULL;
     return c->sink.put ? c->sink.put(c->sink.self, out, f) : E_OK;

@@ -136,7 +136,7 @@ static err put_piece(gen_sink sink, const gen_call *call, size_t index, const ch
 
 /* Says a word and asks for two tools; 16 of its prompt's 21 tokens were known. */
 static err phone(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
-    static const gen_call calls[] = {{STR("call_1"), STR("weather"), STR("{\"city\": \"Bern\"}")},
+    static const gen_call calls[] = {{STR("call_1"), STR("weather"), STR("{\"city\":\n\"Bern\"}")},
                                      {STR("call_2"), STR("now"), STR("{}")}};
     (void)self;
     last_request = *rq;
@@ -272,6 +272,49 @@ static err fake_embedder(void *self, str model, const gen_embedder **out, fail *
     return E_OK;
 }
 
+/* What was asked of the models' memory last: "load echo", "keep echo 300000". */
+static char asked_last[128];
+
+static err fake_find(str model, fail *f) {
+    if (str_is(model, "echo") || str_is(model, "phone") || str_is(model, "broken") ||
+        str_is(model, "stuck") || str_is(model, "bag"))
+        return E_OK;
+    return fail_set(f, E_NOT_FOUND, "there is no model \"%.*s\"", STR_ARG(model));
+}
+
+static err fake_load(void *self, str model, fail *f) {
+    (void)self;
+    snprintf(asked_last, sizeof asked_last, "load %.*s", STR_ARG(model));
+    return fake_find(model, f);
+}
+
+static err fake_keep(void *self, str model, int64_t ms, fail *f) {
+    (void)self;
+    snprintf(asked_last, sizeof asked_last, "keep %.*s %lld", STR_ARG(model), (long long)ms);
+    return fake_find(model, f);
+}
+
+static err fake_context(void *self, str model, int32_t *tokens, fail *f) {
+    (void)self;
+    *tokens = 512;
+    return fake_find(model, f);
+}
+
+static err fake_about(void *self, arena *a, str model, api_about *out, fail *f) {
+    (void)self, (void)a;
+    *out = (api_about){.format = STR("gguf"),
+                       .family = STR("llama"),
+                       .quantisation = STR("Q4_0"),
+                       .digest = STR("abc"),
+                       .licence = STR("MIT"),
+                       .chat_template = STR("{% if enable_thinking %}"),
+                       .bytes = 1000,
+                       .parameters = 134515008,
+                       .context = 512,
+                       .width = 64};
+    return fake_find(model, f);
+}
+
 static err fake_task(void *self, str name, route **out, str *task_id, fail *f) {
     (void)self;
     if (!str_is(name, "desk"))
@@ -344,7 +387,11 @@ static void open_server(bool require_key) {
     api_options o = {.models = {.list = fake_list,
                                 .provider = fake_provider,
                                 .embedder = fake_embedder,
-                                .task = fake_task},
+                                .task = fake_task,
+                                .load = fake_load,
+                                .keep = fake_keep,
+                                .context = fake_context,
+                                .about = fake_about},
                      .store = fx.store,
                      .audit = fx.audit,
                      .desk = &fx.desk,

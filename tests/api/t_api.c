@@ -552,7 +552,7 @@ static void the_page_is_inside(void **state) {
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         str text = arena_printf(&fx.arena,
                                 "GET %s HTTP/1.1\r\nHost: localhost:%d\r\n"
-                                "Connection: close\r\n\r\n",
+                                "Accept: text/html\r\nConnection: close\r\n\r\n",
                                 paths[i], fx.port);
         wire_ask(fx.port, text.p, wire, WIRE_BYTES);
         assert_non_null(strstr(wire, "HTTP/1.1 200"));
