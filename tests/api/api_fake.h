@@ -33,8 +33,65 @@ typedef struct fake {
 } fake;
 
 static fake fx;
-static atomic_int stuck_ended; /* err + 1 */
-static gen_request last_request;
+static atomic_int stuck_ended;   /* err + 1 */
+static gen_request last_request; /* a copy: the request's own arena is gone when the test looks */
+static arena last_arena;
+
+static str kept(str s) {
+    return s.p ? arena_str(&last_arena, s) : s;
+}
+
+static const json *kept_json(const json *v) {
+    buf b = {0};
+    const json *copy = NULL;
+    if (!v) return NULL;
+    json_put_value(&(json_writer){.out = &b}, v);
+    if (json_parse(&last_arena, kept(buf_str(&b)), &copy, NULL) != E_OK) copy = NULL;
+    buf_deinit(&b);
+    return copy;
+}
+
+static gen_message kept_message(const gen_message *m) {
+    gen_call *calls = arena_new_n(&last_arena, gen_call, m->n_calls + 1);
+    gen_message copy = *m;
+    for (size_t i = 0; i < m->n_calls; i++)
+        calls[i] =
+            (gen_call){kept(m->calls[i].id), kept(m->calls[i].name), kept(m->calls[i].arguments)};
+    copy.content = kept(m->content);
+    copy.name = kept(m->name);
+    copy.reasoning = kept(m->reasoning);
+    copy.call_id = kept(m->call_id);
+    copy.calls = calls;
+    return copy;
+}
+
+static void remember(const gen_request *rq) {
+    arena_reset(&last_arena);
+    gen_message *messages = arena_new_n(&last_arena, gen_message, rq->n_messages + 1);
+    gen_tool *tools = arena_new_n(&last_arena, gen_tool, rq->n_tools + 1);
+    str *stops = arena_new_n(&last_arena, str, rq->n_stops + 1);
+    if (!messages || !tools || !stops) return; /* a test lets allocations fail */
+    for (size_t i = 0; i < rq->n_messages; i++) messages[i] = kept_message(&rq->messages[i]);
+    for (size_t i = 0; i < rq->n_tools; i++)
+        tools[i] = (gen_tool){kept(rq->tools[i].name), kept(rq->tools[i].description),
+                              kept_json(rq->tools[i].parameters)};
+    for (size_t i = 0; i < rq->n_stops; i++) stops[i] = kept(rq->stops[i]);
+    last_request = *rq;
+    last_request.id = kept(rq->id);
+    last_request.model = kept(rq->model);
+    last_request.tenant = kept(rq->tenant);
+    last_request.subject = kept(rq->subject);
+    last_request.adapter = kept(rq->adapter);
+    last_request.tool_name = kept(rq->tool_name);
+    last_request.messages = messages;
+    last_request.tools = tools;
+    last_request.stops = stops;
+    last_request.extra = kept_json(rq->extra);
+    last_request.shape.schema = kept_json(rq->shape.schema);
+    last_request.bias = NULL;
+    last_request.ids = NULL;
+    last_request.arena = NULL;
+}
 
 /* ---- models ---- */
 
@@ -85,7 +142,7 @@ static err put_word(gen_sink sink, const char *word, fail *f) {
 
 static err echo(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
     (void)self;
-    last_request = *rq;
+    remember(rq);
     str question = rq->messages[rq->n_messages - 1].content;
     gen_token *token = arena_new(rq->arena, gen_token);
     assert_non_null(token);
@@ -106,7 +163,7 @@ static err echo(void *self, const gen_request *rq, gen_sink sink, gen_reply *out
 
 static err count_bytes(void *self, const gen_request *rq, int64_t *tokens, fail *f) {
     (void)self, (void)f;
-    last_request = *rq;
+    remember(rq);
     *tokens = 0;
     for (size_t i = 0; i < rq->n_messages; i++) *tokens += (int64_t)rq->messages[i].content.n;
     return E_OK;
@@ -118,7 +175,7 @@ static char last_prompt[1024]; /* of halve */
 static err halve(void *self, const gen_request *rq, const str *choices, size_t n, double *logprob,
                  int64_t *prompt_tokens, fail *f) {
     (void)self, (void)choices, (void)f;
-    last_request = *rq;
+    remember(rq);
     snprintf(last_prompt, sizeof last_prompt, "%.*s", STR_ARG(rq->messages[0].content));
     for (size_t i = 0; i < n; i++) logprob[i] = -1 - (double)i * log(2);
     *prompt_tokens = 9;
@@ -139,7 +196,7 @@ static err phone(void *self, const gen_request *rq, gen_sink sink, gen_reply *ou
     static const gen_call calls[] = {{STR("call_1"), STR("weather"), STR("{\"city\":\n\"Bern\"}")},
                                      {STR("call_2"), STR("now"), STR("{}")}};
     (void)self;
-    last_request = *rq;
+    remember(rq);
     TRY(put_piece(sink, NULL, 0, "Wait. ", f));
     TRY(put_piece(sink, &calls[0], 0, "", f));
     TRY(put_piece(sink, &calls[0], 0, "{\"city\": ", f));
@@ -160,7 +217,7 @@ static err phone(void *self, const gen_request *rq, gen_sink sink, gen_reply *ou
 /* Says "Let me see", then calls the first tool twice; its arguments come in two pieces. */
 static err caller(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
     (void)self;
-    last_request = *rq;
+    remember(rq);
     gen_call *calls = arena_new_n(rq->arena, gen_call, 2);
     assert_non_null(calls);
     TRY(put_word(sink, "Let me see", f));
@@ -439,6 +496,7 @@ static int fake_close(void **state) {
     store_close(fx.store);
     team_close(fx.team);
     arena_deinit(&fx.arena);
+    arena_deinit(&last_arena);
     snprintf(command, sizeof command, "rm -rf %s", fx.dir);
     return system(command);
 }
