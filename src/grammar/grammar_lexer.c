@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { PARTITION_WORK_MAX = 40000000 };
+
 /* ---- byte sets ---- */
 
 byte_set byte_set_range(int from, int to) {
@@ -190,8 +192,17 @@ typedef struct draft {
     int32_t *next; /* [room, classes] */
     bool *accepts; /* [room] */
     int32_t n, room, classes;
+    int64_t work; /* done on it so far, in steps over a state's members or classes */
     uint8_t class_of[256];
 } draft;
+
+/* A short pattern may stand for an automaton that takes minutes to build: steps are counted. */
+static err spend(draft *d, int64_t steps, fail *f) {
+    d->work += steps;
+    if (d->work <= LEXER_WORK_MAX) return E_OK;
+    fail_set(f, E_TOO_LARGE, "the pattern takes more than %d steps to compile", LEXER_WORK_MAX);
+    return fail_hint(f, "avoid .* before counted repetitions, and long ones of alternatives");
+}
 
 static void draft_free(draft *d) {
     mem_free(d->next);
@@ -258,6 +269,7 @@ typedef struct subset_job {
     str *members;                  /* [LEXER_STATES_MAX] of each deterministic state */
     int32_t *stack, *marks, *list; /* [m->n] */
     int32_t mark, listed;
+    int32_t reached; /* states looked at by reach */
 } subset_job;
 
 static void reach(subset_job *j, int32_t from) {
@@ -267,6 +279,7 @@ static void reach(subset_job *j, int32_t from) {
         int32_t at = j->stack[--depth];
         if (j->marks[at] == j->mark) continue;
         j->marks[at] = j->mark;
+        j->reached++;
         const nfa_state *s = &j->m->s[at];
         if (s->on_bytes || at == j->end) j->list[j->listed++] = at;
         for (int i = 0; i < 2 && !s->on_bytes; i++)
@@ -281,11 +294,14 @@ static err state_of(subset_job *j, int32_t *out, fail *f) {
         *out = LEXER_DEAD;
         return E_OK;
     }
+    int64_t moved = 0;
     for (int32_t i = 1; i < j->listed; i++) { /* lists are short, or sorted but for their end */
         int32_t v = j->list[i], k = i;
         for (; k > 0 && j->list[k - 1] > v; k--) j->list[k] = j->list[k - 1];
         j->list[k] = v;
+        moved += i - k;
     }
+    TRY(spend(j->d, moved + j->listed, f));
     str key = {(const char *)j->list, (size_t)j->listed * sizeof *j->list};
     int64_t known;
     if (map_get(&j->known, key, &known)) {
@@ -308,11 +324,12 @@ static err expand(subset_job *j, int32_t state, fail *f) {
         size_t n = j->members[state].n / sizeof *from;
         int32_t to;
         j->mark++;
-        j->listed = 0;
+        j->listed = j->reached = 0;
         for (size_t i = 0; i < n; i++) {
             const nfa_state *s = &j->m->s[from[i]];
             if (s->on_bytes && byte_set_has(&s->bytes, byte_of[c])) reach(j, s->to[0]);
         }
+        TRY(spend(j->d, (int64_t)n + j->reached, f));
         TRY(state_of(j, &to, f));
         j->d->next[state * j->d->classes + c] = to;
     }
@@ -339,9 +356,10 @@ static uint64_t mix(uint64_t h, uint64_t v) {
 }
 
 /* Marks states from which an accepting one can be reached; others become dead. */
-static void bury(draft *d, bool *alive) {
+static err bury(draft *d, bool *alive, fail *f) {
     for (bool changed = true; changed;) {
         changed = false;
+        TRY(spend(d, (int64_t)d->n, f));
         for (int32_t s = d->n - 1; s > 0; s--) {
             bool now = d->accepts[s];
             for (int32_t c = 0; c < d->classes && !now; c++)
@@ -352,10 +370,14 @@ static void bury(draft *d, bool *alive) {
     }
     for (int64_t i = 0; i < (int64_t)d->n * d->classes; i++)
         if (!alive[d->next[i]]) d->next[i] = LEXER_DEAD;
+    return E_OK;
 }
 
-/* Moore's rounds: block[s] numbers what cannot be told apart, in order of the first member. */
+/* Moore's rounds: block[s] numbers what cannot be told apart, in order of the first member. Long
+ * chains take as many rounds as they are long: above PARTITION_WORK_MAX all states are kept, which
+ * costs memory and changes no text. */
 static err partition(const draft *d, int32_t *block, int32_t *blocks, fail *f) {
+    int64_t work = 0;
     uint64_t *sign = mem_alloc((size_t)d->n * sizeof *sign);
     if (!sign) return fail_memory(f, "a pattern");
     err e = E_OK;
@@ -363,6 +385,12 @@ static err partition(const draft *d, int32_t *block, int32_t *blocks, fail *f) {
     for (int32_t s = 0; s < d->n; s++) block[s] = d->accepts[s];
     for (int32_t last = -1; e == E_OK && last != *blocks;) {
         map found;
+        work += (int64_t)d->n * (d->classes + 16);
+        if (work > PARTITION_WORK_MAX) {
+            for (int32_t s = 0; s < d->n; s++) block[s] = s;
+            *blocks = d->n;
+            break;
+        }
         map_init(&found, NULL);
         last = *blocks;
         *blocks = 0;
@@ -419,8 +447,8 @@ static err finish(const lexer **out, arena *to, draft *d, int32_t start, fail *f
     bool *alive = mem_zero((size_t)d->n);
     int32_t *block = mem_alloc((size_t)d->n * sizeof *block), blocks = 0;
     err e = alive && block ? E_OK : fail_memory(f, "a pattern");
+    if (e == E_OK) e = bury(d, alive, f);
     if (e == E_OK) {
-        bury(d, alive);
         if (!alive[start]) start = LEXER_DEAD;
         e = partition(d, block, &blocks, f);
     }

@@ -13,10 +13,11 @@
 #include <stdint.h>
 
 enum {
-    LEXER_STATES_MAX = 32768, /* of an automaton */
-    LEXER_NFA_MAX = 262144,   /* of what it is built from */
-    LEXER_REPEAT_MAX = 8192,  /* {m,n} */
-    LEXER_DEAD = 0            /* the state from which nothing is accepted */
+    LEXER_STATES_MAX = 32768,  /* of an automaton */
+    LEXER_NFA_MAX = 262144,    /* of what it is built from */
+    LEXER_REPEAT_MAX = 8192,   /* {m,n} */
+    LEXER_WORK_MAX = 40000000, /* steps of building one: a fraction of a second */
+    LEXER_DEAD = 0             /* the state from which nothing is accepted */
 };
 
 typedef struct byte_set {

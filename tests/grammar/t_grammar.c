@@ -208,6 +208,21 @@ static bool begins(const grammar *g, grammar_vocabulary *v, const int32_t *ids, 
     return yes;
 }
 
+/* Short patterns whose automata are large: refused, or built, but not for minutes (a fuzzer's
+ * find). */
+static void large_automata_are_bounded(void **state) {
+    (void)state;
+    static const char *const refused[] = {".*a.{20}", "(a|b)*a(a|b){24}", ".*x.{11}%.{19}y"};
+    static const char *const built[] = {"a{8000}", "(ab?){2000}", "..............*....%...."};
+    for (size_t i = 0; i < 3; i++) {
+        grammar *g = NULL;
+        fail f = {0};
+        assert_int_equal(grammar_open_regex(&g, str_from(refused[i]), &f), E_TOO_LARGE);
+        assert_ok(grammar_open_regex(&g, str_from(built[i]), &f), &f);
+        grammar_close(g);
+    }
+}
+
 static void masks_are_what_can_be_accepted(void **state) {
     (void)state;
     static const char *const all[] = {"{'type':'object','required':['a'],'properties':{"
@@ -283,8 +298,11 @@ static void what_is_forced(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(regexes),        cmocka_unit_test(numbers_within_bounds),
-        cmocka_unit_test(schemas),        cmocka_unit_test(masks_are_what_can_be_accepted),
+        cmocka_unit_test(regexes),
+        cmocka_unit_test(numbers_within_bounds),
+        cmocka_unit_test(schemas),
+        cmocka_unit_test(masks_are_what_can_be_accepted),
+        cmocka_unit_test(large_automata_are_bounded),
         cmocka_unit_test(what_is_forced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
