@@ -27,6 +27,8 @@ static const api_field fields[] = {
     {"priority", API_FIELD_READ, NULL},
     {"deadline_ms", API_FIELD_READ, NULL},
     {"adapter", API_FIELD_READ, NULL},
+    {"speed", API_FIELD_IGNORED, NULL},
+    {"diagnostics", API_FIELD_IGNORED, NULL},
     {"container", API_FIELD_EMPTY, NULL},
     {"context_management", API_FIELD_EMPTY, NULL},
     {"mcp_servers", API_FIELD_EMPTY, NULL},
@@ -231,9 +233,14 @@ static bool client_left(void *rq) {
     return http_gone(rq);
 }
 
+/* A date. Versions before 2023-06-01 stream otherwise; those since then differ in fields, which are
+ * read or refused one by one. */
 static err check_version(api_call *c, fail *f) {
     str version = http_header_get(c->rq, "anthropic-version");
-    if (!version.n || str_is(version, "2023-06-01")) return E_OK;
+    bool good = !version.n ||
+                (version.n == STR("2023-06-01").n && str_compare(version, STR("2023-06-01")) >= 0 &&
+                 str_compare(version, STR("3000")) < 0);
+    if (good) return E_OK;
     return api_refuse(c, f, "anthropic-version",
                       "anthropic-version \"%.*s\" is not spoken here, 2023-06-01 is",
                       STR_ARG(str_slice(version, 0, 32)));

@@ -25,15 +25,17 @@ static const api_field text_fields[] = {{"type", API_FIELD_READ, NULL},
                                         {"text", API_FIELD_READ, NULL},
                                         {"citations", API_FIELD_EMPTY, NULL},
                                         CACHE_FIELD};
-static const api_field call_fields[] = {
-    {"type", API_FIELD_READ, NULL},      {"id", API_FIELD_READ, NULL},
-    {"name", API_FIELD_READ, NULL},      {"input", API_FIELD_READ, NULL},
-    {"caller", API_FIELD_IGNORED, NULL}, CACHE_FIELD};
-static const api_field result_fields[] = {{"type", API_FIELD_READ, NULL},
-                                          {"tool_use_id", API_FIELD_READ, NULL},
-                                          {"content", API_FIELD_READ, NULL},
-                                          {"is_error", API_FIELD_READ, NULL},
-                                          CACHE_FIELD};
+static const api_field call_fields[] = {{"type", API_FIELD_READ, NULL},
+                                        {"id", API_FIELD_READ, NULL},
+                                        {"name", API_FIELD_READ, NULL},
+                                        {"input", API_FIELD_READ, NULL},
+                                        {"caller", API_FIELD_IGNORED, NULL},
+                                        {"toolset_name", API_FIELD_EMPTY, NULL},
+                                        CACHE_FIELD};
+static const api_field result_fields[] = {
+    {"type", API_FIELD_READ, NULL},          {"tool_use_id", API_FIELD_READ, NULL},
+    {"content", API_FIELD_READ, NULL},       {"is_error", API_FIELD_READ, NULL},
+    {"toolset_name", API_FIELD_EMPTY, NULL}, CACHE_FIELD};
 static const api_field thinking_fields[] = {{"type", API_FIELD_READ, NULL},
                                             {"thinking", API_FIELD_READ, NULL},
                                             {"signature", API_FIELD_IGNORED, NULL}};
@@ -209,18 +211,19 @@ static err read_message(turns *t, const json *v, size_t index, fail *f) {
     const char *place = api_place(c, "messages[%zu]", index);
     const json *content = json_get(v, "content");
     str role = api_text_of(v, "role");
-    bool user = str_is(role, "user");
-    if (!user && !str_is(role, "assistant"))
+    bool user = str_is(role, "user"), system = str_is(role, "system");
+    if (!user && !system && !str_is(role, "assistant"))
         return api_refuse(c, f, api_place(c, "%s.role", place),
-                          "%s.role must be user or assistant; what a system says stands in system",
-                          place);
+                          "%s.role must be user, assistant or system", place);
     TRY(api_check_fields(c, v, api_place(c, "%s.", place), ROWS(message_fields), f));
     place = api_place(c, "%s.content", place);
-    if (content && content->kind == JSON_STRING) {
+    if (system && !api_is_empty(content))
+        return read_texts(c, content, place, &add(t, GEN_SYSTEM)->content, f);
+    if (!system && content && content->kind == JSON_STRING) {
         add(t, user ? GEN_USER : GEN_ASSISTANT)->content = content->string;
         return E_OK;
     }
-    if (!content || content->kind != JSON_ARRAY || !content->count)
+    if (system || !content || content->kind != JSON_ARRAY || !content->count)
         return api_refuse(c, f, place, "%s must be a string or an array of content blocks", place);
     return user ? read_user(t, content, place, f) : read_assistant(t, content, place, f);
 }

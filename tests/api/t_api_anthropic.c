@@ -117,10 +117,11 @@ static void hands_results_on(void **state) {
         "\"id\":\"t2\",\"name\":\"now\",\"input\":{}}]},{\"role\":\"user\",\"content\":["
         "{\"type\":\"tool_result\",\"tool_use_id\":\"t1\",\"content\":\"snow\"},"
         "{\"type\":\"tool_result\",\"tool_use_id\":\"t2\",\"is_error\":true,\"content\":["
-        "{\"type\":\"text\",\"text\":\"no clock\"}]},{\"type\":\"text\",\"text\":\"go on\"}]}]}",
+        "{\"type\":\"text\",\"text\":\"no clock\"}]},{\"type\":\"text\",\"text\":\"go on\"}]},"
+        "{\"role\":\"system\",\"content\":\"Be brief.\"}]}",
         200);
     const gen_message *m = last_request.messages;
-    assert_int_equal(last_request.n_messages, 5);
+    assert_int_equal(last_request.n_messages, 6);
     assert_true(str_is(m[1].content, "Wait.") && str_is(m[1].reasoning, "hm"));
     assert_int_equal(m[1].n_calls, 2);
     assert_true(str_is(m[1].calls[0].arguments, "{\"city\":\"Bern\"}"));
@@ -130,6 +131,7 @@ static void hands_results_on(void **state) {
     assert_true(str_is(m[3].content, "error: no clock"));
     assert_int_equal(m[4].role, GEN_USER);
     assert_true(str_is(m[4].content, "go on"));
+    assert_int_equal(m[5].role, GEN_SYSTEM);
 }
 
 /* ---- what it does not do ---- */
@@ -159,7 +161,8 @@ static void refuses_what_it_does_not_do(void **state) {
         {TOOLS ",\"tool_choice\":{\"type\":\"some\"}", "tool_choice.type"},
         {",\"messages\":[]", "messages"},
         {",\"messages\":[7]", "messages[0].role"},
-        {",\"messages\":[{\"role\":\"system\",\"content\":\"x\"}]", "messages[0].role"},
+        {",\"messages\":[{\"role\":\"boss\",\"content\":\"x\"}]", "messages[0].role"},
+        {",\"messages\":[{\"role\":\"system\",\"content\":\"\"}]", "messages[0].content"},
         {",\"messages\":[{\"role\":\"user\"}]", "messages[0].content"},
         {",\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\","
          "\"content\":\"b\"}]",
@@ -221,6 +224,7 @@ static void headers_are_read(void **state) {
     (void)state;
     post("anthropic-version: 2023-06-01\r\nx-api-key: any\r\n", ASK("echo", ""), "You said");
     assert_non_null(strstr(wire, "\r\nrequest-id: req_"));
+    post("anthropic-version: 2026-10-21\r\n", ASK("echo", ""), "You said");
     post("anthropic-version: 2023-01-01\r\n", ASK("echo", ""), "2023-06-01 is");
     assert_int_equal(strncmp(wire, "HTTP/1.1 400", 12), 0);
     close_server();
