@@ -71,7 +71,19 @@ static const route_row routes[] = {
     {"POST", "/api/copy", api_ollama_elsewhere, WHO_MODELS},
     {"DELETE", "/api/delete", api_ollama_elsewhere, WHO_MODELS},
     {"POST", "/api/blobs/*", api_ollama_elsewhere, WHO_MODELS},
+    {"GET", "/metrics", api_metrics, WHO_METRICS},
+    {"GET", "/ready", api_ready, WHO_OPEN},
+    {"GET", "/healthz/live", api_live, WHO_OPEN},
+    {"GET", "/healthz/ready", api_ready, WHO_OPEN},
 };
+enum { N_ROUTES = sizeof routes / sizeof *routes };
+_Static_assert(sizeof routes / sizeof *routes < API_METER_ROUTES,
+               "the meter has a place for each, and one more");
+
+void api_route_name(size_t i, const char **method, const char **pattern) {
+    *method = i < N_ROUTES ? routes[i].method : "none";
+    *pattern = i < N_ROUTES ? routes[i].pattern : "none";
+}
 
 /* ---- life ---- */
 
@@ -194,6 +206,7 @@ static err dispatch(api_call *c, fail *f) {
     const char *allow;
     const route_row *route = find_route(c, &allow);
     if (!route) return no_route(c, allow, f);
+    c->route = (size_t)(route - routes);
     TRY(api_authorise(c, route->action, f));
     TRY(read_body(c, f));
     TRY(route->run(c, f));
@@ -202,7 +215,7 @@ static err dispatch(api_call *c, fail *f) {
 
 void api_handle(void *ctx, http_request *rq, http_reply *rp) {
     fail f = {0};
-    api_call c = {.api = ctx, .rq = rq, .rp = rp, .a = rq->arena};
+    api_call c = {.api = ctx, .rq = rq, .rp = rp, .a = rq->arena, .route = N_ROUTES};
     c.w = (json_writer){.out = &c.out};
     c.dialect = api_dialect_of(rq->path);
     if (c.dialect->id_header) http_reply_header(rp, c.dialect->id_header, str_from(rq->id));
@@ -219,5 +232,6 @@ void api_handle(void *ctx, http_request *rq, http_reply *rp) {
         (void)!http_send(rp, 200, "application/json", buf_str(&c.out),
                          NULL); /* or the client left */
     }
+    api_meter_request(&c);
     buf_deinit(&c.out);
 }

@@ -24,6 +24,16 @@ typedef struct api api;
 
 typedef enum api_kind { API_GENERATOR, API_ENCODER, API_TASK } api_kind;
 
+/* What the engine of an open generator says; the counters since it was opened. */
+typedef struct api_engine {
+    bool present;
+    int64_t running, waiting;              /* sequences */
+    int64_t pages, pages_free, pages_kept; /* of keys and values; kept: free, known as prefixes */
+    int64_t queried, known;                /* tokens of prompts; of those, known before */
+    int64_t drafted, held;                 /* tokens guessed; of those, right */
+    int64_t postponed, refused;
+} api_engine;
+
 typedef struct api_model {
     str id; /* "smollm2"; a task stands as "task:support" */
     api_kind kind;
@@ -38,6 +48,7 @@ typedef struct api_model {
     str parent;         /* what an alias or a model with an adapter stands for; "" itself */
     str adapter;        /* "" none */
     bool is_alias;
+    api_engine engine;
 } api_model;
 
 /* What is known of a model's file; 0 and "" where it is not. */
@@ -90,6 +101,9 @@ err api_open(api **out, const api_options *o, fail *f) MUST_CHECK;
 void api_close(api *a);
 /* Whom to wake when a review is answered here; without it those who wait look once a second. */
 void api_set_server(api *a, http_server *server);
+/* From now on /ready says that no more requests should be sent here; they are answered all the
+ * same. Any thread. */
+void api_drain(api *a);
 
 void api_handle(void *a, http_request *rq, http_reply *rp); /* the http_handler; ctx = the api */
 /* The http_error_body: the loop's own errors in OpenAI's shape. ctx is not used. */

@@ -73,7 +73,9 @@ err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) {
         return e;
     }
     const gen_stage stages[] = {audit_stage(api->o.audit), last, {0}};
+    int64_t start_ns = clock_mono_ns();
     e = gen_next(x, stages, f);
+    api_meter_answer(chat, e, start_ns, x->reply);
     chat->call->tokens += x->reply->prompt_tokens + x->reply->completion_tokens;
     if (e == E_NOT_FOUND && chat->request.adapter.n) {
         chat->call->param = "adapter";

@@ -137,6 +137,7 @@ err api_embeddings(api_call *c, fail *f) {
     c->param = "input";
     TRY(embedder->embed(embedder->self, ask.texts, ask.n, ask.truncate, v, &tokens, f));
     c->tokens += tokens;
+    api_meter_input(c, tokens);
     c->param = NULL;
     return put_answer(c, &ask, v, width, tokens, f);
 }

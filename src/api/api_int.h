@@ -3,6 +3,7 @@
 #define BANTAM_API_API_INT_H
 
 #include "api/api.h"
+#include "api/api_meter.h"
 
 #include <stdatomic.h>
 
@@ -25,6 +26,8 @@ struct api {
     arena arena;
     int64_t started_ms;
     _Atomic(http_server *) server;
+    atomic_bool draining;
+    api_meter meter;
 };
 
 typedef struct api_call api_call;
@@ -57,6 +60,7 @@ struct api_call {
     bool done;
     who_actor who;  /* who asks; kind WHO_NOBODY where auth is off */
     int64_t tokens; /* that the answer cost: taken off the key's minute */
+    size_t route;   /* row of the route table; their number = none */
 };
 
 typedef err (*api_route)(api_call *c, fail *f);
@@ -152,6 +156,14 @@ str api_answer_url(api *api, arena *a, str ref);
 str api_person_sentence(arena *a, str ref, int64_t expected_by_ms, str url);
 str api_time_text(arena *a, int64_t ms); /* "20:45 UTC on 2026-11-23" */
 
+/* ---- counting (api_metrics.c) ---- */
+void api_meter_request(api_call *c); /* behind each run of a handler */
+/* One generation that began at start_ns (monotonic). */
+void api_meter_answer(api_chat *chat, err e, int64_t start_ns, const gen_reply *r);
+void api_meter_input(api_call *c, int64_t tokens); /* of what is no generation */
+/* Of a row of the route table; behind its end: what was no route. */
+void api_route_name(size_t i, const char **method, const char **pattern);
+
 /* ---- routes ---- */
 err api_chat_completions(api_call *c, fail *f) MUST_CHECK;
 err api_completions(api_call *c, fail *f) MUST_CHECK;
@@ -197,5 +209,8 @@ err api_ollama_show(api_call *c, fail *f) MUST_CHECK;
 err api_ollama_ps(api_call *c, fail *f) MUST_CHECK;
 err api_ollama_version(api_call *c, fail *f) MUST_CHECK;
 err api_ollama_elsewhere(api_call *c, fail *f) MUST_CHECK;
+err api_metrics(api_call *c, fail *f) MUST_CHECK;
+err api_ready(api_call *c, fail *f) MUST_CHECK;
+err api_live(api_call *c, fail *f) MUST_CHECK;
 
 #endif

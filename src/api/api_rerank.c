@@ -144,6 +144,7 @@ err api_rerank(api_call *c, fail *f) {
     if (!all) return fail_memory(f, "documents");
     TRY(m->rank ? by_head(c, &ask, m, all, &tokens, f) : by_vectors(c, &ask, m, all, &tokens, f));
     c->tokens += tokens;
+    api_meter_input(c, tokens);
     qsort(all, ask.n, sizeof *all, compare);
     put_answer(c, &ask, all, tokens);
     return E_OK;

@@ -38,7 +38,7 @@ typedef struct serve {
     int port;
     const char *host, *key;
     serve_guard guard;
-    int64_t drain_ms;
+    int64_t drain_ms, notice_ms;
 } serve;
 
 /* ---- opening ---- */
@@ -139,11 +139,13 @@ static err open_api(serve *s, fail *f) {
 
 static err open_all(const cli *c, serve *s, fail *f) {
     world *w = s->w;
-    int64_t port, threads, drain_s;
+    int64_t port, threads, drain_s, notice_s;
     TRY(cli_int(c, "port", SERVE_PORT, 1, 65535, &port, f));
     TRY(cli_int(c, "threads", 0, 0, 256, &threads, f));
     TRY(cli_int(c, "drain", SERVE_DRAIN_S, 0, 3600, &drain_s, f));
+    TRY(cli_int(c, "drain-notice", 0, 0, 600, &notice_s, f));
     s->drain_ms = drain_s * 1000;
+    s->notice_ms = notice_s * 1000;
     s->port = (int)port;
     s->host = cli_value(c, "host") ? cli_value(c, "host") : "127.0.0.1";
     s->key = home_env(NULL, "BANTAM_KEY");
@@ -244,6 +246,12 @@ static void wait_for_signal(serve *s) {
     }
 }
 
+/* Who balances looks at /ready now and then: requests come until it has looked. */
+static void wait_notice(const serve *s) {
+    int64_t until_ms = clock_mono_ns() / 1000000 + s->notice_ms;
+    while (clock_mono_ns() / 1000000 < until_ms) clock_sleep_ms(SERVE_TICK_MS);
+}
+
 static err run_serve(const cli *c, fail *f) {
     static world w;
     serve s = {.w = &w, .lock = {-1}};
@@ -253,6 +261,8 @@ static err run_serve(const cli *c, fail *f) {
         print_banner(&s);
         wait_for_signal(&s);
         fprintf(stderr, "stopping\n");
+        api_drain(s.api);
+        wait_notice(&s);
     }
     if (s.http) http_server_close(s.http, s.drain_ms);
     api_close(s.api);
@@ -268,6 +278,8 @@ static const cli_option serve_options[] = {
      "speak TLS with this certificate and its chain (PEM); SIGHUP reads it anew", false},
     {"tls-key", 0, "FILE", "the certificate's private key (PEM)", false},
     {"drain", 0, "SECONDS", "how long requests may go on after SIGTERM (default 5)", false},
+    {"drain-notice", 0, "SECONDS",
+     "after SIGTERM, say so at /ready for so long and go on answering (default 0)", false},
     {"require-auth", 0, NULL, "ask for a key or a login on loopback, too", false},
     {"behind-proxy", 0, NULL, "all comes through a proxy that speaks TLS and adds X-Forwarded-For",
      false},

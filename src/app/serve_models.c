@@ -104,6 +104,22 @@ static err add(listing *l, api_model m, fail *f) {
     return E_OK;
 }
 
+static api_engine of_engine(const world_status *s) {
+    const engine_stats *e = &s->engine;
+    return (api_engine){.present = s->has_engine,
+                        .running = e->running,
+                        .waiting = e->waiting,
+                        .pages = e->pages,
+                        .pages_free = e->pages_free,
+                        .pages_kept = e->pages_kept,
+                        .queried = e->prompt_tokens + e->known_tokens,
+                        .known = e->known_tokens,
+                        .drafted = e->drafted,
+                        .held = e->drafts_held,
+                        .postponed = e->postponed,
+                        .refused = e->refused};
+}
+
 static api_model of_status(const registry_model *m, const world_status *s) {
     return (api_model){.id = m->name,
                        .kind = m->kind == REGISTRY_ENCODER ? API_ENCODER : API_GENERATOR,
@@ -113,7 +129,8 @@ static api_model of_status(const registry_model *m, const world_status *s) {
                        .percent = s->percent,
                        .bytes = s->bytes,
                        .users = s->users,
-                       .retry_s = s->retry_s};
+                       .retry_s = s->retry_s,
+                       .engine = of_engine(s)};
 }
 
 static err add_model(listing *l, const registry_model *m, const str *adapters, size_t n, fail *f) {

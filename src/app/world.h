@@ -157,6 +157,8 @@ typedef struct world_status {
     int32_t users;   /* requests that are at it */
     int64_t idle_ms; /* since the last one ended; 0 while there are some */
     int32_t retry_s; /* failed: seconds until it is tried again */
+    bool has_engine; /* a generator that somebody asked */
+    engine_stats engine;
 } world_status;
 void world_status_get(world *w, str name, world_status *out); /* a registry's name */
 

@@ -242,6 +242,8 @@ void world_status_get(world *w, str name, world_status *out) {
                               .idle_ms = m->users ? 0 : (now_ns - m->used_ns) / 1000000};
         if (m->state == WORLD_FAILED && m->retry_ns > now_ns)
             out->retry_s = (int32_t)((m->retry_ns - now_ns) / 1000000000) + 1;
+        out->has_engine = m->state == WORLD_LOADED && m->local;
+        if (out->has_engine) gen_local_stats(m->local, &out->engine);
     }
     mutex_unlock(&w->lock);
 }

@@ -84,6 +84,10 @@ bool gen_local_has_template(const gen_local *g) {
     return g->chat != NULL;
 }
 
+void gen_local_stats(const gen_local *g, engine_stats *out) {
+    engine_stats_get(g->engine, out);
+}
+
 int64_t gen_local_bytes(const gen_local *g) {
     return engine_kv_bytes(g->engine);
 }

@@ -35,6 +35,7 @@ typedef struct gen_local_options {
 err gen_local_open(gen_local **out, const gen_local_options *o, fail *f) MUST_CHECK;
 void gen_local_close(gen_local *g); /* NULL is fine; every generation must have ended */
 gen_provider gen_local_provider(gen_local *g);
+void gen_local_stats(const gen_local *g, engine_stats *out);
 bool gen_local_has_template(const gen_local *g);
 int64_t gen_local_bytes(const gen_local *g);   /* of keys and values, at most */
 int32_t gen_local_context(const gen_local *g); /* prompt and answer of one request */

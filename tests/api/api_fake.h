@@ -289,7 +289,18 @@ static err stuck(void *self, const gen_request *rq, gen_sink sink, gen_reply *ou
 static err fake_list(void *self, arena *a, api_model **out, size_t *n, fail *f) {
     (void)self;
     api_model all[] = {
-        {.id = STR("echo"), .kind = API_GENERATOR, .title = STR("Says it again"), .loaded = true},
+        {.id = STR("echo"),
+         .kind = API_GENERATOR,
+         .title = STR("Says it again"),
+         .loaded = true,
+         .bytes = 4096,
+         .engine = {.present = true,
+                    .running = 2,
+                    .waiting = 3,
+                    .pages = 8,
+                    .pages_free = 6,
+                    .queried = 100,
+                    .known = 40}},
         {.id = STR("bag"), .kind = API_ENCODER, .title = STR("")},
         {.id = STR("task:desk"), .kind = API_TASK, .title = STR("A small desk"), .loaded = true}};
     *out = arena_alloc(a, sizeof all);
