@@ -177,13 +177,24 @@ static err put_tree(sink *s, const char *from, const char *path, int depth, fail
 
 /* ---- the whole ---- */
 
+/* A copy, and what a killed one leaves beside itself: a journal would be played into the next. */
+static err remove_copy(const char *copy, fail *f) {
+    static const char *const ends[] = {"", "-journal", "-wal", "-shm"};
+    char path[FILE_PATH_BYTES + 32];
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        snprintf(path, sizeof path, "%s%s", copy, ends[i]);
+        TRY(file_remove(path, f));
+    }
+    return E_OK;
+}
+
 static err put_database(sink *s, store *db, const char *to, fail *f) {
     char copy[FILE_PATH_BYTES + 16];
     snprintf(copy, sizeof copy, "%s.partial-db", to);
-    TRY(file_remove(copy, f));
+    TRY(remove_copy(copy, f));
     err e = store_copy(db, copy, f);
     if (e == E_OK) e = put_file(s, copy, "bantam.db", f);
-    if (file_remove(copy, NULL) != E_OK && e == E_OK) e = E_OK; /* it is only left over */
+    (void)!remove_copy(copy, NULL); /* it is only left over */
     return e;
 }
 
