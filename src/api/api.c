@@ -75,6 +75,8 @@ static const route_row routes[] = {
     {"GET", "/ready", api_ready, WHO_OPEN},
     {"GET", "/healthz/live", api_live, WHO_OPEN},
     {"GET", "/healthz/ready", api_ready, WHO_OPEN},
+    {"POST", "/tokenize", api_tokenize, WHO_CHAT},
+    {"POST", "/detokenize", api_detokenize, WHO_CHAT},
 };
 enum { N_ROUTES = sizeof routes / sizeof *routes };
 _Static_assert(sizeof routes / sizeof *routes < API_METER_ROUTES,
@@ -172,6 +174,7 @@ static err read_body(api_call *c, fail *f) {
     if (c->rq->body.n > API_BODY_BYTES_MAX)
         return fail_set(f, E_TOO_LARGE, "the body has %zu bytes, above the limit of %d",
                         c->rq->body.n, API_BODY_BYTES_MAX);
+    TRY(api_check_type(c, f));
     str text = str_trim(c->rq->body);
     c->code = "invalid_json";
     TRY(json_parse(c->a, text.n ? text : STR("{}"), &c->body, f));

@@ -76,6 +76,7 @@ typedef struct api_models {
     err (*keep)(void *self, str model, int64_t keep_ms, fail *f);
     err (*context)(void *self, str model, int32_t *tokens, fail *f); /* prompt and answer; loads */
     err (*about)(void *self, arena *a, str model, api_about *out, fail *f);
+    err (*vocabulary)(void *self, str model, gen_vocabulary *out, fail *f); /* loads at its calls */
 } api_models;
 
 typedef struct api_options {

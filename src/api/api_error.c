@@ -66,6 +66,7 @@ void api_error_body(void *ctx, int status, const char *code, const char *text, b
 static int status_of(const api_call *c, err e) {
     if (c->code && str_is(str_from(c->code), "method_not_allowed")) return 405;
     if (c->code && str_is(str_from(c->code), "claimed")) return 409;
+    if (c->code && str_is(str_from(c->code), "unsupported_media_type")) return 415;
     return err_http_status(e);
 }
 
@@ -75,6 +76,15 @@ static void put_retry_after(api_call *c, int retry_s) {
     http_reply_header(c->rp, "Retry-After", (str){text, (size_t)n});
     n = snprintf(text, sizeof text, "%lld", 1000LL * (retry_s > 0 ? retry_s : 1));
     http_reply_header(c->rp, "retry-after-ms", (str){text, (size_t)n});
+}
+
+/* Clients of OpenAI and Anthropic try 408, 409, 429 and 5xx again, unless this says otherwise:
+ * where the same request would fail in the same way it does. 500 is left to them. */
+static void put_should_retry(api_call *c, int status) {
+    bool again = status == 408 || status == 429 || status == 502 || status == 503;
+    bool never = status == 409 || status == 501 || status == 504 || status == 507;
+    if (again || never)
+        http_reply_header(c->rp, "x-should-retry", again ? STR("true") : STR("false"));
 }
 
 /* An error in a stream that has begun is its last event: the status is out already, and no [DONE]
@@ -95,6 +105,7 @@ void api_error_send(api_call *c, const fail *f) {
         return;
     }
     api_put_duration(c);
+    put_should_retry(c, status);
     if (status == 503 || status == 429) put_retry_after(c, f->retry_s);
     str body = c->out.failed ? STR("{\"error\":{\"message\":\"out of memory\",\"type\":"
                                    "\"server_error\",\"param\":null,\"code\":\"no_memory\"}}")

@@ -34,8 +34,9 @@ typedef struct api_call api_call;
 
 /* A family of routes and how it says what went wrong. NULL: as OpenAI does. */
 typedef struct api_dialect {
-    const char *prefix;                                        /* of its paths */
-    const char *id_header;                                     /* for the id, beside x-request-id */
+    const char *prefix;    /* of its paths */
+    const char *id_header; /* for the id, beside x-request-id */
+    bool any_type;         /* bodies are JSON whatever Content-Type says */
     void (*put_error)(api_call *c, const fail *f, int status); /* into c->w */
     /* c->out as the last piece of a stream that has begun. */
     err (*put_last)(api_call *c, fail *f);
@@ -78,6 +79,8 @@ void api_error_text(const fail *f, char *out, size_t n);
 enum { API_ERROR_TEXT_BYTES = FAIL_TEXT_BYTES + FAIL_HINT_BYTES + 4 };
 
 /* ---- reading the body and the query ---- */
+/* Whether the body is what Content-Type may say here: JSON in UTF-8; 415 otherwise. */
+err api_check_type(api_call *c, fail *f) MUST_CHECK;
 /* c->param names the key on failure. */
 err api_get_str(api_call *c, const char *key, str fallback, str *out, fail *f) MUST_CHECK;
 err api_get_int(api_call *c, const char *key, int64_t fallback, int64_t min, int64_t max,
@@ -212,5 +215,7 @@ err api_ollama_elsewhere(api_call *c, fail *f) MUST_CHECK;
 err api_metrics(api_call *c, fail *f) MUST_CHECK;
 err api_ready(api_call *c, fail *f) MUST_CHECK;
 err api_live(api_call *c, fail *f) MUST_CHECK;
+err api_tokenize(api_call *c, fail *f) MUST_CHECK;
+err api_detokenize(api_call *c, fail *f) MUST_CHECK;
 
 #endif

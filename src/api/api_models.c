@@ -17,6 +17,24 @@ static void put_state(json_writer *w, const api_model *m) {
     if (m->adapter.n) json_field_text(w, "adapter", m->adapter);
 }
 
+/* What goes in and what comes out, as clients of typed decisions look for it. */
+static void put_architecture(json_writer *w, api_kind kind) {
+    static const char *const out[][3] = {[API_GENERATOR] = {"text", "decisions", NULL},
+                                         [API_ENCODER] = {"embeddings", "scores", NULL},
+                                         [API_TASK] = {"text", "decisions", NULL}};
+    json_key(w, "architecture");
+    json_begin_object(w);
+    json_key(w, "input_modalities");
+    json_begin_array(w);
+    json_put_z(w, "text");
+    json_end_array(w);
+    json_key(w, "output_modalities");
+    json_begin_array(w);
+    for (size_t i = 0; out[kind][i]; i++) json_put_z(w, out[kind][i]);
+    json_end_array(w);
+    json_end_object(w);
+}
+
 static void put_model(const api *api, json_writer *w, const api_model *m) {
     json_begin_object(w);
     json_field_text(w, "id", m->id);
@@ -24,6 +42,7 @@ static void put_model(const api *api, json_writer *w, const api_model *m) {
     json_field_int(w, "created", (m->created_ms ? m->created_ms : api->started_ms) / 1000);
     api_put_z(w, "owned_by", "bantam");
     if (m->parent.n) json_field_text(w, "parent", m->parent);
+    put_architecture(w, m->kind);
     json_key(w, "bantam");
     json_begin_object(w);
     api_put_z(w, "kind", kind_names[m->kind]);

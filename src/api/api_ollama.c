@@ -31,7 +31,8 @@ static err put_last(api_call *c, fail *f) {
     return http_stream_put(c->rp, buf_str(&c->out), f);
 }
 
-const api_dialect api_ollama = {.prefix = "/api/", .put_error = put_error, .put_last = put_last};
+const api_dialect api_ollama = {
+    .prefix = "/api/", .any_type = true, .put_error = put_error, .put_last = put_last};
 
 /* ---- what an answer says ---- */
 

@@ -223,6 +223,11 @@ static err find_embedder(void *self, str name, const gen_embedder **out, fail *f
     return world_leased_embedder(self, name, out, f);
 }
 
+static err find_vocabulary(void *self, str name, gen_vocabulary *out, fail *f) {
+    TRY(check_offered(self, name, f));
+    return world_vocabulary(self, name, out, f);
+}
+
 static err find_task(void *self, str name, route **out, str *task_id, fail *f) {
     world *w = self;
     for (size_t i = 0; i < w->n_tasks; i++)
@@ -321,5 +326,6 @@ api_models serve_models(world *w) {
                         .unload = unload,
                         .keep = keep,
                         .context = context,
-                        .about = about};
+                        .about = about,
+                        .vocabulary = find_vocabulary};
 }

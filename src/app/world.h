@@ -119,6 +119,8 @@ err world_local(world *w, str name, gen_local **out, fail *f) MUST_CHECK;
 err world_provider(world *w, str name, gen_provider *out, bool *has_template, fail *f) MUST_CHECK;
 /* Loads it the first time, for its width. */
 err world_leased_embedder(world *w, str name, const gen_embedder **out, fail *f) MUST_CHECK;
+/* Of generators and encoders. */
+err world_vocabulary(world *w, str name, gen_vocabulary *out, fail *f) MUST_CHECK;
 bool world_is_known(world *w, str name); /* was it asked for before, and found? */
 /* The model behind a name, without alias and adapter. */
 err world_base_of(world *w, str name, str *out, fail *f) MUST_CHECK;

@@ -232,3 +232,54 @@ err world_leased_embedder(world *w, str name, const gen_embedder **out, fail *f)
     *out = &o->embedder;
     return E_OK;
 }
+
+/* ---- vocabularies ---- */
+
+static err copy_pieces(arena *a, const tokenizer *t, gen_pieces *out, fail *f) {
+    str *pieces = arena_new_n(a, str, out->n + 1);
+    if (!pieces) return fail_memory(f, "tokens");
+    for (size_t i = 0; i < out->n; i++) {
+        pieces[i] = arena_str(a, tokenizer_piece(t, out->ids[i]));
+        if (!pieces[i].p) return fail_memory(f, "tokens");
+    }
+    out->pieces = pieces;
+    return E_OK;
+}
+
+static err encode(void *self, arena *a, str text, const gen_encode *how, gen_pieces *out, fail *f) {
+    world_offer *o = self;
+    token_ids ids;
+    TRY(take(o, false, f));
+    const tokenizer *t = model_tokenizer(o->m->model);
+    bool encoder = model_about(o->m->model)->is_encoder; /* always reads with its markers */
+    token_encode_options options = {.special =
+                                        how->special ? TOKEN_SPECIAL_ALL : TOKEN_SPECIAL_NONE,
+                                    .add_bos = how->markers && (encoder || tokenizer_adds_bos(t)),
+                                    .add_eos = how->markers && (encoder || tokenizer_adds_eos(t))};
+    err e = tokenizer_encode(t, a, text, &options, &ids, f);
+    if (e == E_OK) *out = (gen_pieces){.ids = ids.p, .n = ids.n};
+    if (e == E_OK && how->pieces) e = copy_pieces(a, t, out, f);
+    world_give(o->m);
+    return e;
+}
+
+static err decode(void *self, const int32_t *ids, size_t n, buf *out, fail *f) {
+    world_offer *o = self;
+    TRY(take(o, false, f));
+    const tokenizer *t = model_tokenizer(o->m->model);
+    err e = E_OK;
+    for (size_t i = 0; e == E_OK && i < n; i++)
+        if (ids[i] < 0 || (size_t)ids[i] >= tokenizer_count(t))
+            e = fail_set(f, E_INPUT, "token %d is outside the vocabulary of %zu", ids[i],
+                         tokenizer_count(t));
+    if (e == E_OK) tokenizer_decode(t, ids, n, false, out);
+    world_give(o->m);
+    return e;
+}
+
+err world_vocabulary(world *w, str name, gen_vocabulary *out, fail *f) {
+    world_offer *o;
+    TRY(offer_of(w, name, &o, f));
+    *out = (gen_vocabulary){.self = o, .encode = encode, .decode = decode};
+    return E_OK;
+}

@@ -209,6 +209,26 @@ typedef struct gen_embedder {
                 fail *f);
 } gen_embedder;
 
+/* How a model cuts texts. Any thread. */
+typedef struct gen_encode {
+    bool special; /* names of special tokens in the text are those tokens */
+    bool markers; /* the model's own first and last tokens around it, where it has them */
+    bool pieces;  /* the bytes of each token, too */
+} gen_encode;
+
+typedef struct gen_pieces {
+    const int32_t *ids; /* [n] */
+    const str *pieces;  /* [n]; NULL unless asked for */
+    size_t n;
+} gen_pieces;
+
+typedef struct gen_vocabulary {
+    void *self;
+    err (*encode)(void *self, arena *a, str text, const gen_encode *how, gen_pieces *out, fail *f);
+    /* Appends their text. E_INPUT for an id outside the vocabulary. */
+    err (*decode)(void *self, const int32_t *ids, size_t n, buf *out, fail *f);
+} gen_vocabulary;
+
 /* ---- how a task's answer came about
  * -------------------------------------------------------------- */
 

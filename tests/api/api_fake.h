@@ -302,7 +302,8 @@ static err fake_list(void *self, arena *a, api_model **out, size_t *n, fail *f) 
                     .queried = 100,
                     .known = 40}},
         {.id = STR("bag"), .kind = API_ENCODER, .title = STR("")},
-        {.id = STR("task:desk"), .kind = API_TASK, .title = STR("A small desk"), .loaded = true}};
+        {.id = STR("task:desk"), .kind = API_TASK, .title = STR("A small desk"), .loaded = true},
+        {.id = STR("lab/echo:q4"), .kind = API_GENERATOR, .title = STR(""), .parent = STR("echo")}};
     *out = arena_alloc(a, sizeof all);
     if (!*out) return fail_memory(f, "models");
     memcpy(*out, all, sizeof all);
@@ -365,6 +366,42 @@ static err fake_keep(void *self, str model, int64_t ms, fail *f) {
 static err fake_context(void *self, str model, int32_t *tokens, fail *f) {
     (void)self;
     *tokens = 512;
+    return fake_find(model, f);
+}
+
+/* Every byte is a token; 256 stands before a text with its markers, 257 is "<s>" where it may be.
+ */
+static err bytes_encode(void *self, arena *a, str text, const gen_encode *how, gen_pieces *out,
+                        fail *f) {
+    (void)self, (void)f;
+    int32_t *ids = arena_new_n(a, int32_t, text.n + 1);
+    str *pieces = arena_new_n(a, str, text.n + 1);
+    size_t n = 0;
+    assert_non_null(ids);
+    assert_non_null(pieces);
+    if (how->markers) pieces[n] = STR(""), ids[n++] = 256;
+    for (size_t i = 0; i < text.n; n++) {
+        bool special = how->special && str_starts(str_slice(text, i, text.n), STR("<s>"));
+        pieces[n] = str_slice(text, i, i + (special ? 3 : 1));
+        ids[n] = special ? 257 : (unsigned char)text.p[i];
+        i += pieces[n].n;
+    }
+    *out = (gen_pieces){.ids = ids, .pieces = how->pieces ? pieces : NULL, .n = n};
+    return E_OK;
+}
+
+static err bytes_decode(void *self, const int32_t *ids, size_t n, buf *out, fail *f) {
+    (void)self;
+    for (size_t i = 0; i < n; i++) {
+        if (ids[i] > 255) return fail_set(f, E_INPUT, "token %d is outside", ids[i]);
+        buf_put_char(out, (char)ids[i]);
+    }
+    return E_OK;
+}
+
+static err fake_vocabulary(void *self, str model, gen_vocabulary *out, fail *f) {
+    (void)self;
+    *out = (gen_vocabulary){.encode = bytes_encode, .decode = bytes_decode};
     return fake_find(model, f);
 }
 
@@ -459,7 +496,8 @@ static void open_server(bool require_key) {
                                 .load = fake_load,
                                 .keep = fake_keep,
                                 .context = fake_context,
-                                .about = fake_about},
+                                .about = fake_about,
+                                .vocabulary = fake_vocabulary},
                      .store = fx.store,
                      .audit = fx.audit,
                      .desk = &fx.desk,

@@ -294,7 +294,7 @@ static void lists_models(void **state) {
     (void)state;
     const json *v = ask("/v1/models", NULL, 200);
     assert_text(v, "object", "list");
-    assert_int_equal(at(v, "data")->count, 3);
+    assert_int_equal(at(v, "data")->count, 4);
     assert_text(v, "data.2.id", "task:desk");
     assert_text(v, "data.2.bantam.kind", "task");
     assert_text(ask("/v1/models/task%3Adesk", NULL, 200), "id", "task:desk");
