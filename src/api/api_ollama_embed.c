@@ -69,6 +69,7 @@ static err run(api_call *c, embedding *m, fail *f) {
     if (m->n) TRY(embedder->embed(embedder->self, m->texts, m->n, m->truncate, v, &m->tokens, f));
     m->v = v;
     c->tokens += m->tokens;
+    api_meter_input(c, m->tokens);
     return api_ollama_settle(c, m->model, &m->keep, f);
 }
 
