@@ -45,6 +45,29 @@ static void blame(api_chat *chat, err e, const fail *f) {
     c->code = "invalid_json_schema";
 }
 
+/* Hands events on and notes when the first one came. */
+typedef struct first_event {
+    gen_sink inner;
+    int64_t at_ns; /* 0 = none yet */
+} first_event;
+
+static err note_first(void *self, const gen_event *event, fail *f) {
+    first_event *first = self;
+    if (!first->at_ns) first->at_ns = clock_mono_ns();
+    return first->inner.put(first->inner.self, event, f);
+}
+
+/* Runs the stages under the clock. */
+static err run_timed(api_chat *chat, gen_exchange *x, const gen_stage *stages, fail *f) {
+    first_event first = {.inner = x->sink};
+    int64_t start_ns = clock_mono_ns();
+    if (first.inner.put) x->sink = (gen_sink){.self = &first, .put = note_first};
+    err e = gen_next(x, stages, f);
+    x->sink = first.inner;
+    api_meter_answer(chat, e, start_ns, first.at_ns, x->reply);
+    return e;
+}
+
 err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) {
     api *api = chat->call->api;
     route *task = NULL;
@@ -73,9 +96,7 @@ err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) {
         return e;
     }
     const gen_stage stages[] = {audit_stage(api->o.audit), last, {0}};
-    int64_t start_ns = clock_mono_ns();
-    e = gen_next(x, stages, f);
-    api_meter_answer(chat, e, start_ns, x->reply);
+    e = run_timed(chat, x, stages, f);
     chat->call->tokens += x->reply->prompt_tokens + x->reply->completion_tokens;
     if (e == E_NOT_FOUND && chat->request.adapter.n) {
         chat->call->param = "adapter";

@@ -161,8 +161,9 @@ str api_time_text(arena *a, int64_t ms); /* "20:45 UTC on 2026-11-23" */
 
 /* ---- counting (api_metrics.c) ---- */
 void api_meter_request(api_call *c); /* behind each run of a handler */
-/* One generation that began at start_ns (monotonic). */
-void api_meter_answer(api_chat *chat, err e, int64_t start_ns, const gen_reply *r);
+/* One generation that began at start_ns; its first piece came at first_ns, 0 = not seen. */
+void api_meter_answer(api_chat *chat, err e, int64_t start_ns, int64_t first_ns,
+                      const gen_reply *r);
 void api_meter_input(api_call *c, int64_t tokens); /* of what is no generation */
 /* Of a row of the route table; behind its end: what was no route. */
 void api_route_name(size_t i, const char **method, const char **pattern);

@@ -45,25 +45,32 @@ void api_meter_input(api_call *c, int64_t tokens) {
     count(&c->api->meter.prompt_tokens, tokens);
 }
 
-void api_meter_answer(api_chat *chat, err e, int64_t start_ns, const gen_reply *r) {
+/* A provider that hands on no pieces may tell by itself how long its first token took. */
+static int64_t first_of(int64_t start_ns, int64_t first_ns, const gen_reply *r) {
+    double ms = r->timings.first_token_ms;
+    return first_ns || !(ms > 0) ? first_ns : start_ns + (int64_t)(ms * 1e6);
+}
+
+void api_meter_answer(api_chat *chat, err e, int64_t start_ns, int64_t first_ns,
+                      const gen_reply *r) {
     const api_call *c = chat->call;
     api_meter *m = &c->api->meter;
     int64_t out = r->completion_tokens;
-    double before_s = (double)(start_ns - c->rq->start_ns) * 1e-9;
-    double first_s = r->timings.first_token_ms * 1e-3;
-    if (chat->index == 0) count(&m->prompt_tokens, r->prompt_tokens); /* choices share it */
+    if (chat->index == 0) { /* choices share their prompt */
+        count(&m->prompt_tokens, r->prompt_tokens);
+        if (r->timings.known_tokens > 0) count(&m->prompt_tokens_known, r->timings.known_tokens);
+    }
     count(&m->made_tokens, out);
-    if (chat->index == 0 && r->timings.known_tokens > 0)
-        count(&m->prompt_tokens_known, r->timings.known_tokens);
     if (e != E_OK) {
         count(&m->failed, 1);
         return;
     }
     if ((size_t)r->finish < API_METER_FINISHES) count(&m->finished[r->finish], 1);
-    if (first_s > 0) meter_observe(&m->first_token, &meter_first_token, before_s + first_s);
-    double rest_s = seconds_since(start_ns) - first_s;
-    if (first_s > 0 && out > 1)
-        meter_observe(&m->per_token, &meter_per_token, rest_s / (double)(out - 1));
+    first_ns = first_of(start_ns, first_ns, r);
+    if (!first_ns) return;
+    meter_observe(&m->first_token, &meter_first_token, (double)(first_ns - c->rq->start_ns) * 1e-9);
+    if (out > 1)
+        meter_observe(&m->per_token, &meter_per_token, seconds_since(first_ns) / (double)(out - 1));
 }
 
 /* ---- writing ---- */

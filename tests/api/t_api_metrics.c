@@ -143,6 +143,7 @@ static void counts_answers_and_tokens(void **state) {
     double was = value(before, ok), in = value(before, "bantam_prompt_tokens_total");
     double out = value(before, "bantam_generation_tokens_total");
     const json *v = ask("/v1/chat/completions", CHAT("echo", ""), 200);
+    assert_true(value(wait_for(ok, was + 1), "bantam_time_to_first_token_seconds_count") >= 2);
     ask("/v1/chat/completions", CHAT("nobody", ""), 404);
     ask("/nowhere", NULL, 404);
     wait_for(none, 1);
