@@ -8,6 +8,7 @@
 #include "base/mem.h"
 
 #include <stdio.h>
+#include <string.h>
 
 typedef struct route_row {
     const char *method, *pattern; /* "*" = one segment; at the end "**" = all that is left */
@@ -87,6 +88,14 @@ void api_route_name(size_t i, const char **method, const char **pattern) {
     *pattern = i < N_ROUTES ? routes[i].pattern : "none";
 }
 
+size_t api_route_find(const char *method, const char *pattern) {
+    size_t i = 0;
+    while (i < N_ROUTES &&
+           (strcmp(routes[i].method, method) != 0 || strcmp(routes[i].pattern, pattern) != 0))
+        i++;
+    return i;
+}
+
 /* ---- life ---- */
 
 err api_open(api **out, const api_options *o, fail *f) {
@@ -97,6 +106,7 @@ err api_open(api **out, const api_options *o, fail *f) {
     if (!a) return fail_memory(f, "the API");
     a->o = *o;
     a->started_ms = clock_now_ms();
+    api_health_init(a);
     arena_init(&a->arena, 1024);
     a->o.key = arena_str(&a->arena, o->key);
     a->o.url_base = arena_str(&a->arena, o->url_base);
@@ -193,6 +203,11 @@ void api_put_duration(api_call *c) {
     http_reply_header(c->rp, "openai-processing-ms", (str){text, (size_t)n});
 }
 
+void api_put_safety(http_reply *rp) {
+    http_reply_header(rp, "Cache-Control", STR("no-store"));
+    http_reply_header(rp, "X-Content-Type-Options", STR("nosniff"));
+}
+
 /* W3C Trace Context: 00-TRACE-PARENT-FLAGS goes back as it came, so that a caller finds its own. */
 static void echo_trace(api_call *c) {
     str v = http_header_get(c->rq, "traceparent");
@@ -222,8 +237,7 @@ void api_handle(void *ctx, http_request *rq, http_reply *rp) {
     c.w = (json_writer){.out = &c.out};
     c.dialect = api_dialect_of(rq->path);
     if (c.dialect->id_header) http_reply_header(rp, c.dialect->id_header, str_from(rq->id));
-    http_reply_header(rp, "Cache-Control", STR("no-store"));
-    http_reply_header(rp, "X-Content-Type-Options", STR("nosniff"));
+    api_put_safety(rp);
     echo_trace(&c);
     if (api_cors(&c)) return;
     err e = dispatch(&c, &f);

@@ -14,6 +14,7 @@ enum {
     API_BIAS_MAX = 1024,
     API_PRIORITY_MAX = 10, /* -10 to 10 */
     API_CHOICES_MAX = 8,
+    API_CHECKS = 4,      /* health checks */
     API_CALLS_MAX = 128, /* of one message */
     API_INPUTS_MAX = 2048,
     API_PAGE_LIMIT = 50, /* rows of a list when the asker names no number */
@@ -27,6 +28,7 @@ struct api {
     int64_t started_ms;
     _Atomic(http_server *) server;
     atomic_bool draining;
+    size_t check_routes[API_CHECKS]; /* of the health checks, for the meter */
     api_meter meter;
 };
 
@@ -77,6 +79,9 @@ void api_put_duration(api_call *c);
 /* What went wrong and what to do about it, as one sentence. */
 void api_error_text(const fail *f, char *out, size_t n);
 enum { API_ERROR_TEXT_BYTES = FAIL_TEXT_BYTES + FAIL_HINT_BYTES + 4 };
+
+/* What every answer says to browsers: keep nothing, guess no type. */
+void api_put_safety(http_reply *rp);
 
 /* ---- reading the body and the query ---- */
 /* Whether the body is what Content-Type may say here: JSON in UTF-8; 415 otherwise. */
@@ -166,6 +171,8 @@ void api_meter_answer(api_chat *chat, err e, int64_t start_ns, int64_t first_ns,
                       const gen_reply *r);
 void api_meter_input(api_call *c, int64_t tokens); /* of what is no generation */
 /* Of a row of the route table; behind its end: what was no route. */
+void api_health_init(api *a);
+size_t api_route_find(const char *method, const char *pattern);
 void api_route_name(size_t i, const char **method, const char **pattern);
 
 /* ---- routes ---- */

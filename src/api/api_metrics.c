@@ -1,5 +1,4 @@
-/* api_metrics.c - GET /metrics: counts of the answers, the models' gauges, the process; and what
- * says whether this server should be sent requests: /ready, /healthz/live, /healthz/ready.
+/* api_metrics.c - GET /metrics: counts of the answers, the models' gauges, the process.
  *
  * Names follow Prometheus' rules (base units, _total). ?names=vllm writes vLLM's names as well, for
  * dashboards and routers that know those. Labels are routes, codes and models: never a user, never
@@ -290,34 +289,4 @@ err api_metrics(api_call *c, fail *f) {
     TRY(buf_ok(&c->out, f));
     c->done = true;
     return http_send(c->rp, 200, "text/plain; version=0.0.4; charset=utf-8", buf_str(&c->out), f);
-}
-
-/* ---- should requests be sent here? ---- */
-
-void api_drain(api *a) {
-    atomic_store(&a->draining, true);
-}
-
-err api_ready(api_call *c, fail *f) {
-    audit_health record;
-    audit_get_health(c->api->o.audit, &record);
-    bool draining = atomic_load(&c->api->draining) || c->rq->stopping;
-    bool ready = record.syncing && !draining;
-    json_begin_object(&c->w);
-    api_put_z(&c->w, "status",
-              draining          ? "draining"
-              : !record.syncing ? "record_not_kept"
-                                : "ready");
-    json_end_object(&c->w);
-    TRY(buf_ok(&c->out, f));
-    c->done = true;
-    return http_send(c->rp, ready ? 200 : 503, "application/json", buf_str(&c->out), f);
-}
-
-err api_live(api_call *c, fail *f) {
-    (void)f;
-    json_begin_object(&c->w);
-    api_put_z(&c->w, "status", "alive");
-    json_end_object(&c->w);
-    return E_OK;
 }

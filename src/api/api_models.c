@@ -1,5 +1,5 @@
-/* api_models.c - GET /v1/models, /v1/models/ID, /health: what can be asked for, and whether the
- * record can be kept. POST /v1/models/load and /unload for those who run the server. */
+/* api_models.c - GET /v1/models, /v1/models/ID: what can be asked for. POST /v1/models/load and
+ * /unload for those who run the server. */
 #include "api/api_int.h"
 
 #include "base/clock.h"
@@ -104,27 +104,4 @@ err api_model_load(api_call *c, fail *f) {
 
 err api_model_unload(api_call *c, fail *f) {
     return change(c, c->api->o.models.unload, f);
-}
-
-/* 503 while the disk refuses the record: requests would be refused too. */
-err api_health(api_call *c, fail *f) {
-    audit_health record;
-    audit_get_health(c->api->o.audit, &record);
-    json_begin_object(&c->w);
-    api_put_z(&c->w, "status", record.syncing ? "ok" : "record_not_kept");
-    json_field_int(&c->w, "uptime_s", (clock_now_ms() - c->api->started_ms) / 1000);
-    json_field_int(&c->w, "requests_recorded", record.kept);
-    json_field_int(&c->w, "journal_bytes", record.journal_bytes);
-    http_server *server = atomic_load(&c->api->server);
-    if (server) {
-        http_counts n;
-        http_server_counts(server, &n);
-        json_field_int(&c->w, "running", n.running);
-        json_field_int(&c->w, "queued", n.queued);
-        json_field_int(&c->w, "waiting", n.parked);
-    }
-    json_end_object(&c->w);
-    TRY(buf_ok(&c->out, f));
-    c->done = true;
-    return http_send(c->rp, record.syncing ? 200 : 503, "application/json", buf_str(&c->out), f);
 }

@@ -101,6 +101,7 @@ static err open_http(const cli *c, serve *s, fail *f) {
                       .tls_cert = cli_value(c, "tls-cert"),
                       .tls_key = cli_value(c, "tls-key"),
                       .handler = api_handle,
+                      .quick = api_quick,
                       .error_body = api_error_body,
                       .ctx = s->api,
                       .workers = SERVE_WORKERS,

@@ -301,12 +301,23 @@ void audit_close(audit *a) {
     mem_free(a);
 }
 
-void audit_get_health(audit *a, audit_health *out) {
-    mutex_lock(&a->lock);
+static void health_locked(const audit *a, audit_health *out) {
     *out = a->health;
     out->journal_bytes = a->journal.size - a->journal.moved;
     out->syncing = !a->sync_failed;
+}
+
+void audit_get_health(audit *a, audit_health *out) {
+    mutex_lock(&a->lock);
+    health_locked(a, out);
     mutex_unlock(&a->lock);
+}
+
+bool audit_try_health(audit *a, audit_health *out) {
+    if (!mutex_try_lock(&a->lock)) return false;
+    health_locked(a, out);
+    mutex_unlock(&a->lock);
+    return true;
 }
 
 /* ---- reading: what was acknowledged is moved first ---- */

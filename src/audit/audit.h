@@ -127,5 +127,6 @@ typedef struct audit_health {
     bool syncing; /* false: the disk refused the last sync; puts are refused until it works */
 } audit_health;
 void audit_get_health(audit *a, audit_health *out);
+bool audit_try_health(audit *a, audit_health *out); /* false instead of waiting for the lock */
 
 #endif

@@ -37,13 +37,21 @@ void rand_secret(void *out, size_t n) {
     }
 }
 
-void rand_id(char *out, size_t n) {
+void rand_pool_id(rand_pool *r, char *out, size_t n) {
     static const char letters[] = "23456789abcdefghjkmnpqrstuvwxyz";
     size_t done = 0;
     while (done < n) {
-        unsigned char byte;
-        rand_secret(&byte, 1);
+        if (r->left == 0) {
+            rand_secret(r->bytes, sizeof r->bytes);
+            r->left = sizeof r->bytes;
+        }
+        unsigned char byte = r->bytes[--r->left];
         if (byte < 31 * 8) out[done++] = letters[byte % 31];
     }
     out[n] = 0;
+}
+
+void rand_id(char *out, size_t n) {
+    rand_pool r = {.left = 0};
+    rand_pool_id(&r, out, n);
 }

@@ -22,5 +22,11 @@ void rand_secret(void *out, size_t n); /* from the kernel; aborts if it has none
 /* n characters of 23456789abcdefghjkmnpqrstuvwxyz (no look-alikes; 4.95 bits each) and a zero byte
  */
 void rand_id(char *out, size_t n);
+/* The same from bytes asked for ahead: one call of the kernel serves several ids. One thread. */
+typedef struct rand_pool {
+    unsigned char bytes[256];
+    size_t left; /* 0 at first */
+} rand_pool;
+void rand_pool_id(rand_pool *r, char *out, size_t n);
 
 #endif

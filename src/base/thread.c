@@ -64,6 +64,11 @@ void mutex_deinit(mutex *m) {
 void mutex_lock(mutex *m) {
     CHECK(pthread_mutex_lock(m) == 0);
 }
+bool mutex_try_lock(mutex *m) {
+    int bad = pthread_mutex_trylock(m);
+    CHECK(bad == 0 || bad == EBUSY);
+    return bad == 0;
+}
 void mutex_unlock(mutex *m) {
     CHECK(pthread_mutex_unlock(m) == 0);
 }

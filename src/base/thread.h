@@ -19,6 +19,7 @@ typedef pthread_mutex_t mutex;
 void mutex_init(mutex *m);
 void mutex_deinit(mutex *m);
 void mutex_lock(mutex *m);
+bool mutex_try_lock(mutex *m); /* false: somebody has it */
 void mutex_unlock(mutex *m);
 
 typedef pthread_cond_t cond; /* on the monotonic clock */

@@ -5,7 +5,6 @@
  * others by asking epoll to report it again. */
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/rand.h"
 #include "net/http_int.h"
 #include "net/http_tls.h"
 
@@ -29,7 +28,7 @@ static void conn_read(http_conn *c);
 
 static void deadline_set(http_conn *c, int64_t ms) {
     http_server *s = c->server;
-    c->deadline_ns = clock_mono_ns() + ms * 1000000;
+    c->deadline_ns = s->now_ns + ms * 1000000;
     if (c->deadline_ns < s->next_deadline_ns) s->next_deadline_ns = c->deadline_ns;
 }
 
@@ -156,7 +155,7 @@ static void conn_dispatch(http_conn *c) {
     http_server *s = c->server;
     const char *code, *refusal = http_origin_refusal(&s->rules, &c->rq, &code);
     memcpy(c->rq.id, "req_", 4);
-    rand_id(c->rq.id + 4, sizeof c->rq.id - 5);
+    rand_pool_id(&s->ids, c->rq.id + 4, sizeof c->rq.id - 5);
     c->keep_alive = c->parse.keep_alive && !s->draining;
     c->served++;
     if (refusal) {
@@ -165,6 +164,11 @@ static void conn_dispatch(http_conn *c) {
     }
     if (c->saw_end) http_conn_cancel(c);
     c->deadline_ns = 0;
+    if (s->o.quick && s->o.quick(s->o.ctx, &c->rq, &c->rp)) {
+        atomic_fetch_add(&s->requests, 1);
+        conn_finish(c);
+        return;
+    }
     if (queue_put(&s->jobs, c)) { /* a worker's from here on, but for what only the loop uses */
         c->state = HTTP_CONN_BUSY;
         atomic_fetch_add(&s->requests, 1);
@@ -178,7 +182,7 @@ static void conn_dispatch(http_conn *c) {
 static void phase_set(http_conn *c, int phase) {
     const http_options *o = &c->server->o;
     if (phase == c->phase) return;
-    if (phase == 2) c->rq.start_ns = clock_mono_ns();
+    if (phase == 2) c->rq.start_ns = c->server->now_ns;
     c->phase = phase;
     deadline_set(c, phase == 1 ? o->header_ms_max : o->body_ms_max);
 }
@@ -186,6 +190,7 @@ static void phase_set(http_conn *c, int phase) {
 static void conn_parse(http_conn *c) {
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
     size_t used;
+    c->unparsed = false;
     http_parse_state state = http_parse_feed(&c->parse, buf_str(&c->in), &used);
     buf_drop_front(&c->in, used);
     phase_set(c, http_parse_in_head(&c->parse) ? 1 : 2);
@@ -211,6 +216,9 @@ static bool conn_take(http_conn *c, size_t *taken) {
     if (n > 0) {
         c->in.n += (size_t)n;
         *taken += (size_t)n;
+        /* a short read has emptied the socket, and what comes next is a new edge; the end of the
+         * stream is seen by a read alone, and OpenSSL keeps bytes of its own */
+        if ((size_t)n < READ_BYTES && !c->saw_end && !c->tls) c->can_read = false;
         return true;
     }
     c->can_read = false;
@@ -229,11 +237,11 @@ static void conn_linger(http_conn *c, size_t *taken) {
 
 static void conn_read(http_conn *c) {
     size_t taken = 0;
-    while (c->state == HTTP_CONN_READ && c->can_read && taken < READ_TURN_BYTES &&
+    while (c->state == HTTP_CONN_READ && c->can_read && !c->unparsed && taken < READ_TURN_BYTES &&
            conn_take(c, &taken))
         conn_parse(c);
     conn_linger(c, &taken);
-    if (c->state == HTTP_CONN_READ && c->can_read) http_loop_watch(c, true);
+    if (c->state == HTTP_CONN_READ && c->can_read && !c->unparsed) http_loop_watch(c, true);
     if (c->state != HTTP_CONN_CLOSED && !c->in.n && c->in.cap > IN_KEEP_BYTES) buf_deinit(&c->in);
 }
 
@@ -251,6 +259,7 @@ static void conn_next(http_conn *c) {
     c->phase = 0;
     c->state = HTTP_CONN_READ;
     deadline_set(c, c->server->o.idle_ms_max);
+    c->unparsed = c->in.n > 0;
     /* what lies here is looked at in the loop's next turn: from here it would be a recursion as
      * deep as the client's pipeline is long */
     if (c->in.n || c->can_read) http_loop_watch(c, true);
@@ -291,7 +300,7 @@ void http_conn_ready(http_conn *c, uint32_t events) {
 }
 
 static void conn_park(http_conn *c) {
-    int64_t wait_ms = c->rq.deadline_ms - clock_mono_ns() / 1000000;
+    int64_t wait_ms = c->rq.deadline_ms - c->server->now_ns / 1000000;
     c->state = HTTP_CONN_PARKED;
     c->rq.timed_out = false;
     atomic_fetch_add(&c->server->parked, 1);

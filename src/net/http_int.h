@@ -2,6 +2,7 @@
 #ifndef BANTAM_NET_HTTP_INT_H
 #define BANTAM_NET_HTTP_INT_H
 
+#include "base/rand.h"
 #include "base/thread.h"
 #include "net/http_origin.h"
 #include "net/http_parse.h"
@@ -42,6 +43,7 @@ struct http_conn {
     size_t slot; /* in server->conns */
     int phase;   /* in READ: 0 idle, 1 in the head, 2 in the body */
     bool can_read, saw_end;
+    bool unparsed;       /* `in` holds bytes behind a request that were not looked at yet */
     int64_t deadline_ns; /* 0 = none */
     int64_t served;      /* requests on this connection */
     size_t lingered_bytes;
@@ -97,7 +99,9 @@ struct http_server {
     size_t conns_n;
     http_conn *dead;
     http_conn *retry, *retry_last; /* first come, first served */
-    int64_t next_deadline_ns;      /* no deadline of any connection is earlier; INT64_MAX = none */
+    int64_t now_ns;                /* when this turn of the loop began */
+    rand_pool ids;
+    int64_t next_deadline_ns; /* no deadline of any connection is earlier; INT64_MAX = none */
     bool draining, cancelled;
 
     mutex lock; /* of the park table, inbox, and stop */
@@ -126,6 +130,16 @@ bool http_out_flush(http_conn *c);
 size_t http_out_pending(http_conn *c);
 void http_conn_break(http_conn *c);  /* nothing can be sent; wakes a waiting worker */
 void http_conn_cancel(http_conn *c); /* gone: the handler should stop; wakes it */
+
+/* http_head.c: the head of an answer, but for the handler's own headers and the last CRLF */
+enum { HTTP_HEAD_BYTES = 768 };
+typedef struct http_head {
+    char p[HTTP_HEAD_BYTES];
+    size_t n;
+    bool full; /* it did not fit */
+} http_head;
+/* length < 0: a stream. Settles whether c is chunked and kept alive. */
+void http_head_write(http_head *h, http_conn *c, int status, const char *type, int64_t length);
 
 /* http_reply.c */
 void http_reply_reset(http_reply *rp);

@@ -48,6 +48,7 @@ void http_loop_nudge(http_server *s) {
 err http_loop_open(http_server *s, fail *f) {
     size_t bytes;
     s->next_deadline_ns = INT64_MAX;
+    s->now_ns = clock_mono_ns();
     s->conns =
         mem_size((size_t)s->o.connections_max, sizeof *s->conns, &bytes) ? mem_zero(bytes) : NULL;
     if (!s->conns) return fail_memory(f, "the server's connections");
@@ -227,12 +228,12 @@ void http_loop_run(void *server) {
     int64_t drain_end_ns = 0;
     while (!s->draining || s->conns_n) {
         int n = epoll_wait(s->epoll_fd, events, EVENTS_MAX, sleep_ms(s, drain_end_ns));
+        s->now_ns = clock_mono_ns();
         for (int i = 0; i < n; i++) handle_event(s, &events[i]);
         drain_inbox(s);
         if (stop_wanted(s, &drain_end_ns) && !s->draining) drain_start(s);
-        int64_t now_ns = clock_mono_ns();
-        if (s->draining && !s->cancelled && now_ns >= drain_end_ns) drain_cancel(s);
-        if (now_ns >= s->next_deadline_ns) scan_deadlines(s, now_ns);
+        if (s->draining && !s->cancelled && s->now_ns >= drain_end_ns) drain_cancel(s);
+        if (s->now_ns >= s->next_deadline_ns) scan_deadlines(s, s->now_ns);
         http_conn_bury(s);
     }
 }

@@ -5,50 +5,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum { REPLY_HEADERS_MAX_BYTES = 16 * 1024 };
-
-static const char *status_text(int status) {
-    static const struct {
-        int status;
-        const char *text;
-    } rows[] = {
-        {200, "OK"},
-        {201, "Created"},
-        {202, "Accepted"},
-        {204, "No Content"},
-        {301, "Moved Permanently"},
-        {302, "Found"},
-        {303, "See Other"},
-        {304, "Not Modified"},
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {408, "Request Timeout"},
-        {409, "Conflict"},
-        {410, "Gone"},
-        {413, "Content Too Large"},
-        {414, "URI Too Long"},
-        {415, "Unsupported Media Type"},
-        {417, "Expectation Failed"},
-        {422, "Unprocessable Content"},
-        {429, "Too Many Requests"},
-        {431, "Request Header Fields Too Large"},
-        {500, "Internal Server Error"},
-        {501, "Not Implemented"},
-        {502, "Bad Gateway"},
-        {503, "Service Unavailable"},
-        {504, "Gateway Timeout"},
-        {505, "HTTP Version Not Supported"},
-        {507, "Insufficient Storage"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (rows[i].status == status) return rows[i].text;
-    return "Status";
-}
 
 void http_reply_reset(http_reply *rp) {
     http_conn *c = rp->conn;
@@ -75,82 +33,64 @@ void http_reply_header(http_reply *rp, const char *name, str value) {
         rp->headers.failed = true;
         return;
     }
-    buf_printf(&rp->headers, "%s: ", name);
+    buf_put_z(&rp->headers, name);
+    buf_put(&rp->headers, STR(": "));
     buf_put(&rp->headers, value);
     buf_put(&rp->headers, STR("\r\n"));
-}
-
-static void put_date(buf *head) {
-    static const char days[] = "SunMonTueWedThuFriSat";
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    time_t now = (time_t)(clock_now_ms() / 1000);
-    struct tm t;
-    if (!gmtime_r(&now, &t)) return;
-    buf_printf(head, "Date: %.3s, %02d %.3s %d %02d:%02d:%02d GMT\r\n", days + 3 * t.tm_wday,
-               t.tm_mday, months + 3 * t.tm_mon, t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
-}
-
-/* length < 0: a stream. A status that must not have a body gets no length either. */
-static err put_head(http_reply *rp, buf *head, const char *type, int64_t length, fail *f) {
-    http_conn *c = rp->conn;
-    bool no_body = rp->status == 204 || rp->status == 304;
-    if (rp->headers.failed)
-        return fail_set(f, E_INTERNAL, "an answer's header cannot be sent as it is");
-    buf_printf(head, "HTTP/1.1 %d %s\r\n", rp->status, status_text(rp->status));
-    put_date(head);
-    if (type && !no_body) buf_printf(head, "Content-Type: %s\r\n", type);
-    if (length >= 0 && !no_body) buf_printf(head, "Content-Length: %lld\r\n", (long long)length);
-    c->chunked = length < 0 && !no_body && !c->parse.is_http10;
-    if (c->chunked) buf_put_z(head, "Transfer-Encoding: chunked\r\n");
-    if (length < 0 && !c->chunked) c->keep_alive = false;
-    if (c->rq.id[0]) buf_printf(head, "x-request-id: %s\r\n", c->rq.id);
-    if (!c->keep_alive)
-        buf_put_z(head, "Connection: close\r\n");
-    else if (c->parse.is_http10)
-        buf_put_z(head, "Connection: keep-alive\r\n");
-    buf_put(head, buf_str(&rp->headers));
-    buf_put_z(head, "\r\n");
-    return buf_ok(head, f);
 }
 
 static err reply_gone(const char *why, fail *f) {
     return fail_set(f, E_CANCELLED, "%s", why);
 }
 
-err http_send(http_reply *rp, int status, const char *type, str body, fail *f) {
-    http_conn *c = rp->conn;
+/* Head, the handler's headers, the empty line and the body: in one piece where they are small. */
+static void send_parts(http_conn *c, http_head *h, str headers, str body) {
+    size_t bytes = h->n + headers.n + 2 + body.n;
+    struct iovec parts[] = {{h->p, h->n},
+                            {(void *)(uintptr_t)headers.p, headers.n},
+                            {(void *)(uintptr_t) "\r\n", 2},
+                            {(void *)(uintptr_t)body.p, body.n}};
+    if (bytes > sizeof h->p) {
+        http_out_put(c, parts, body.n ? 4 : 3);
+        return;
+    }
+    for (int i = 1; i < 4; i++) {
+        if (parts[i].iov_len) memcpy(h->p + h->n, parts[i].iov_base, parts[i].iov_len);
+        h->n += parts[i].iov_len;
+    }
+    parts[0].iov_len = bytes;
+    http_out_put(c, parts, 1);
+}
+
+static err put_head(http_reply *rp, http_head *h, const char *type, int64_t length, fail *f) {
     if (rp->sent || rp->streaming)
         return fail_set(f, E_INTERNAL, "a request was answered a second time");
-    buf head = {0};
+    http_head_write(h, rp->conn, rp->status, type, length);
+    if (h->full || rp->headers.failed)
+        return fail_set(f, E_INTERNAL, "an answer's header cannot be sent as it is");
+    return E_OK;
+}
+
+err http_send(http_reply *rp, int status, const char *type, str body, fail *f) {
+    http_conn *c = rp->conn;
+    http_head head;
     rp->status = status;
-    err e = put_head(rp, &head, type, (int64_t)body.n, f);
-    if (e == E_OK) {
-        bool silent = c->parse.is_head || status == 204 || status == 304;
-        struct iovec parts[] = {{head.p, head.n}, {(void *)(uintptr_t)body.p, silent ? 0 : body.n}};
-        rp->sent = true;
-        rp->bytes = silent ? 0 : (int64_t)body.n;
-        http_out_put(c, parts, silent || !body.n ? 1 : 2);
-        if (atomic_load(&c->broken)) e = reply_gone("the client left before its answer", f);
-    }
-    buf_deinit(&head);
-    return e;
+    TRY(put_head(rp, &head, type, (int64_t)body.n, f));
+    bool silent = c->parse.is_head || status == 204 || status == 304;
+    rp->sent = true;
+    rp->bytes = silent ? 0 : (int64_t)body.n;
+    send_parts(c, &head, buf_str(&rp->headers), silent ? STR("") : body);
+    return atomic_load(&c->broken) ? reply_gone("the client left before its answer", f) : E_OK;
 }
 
 err http_stream_begin(http_reply *rp, int status, const char *type, fail *f) {
     http_conn *c = rp->conn;
-    if (rp->sent || rp->streaming)
-        return fail_set(f, E_INTERNAL, "a request was answered a second time");
-    buf head = {0};
+    http_head head;
     rp->status = status;
-    err e = put_head(rp, &head, type, -1, f);
-    if (e == E_OK) {
-        struct iovec part = {head.p, head.n};
-        rp->streaming = true;
-        http_out_put(c, &part, 1);
-        if (http_gone(&c->rq)) e = reply_gone("the client left before its answer", f);
-    }
-    buf_deinit(&head);
-    return e;
+    TRY(put_head(rp, &head, type, -1, f));
+    rp->streaming = true;
+    send_parts(c, &head, buf_str(&rp->headers), STR(""));
+    return http_gone(&c->rq) ? reply_gone("the client left before its answer", f) : E_OK;
 }
 
 /* Waits until the client has taken enough; false when it left or takes nothing. */

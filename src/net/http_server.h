@@ -69,6 +69,10 @@ typedef struct http_reply {
 } http_reply;
 
 typedef void (*http_handler)(void *ctx, http_request *rq, http_reply *rp);
+/* Asked on the loop thread before a request is queued: answers by http_send and returns true, or
+ * leaves it alone and returns false. For what takes microseconds and must be answered while every
+ * worker is busy (health checks): it may not block, stream or park. */
+typedef bool (*http_quick)(void *ctx, http_request *rq, http_reply *rp);
 /* Writes the JSON body of an error that the loop itself answers with (before any handler runs).
  * code: one stable word such as "body_too_large"; text: a sentence. Called on the loop thread. */
 typedef void (*http_error_body)(void *ctx, int status, const char *code, const char *text,
@@ -81,8 +85,9 @@ typedef struct http_options {
     /* PEM files: the certificate with its chain, its private key. Both: all is TLS (1.2, 1.3). */
     const char *tls_cert, *tls_key;
     http_handler handler;
+    http_quick quick;           /* [none] */
     http_error_body error_body; /* [a plain {"error":{"code","message"}}] */
-    void *ctx;                  /* for both */
+    void *ctx;                  /* for all three */
 
     int workers;             /* [8] threads that run handlers */
     int queue_max;           /* [64] whole requests waiting for a worker */

@@ -33,7 +33,8 @@ static ssize_t socket_write(http_conn *c, const struct iovec *parts, size_t n) {
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = n};
     ssize_t sent;
     do {
-        sent = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent = n == 1 ? send(c->fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
+                      : sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     } while (sent < 0 && errno == EINTR);
     return sent;
 }
@@ -86,7 +87,6 @@ static void send_now_locked(http_conn *c, struct iovec **parts, int *n) {
             if (!is_full()) out_break_locked(c);
             return;
         }
-        c->out_progress_ns = clock_mono_ns();
         size_t left = (size_t)sent;
         while (*n && left >= (*parts)->iov_len) {
             left -= (*parts)->iov_len;

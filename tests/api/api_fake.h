@@ -508,6 +508,7 @@ static void open_server(bool require_key) {
     assert_ok(api_open(&fx.api, &o, &fx.f), &fx.f);
     assert_ok(http_server_open(&fx.server,
                                &(http_options){.handler = api_handle,
+                                               .quick = api_quick,
                                                .error_body = api_error_body,
                                                .ctx = fx.api,
                                                .workers = 4},

@@ -300,6 +300,9 @@ static void lists_models(void **state) {
     assert_text(ask("/v1/models/task%3Adesk", NULL, 200), "id", "task:desk");
     assert_text(ask("/v1/models/no%2Fthing", NULL, 404), "error.code", "model_not_found");
     assert_text(ask("/health", NULL, 200), "status", "ok");
+    assert_text(ask("/healthz/live", NULL, 200), "status", "alive");
+    assert_text(ask("/ready", NULL, 200), "status", "ready");
+    ask("/health", "{}", 405);
 }
 
 /* ---- tasks and people ---- */
@@ -616,6 +619,7 @@ static void a_key_is_asked_where_one_is_required(void **state) {
     open_server(true);
     assert_text(ask("/v1/models", NULL, 401), "error.code", "invalid_api_key");
     assert_text(ask("/health", NULL, 200), "status", "ok");
+    assert_text(ask("/healthz/ready", NULL, 200), "status", "ready");
     static const struct {
         const char *header;
         int status;
@@ -636,6 +640,9 @@ static void a_key_is_asked_where_one_is_required(void **state) {
                      .require_key = true,
                      .key = STR("")};
     assert_int_equal(api_open(&none, &o, &fx.f), E_USAGE);
+    api_drain(fx.api);
+    assert_text(ask("/ready", NULL, 503), "status", "draining");
+    assert_text(ask("/healthz/live", NULL, 200), "status", "alive");
 }
 
 int main(void) {

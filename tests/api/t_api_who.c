@@ -32,6 +32,7 @@ static void serve(bool require_key, bool secure) {
     close_server();
     assert_ok(api_open(&fx.api, &o, &fx.f), &fx.f);
     http_options h = {.handler = api_handle,
+                      .quick = api_quick,
                       .error_body = api_error_body,
                       .ctx = fx.api,
                       .workers = 4,

@@ -50,10 +50,18 @@ static void handler(void *ctx, http_request *rq, http_reply *rp) {
     echo(rq, rp);
 }
 
+/* On the loop itself. */
+static bool quick(void *ctx, http_request *rq, http_reply *rp) {
+    (void)ctx;
+    if (!str_is(rq->path, "/quick")) return false;
+    return http_send(rp, 200, "text/plain", STR("quick!"), NULL) == E_OK;
+}
+
 static int setup(void **state) {
     (void)state;
     fail f;
     http_options o = {.handler = handler,
+                      .quick = quick,
                       .workers = 2,
                       .queue_max = 4,
                       .connections_max = 300,
@@ -126,6 +134,20 @@ static void a_long_pipeline(void **state) {
                               i % 2 ? "Origin: null\r\n" : "");
     wire_send(fd, text);
     assert_true(wire_read(fd, "GET /148? 0 ", reply, REPLY_BYTES, 5000));
+    n = 0; /* the loop's own answers, and a worker's between them, keep their order */
+    for (int i = 0; i < count; i++)
+        n += (size_t)snprintf(
+            text + n, sizeof text - n, "GET /%s HTTP/1.1\r\nHost: localhost:%d\r\n%s\r\n",
+            i % 50 == 49 ? "mark" : "quick", port, i + 1 == count ? "Connection: close\r\n" : "");
+    fd = wire_open(port);
+    wire_send(fd, text);
+    assert_true(wire_read(fd, NULL, reply, REPLY_BYTES, 5000));
+    int quicks = 0, marks = 0;
+    for (const char *p = reply; *p; p++) {
+        quicks += !strncmp(p, "quick!", 6);
+        if (!strncmp(p, "GET /mark? 0 ", 13)) assert_int_equal(quicks, 49 * ++marks);
+    }
+    assert_int_equal(marks, 3);
     close(fd);
 }
 
@@ -279,6 +301,12 @@ static void full_pool_is_said(void **state) {
     wait_for_counts(2, 4);
     wire_ask(port, request_text("GET /x", "Connection: close\r\n"), reply, REPLY_BYTES);
     assert_true(has("HTTP/1.1 503 ") && has("Retry-After: 1"));
+    int fd = wire_open(port); /* what the loop answers by itself needs no worker */
+    for (int i = 0; i < 3; i++) {
+        wire_send(fd, request_text(i == 1 ? "HEAD /quick" : "GET /quick", ""));
+        assert_true(wire_read(fd, i == 1 ? "\r\n\r\n" : "quick!", reply, REPLY_BYTES, 3000));
+    }
+    close(fd);
     atomic_store(&slow_gate, 0);
     for (int i = 0; i < 6; i++) {
         assert_true(wire_read(fds[i], NULL, reply, REPLY_BYTES, 3000));
