@@ -26,7 +26,7 @@ python_with() {
     mkdir -p "$clients"
     [ -x "$python" ] || python3 -m venv "$clients/$name" >"$home/venv.log" 2>&1 ||
         skip "$name: python3 -m venv fails (Debian: python3-venv)"
-    "$python" -m pip install -q "$@" >"$home/pip.log" 2>&1 || skip "$name: pip cannot install $*: $(tail -n 1 "$home/pip.log")"
+    nice "$python" -m pip install -q "$@" >"$home/pip.log" 2>&1 || skip "$name: pip cannot install $*: $(tail -n 1 "$home/pip.log")"
     "$python" -c "$import" 2>"$home/pip.log" || { echo "not ok - $name: $(tail -n 1 "$home/pip.log")"; exit 1; }
 }
 
