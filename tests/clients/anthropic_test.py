@@ -4,13 +4,14 @@ import sys
 
 import anthropic
 
-from report import CITY, COLOURS, SCHEMA, Flaky, expect, run_all, settled
+from report import CITY, COLOURS, SCHEMA, Flaky, expect, leaving_stops, run_all
 
 URL = sys.argv[1]
 client = anthropic.Anthropic(base_url=URL, api_key="any", max_retries=0, timeout=60)
 # clients of 2026-10-21 have no argument for temperature any more; the field is still read
 MORE = {"model": "smollm2", "max_tokens": 24, "extra_body": {"temperature": 0}}
 HELLO = [{"role": "user", "content": "Say hello."}]
+STORY = [{"role": "user", "content": "Tell a long story."}]
 WEATHER = [{"role": "user", "content": "What is the weather in Paris?"}]
 TOOL = {"name": "weather", "description": "The weather of a city", "input_schema": CITY}
 
@@ -114,9 +115,10 @@ def errors_are_its_own():
 
 
 def leaving_stops_the_answer():
-    with client.messages.stream(messages=HELLO, model="smollm2", max_tokens=4000) as stream:
-        next(iter(stream.text_stream))
-    settled(URL)
+    def leave():
+        with client.messages.stream(messages=STORY, model="smollm2", max_tokens=4000) as stream:
+            next(iter(stream.text_stream))
+    leaving_stops(URL, leave)
 
 
 def retries_what_was_busy():

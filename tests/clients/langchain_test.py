@@ -1,6 +1,7 @@
 """LangChain's packages and LlamaIndex, unchanged, against a server with smollm2 and minilm:
 langchain_test.py URL"""
 import sys
+from typing import Annotated
 
 import anthropic
 import langchain_anthropic
@@ -15,7 +16,7 @@ from llama_index.core.tools import FunctionTool
 from llama_index.llms.openai_like import OpenAILike
 from pydantic import BaseModel, Field
 
-from report import SCHEMA, expect, run_all, settled
+from report import SCHEMA, expect, leaving_stops, run_all
 
 URL = sys.argv[1]
 
@@ -26,7 +27,7 @@ class Colour(BaseModel):
 
 
 @tool
-def weather(city: str) -> str:
+def weather(city: Annotated[str, Field(max_length=30)]) -> str:
     """The weather of a city."""
     return f"Snow in {city}."
 
@@ -65,6 +66,14 @@ def loops(llm, **choice):
     assert llm.bind_tools([weather]).invoke(talk) is not None
 
 
+def leaves(make):
+    def leave():
+        stream = make().stream("Tell a long story.")
+        next(stream)
+        stream.close()
+    leaving_stops(URL, leave)
+
+
 def openai_chats_and_streams():
     talks(by_openai())
 
@@ -94,10 +103,7 @@ def openai_errors_are_its_own():
 
 
 def openai_leaving_stops_the_answer():
-    stream = by_openai(max_tokens=4000, temperature=1).stream("Tell a long story.")
-    next(stream)
-    stream.close()
-    settled(URL)
+    leaves(lambda: by_openai(max_tokens=4000, temperature=1))
 
 
 def anthropic_chats_and_streams():
@@ -119,10 +125,7 @@ def anthropic_errors_are_its_own():
 
 
 def anthropic_leaving_stops_the_answer():
-    stream = by_anthropic(max_tokens=4000).stream("Tell a long story.")
-    next(stream)
-    stream.close()
-    settled(URL)
+    leaves(lambda: by_anthropic(max_tokens=4000))
 
 
 def ollama_chats_and_streams():
@@ -157,10 +160,7 @@ def ollama_errors_are_its_own():
 
 
 def ollama_leaving_stops_the_answer():
-    stream = by_ollama(num_predict=4000, temperature=1).stream("Tell a long story.")
-    next(stream)
-    stream.close()
-    settled(URL)
+    leaves(lambda: by_ollama(num_predict=4000, temperature=1))
 
 
 def llama(**more):

@@ -6,7 +6,7 @@ import time
 
 import ollama
 
-from report import COLOURS, SCHEMA, expect, run_all, settled
+from report import COLOURS, SCHEMA, expect, leaving_stops, run_all
 
 URL = sys.argv[1]
 client = ollama.Client(host=URL, timeout=60)
@@ -128,12 +128,13 @@ def errors_are_its_own():
 
 
 def leaving_stops_the_answer():
-    for part in client.chat(model="smollm2", messages=HELLO, options={"num_predict": 4000},
-                            stream=True):
-        break
-    del part
-    client._client.close()
-    settled(URL)
+    def leave():
+        mine = ollama.Client(host=URL)
+        stream = mine.chat(model="smollm2", stream=True, options={"num_predict": 4000},
+                           messages=[{"role": "user", "content": "Tell a long story."}])
+        next(stream)
+        mine._client.close()
+    leaving_stops(URL, leave)
 
 
 def works_asynchronously():

@@ -1,10 +1,13 @@
 """What the Python client tests share: "ok - what" lines, a proxy that fails on purpose."""
 import http.client
 import http.server
+import json
 import sys
 import threading
+import time
 import traceback
 import urllib.parse
+import urllib.request
 
 COLOURS = ["red", "green", "blue"]
 SCHEMA = {"type": "object", "properties": {"colour": {"type": "string", "enum": COLOURS}},
@@ -77,15 +80,22 @@ class Flaky:
         self.server.shutdown()
 
 
-def settled(url, seconds=20):
-    """Waits until no request runs at the server: a client that left has stopped its answer."""
-    import json
-    import time
-    import urllib.request
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        health = json.load(urllib.request.urlopen(url + "/health", timeout=5))
-        if health["running"] <= 1 and health["queued"] == 0:  # the one that asks
+def get(url):
+    return json.load(urllib.request.urlopen(url, timeout=10))
+
+
+def leaving_stops(url, leave):
+    """leave() begins a long answer and goes away: the record must say that it was broken off.
+
+    Three times, for a busy machine may write the whole answer before the client has gone."""
+    for _ in range(3):
+        newest = [r["id"] for r in get(url + "/v1/requests?limit=1")["requests"]]
+        leave()
+        end = time.monotonic() + 60
+        while (ids := [r["id"] for r in get(url + "/v1/requests?limit=1")["requests"]]) == newest:
+            assert time.monotonic() < end, "the request is not on record"
+            time.sleep(0.02)
+        step = get(f"{url}/v1/requests/{ids[0]}")["steps"][0]
+        if step["outcome"] == "failed" and "left" in step["note"]:
             return
-        time.sleep(0.05)
-    raise AssertionError(f"still running: {health}")
+    raise AssertionError(f"it was answered to its end: {step}")
