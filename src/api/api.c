@@ -78,6 +78,7 @@ static const route_row routes[] = {
     {"GET", "/healthz/ready", api_ready, WHO_OPEN},
     {"POST", "/tokenize", api_tokenize, WHO_CHAT},
     {"POST", "/detokenize", api_detokenize, WHO_CHAT},
+    {"GET", "/openapi.json", api_description, WHO_OPEN},
 };
 enum { N_ROUTES = sizeof routes / sizeof *routes };
 _Static_assert(sizeof routes / sizeof *routes < API_METER_ROUTES,

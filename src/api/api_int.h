@@ -225,5 +225,6 @@ err api_ready(api_call *c, fail *f) MUST_CHECK;
 err api_live(api_call *c, fail *f) MUST_CHECK;
 err api_tokenize(api_call *c, fail *f) MUST_CHECK;
 err api_detokenize(api_call *c, fail *f) MUST_CHECK;
+err api_description(api_call *c, fail *f) MUST_CHECK;
 
 #endif

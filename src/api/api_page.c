@@ -1,6 +1,6 @@
 /* api_page.c - the page, for those who accept HTML: three files from console/, made part of the
  * program by src/api/room.mk. The page may load nothing from elsewhere and run nothing that stands
- * in its text. */
+ * in its text. GET /openapi.json is such a file, too: openapi.json beside this one. */
 #include "api/api_int.h"
 
 #include "api_files.h"
@@ -38,6 +38,12 @@ err api_page(api_call *c, fail *f) {
                          (str){(const char *)files[i].bytes, *files[i].n}, f);
     }
     return fail_set(f, E_INTERNAL, "a page that is routed to has no file");
+}
+
+err api_description(api_call *c, fail *f) {
+    c->done = true;
+    return http_send(c->rp, 200, "application/json",
+                     (str){(const char *)api_file_openapi_json, api_file_openapi_json_bytes}, f);
 }
 
 /* Browsers ask for one by themselves, and log an error where there is nothing. */
