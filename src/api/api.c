@@ -2,10 +2,12 @@
  *
  * One table says what exists; a path that matches with another method is 405, none is 404. A route
  * writes JSON into the call's buffer and returns; errors become OpenAI's shape in one place. */
+#include "api/api_keep.h"
 #include "api/api_who.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "net/http_form.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -79,6 +81,23 @@ static const route_row routes[] = {
     {"POST", "/tokenize", api_tokenize, WHO_CHAT},
     {"POST", "/detokenize", api_detokenize, WHO_CHAT},
     {"GET", "/openapi.json", api_description, WHO_OPEN},
+    {"POST", "/v1/responses", api_responses, WHO_CHAT},
+    {"POST", "/v1/responses/input_tokens", api_response_count, WHO_CHAT},
+    {"GET", "/v1/responses/*", api_response_get, WHO_CHAT},
+    {"DELETE", "/v1/responses/*", api_response_delete, WHO_CHAT},
+    {"POST", "/v1/responses/*/cancel", api_response_cancel, WHO_CHAT},
+    {"GET", "/v1/responses/*/input_items", api_response_items, WHO_CHAT},
+    {"POST", "/v1/files", api_file_add, WHO_FILES},
+    {"GET", "/v1/files", api_file_list, WHO_FILES},
+    {"GET", "/v1/files/*", api_file_get, WHO_FILES},
+    {"GET", "/v1/files/*/content", api_file_content, WHO_FILES},
+    {"DELETE", "/v1/files/*", api_file_delete, WHO_FILES},
+    {"POST", "/v1/batches", api_batch_add, WHO_FILES},
+    {"GET", "/v1/batches", api_batch_list, WHO_FILES},
+    {"GET", "/v1/batches/*", api_batch_get, WHO_FILES},
+    {"POST", "/v1/batches/*/cancel", api_batch_cancel, WHO_FILES},
+    {"GET", "/v1/async/*", api_async_get, WHO_SELF},
+    {"DELETE", "/v1/async/*", api_async_delete, WHO_SELF},
 };
 enum { N_ROUTES = sizeof routes / sizeof *routes };
 _Static_assert(sizeof routes / sizeof *routes < API_METER_ROUTES,
@@ -109,6 +128,7 @@ err api_open(api **out, const api_options *o, fail *f) {
     a->started_ms = clock_now_ms();
     api_health_init(a);
     arena_init(&a->arena, 1024);
+    mutex_init(&a->once_lock);
     a->o.key = arena_str(&a->arena, o->key);
     a->o.url_base = arena_str(&a->arena, o->url_base);
     a->o.build = arena_str(&a->arena, o->build);
@@ -116,12 +136,21 @@ err api_open(api **out, const api_options *o, fail *f) {
         api_close(a);
         return fail_memory(f, "the API");
     }
+    if (o->background) {
+        err e = api_runner_open(&a->runner, a, f);
+        if (e != E_OK) {
+            api_close(a);
+            return e;
+        }
+    }
     *out = a;
     return E_OK;
 }
 
 void api_close(api *a) {
     if (!a) return;
+    api_runner_close(a->runner);
+    mutex_deinit(&a->once_lock);
     arena_deinit(&a->arena);
     mem_free(a);
 }
@@ -181,7 +210,9 @@ static err no_route(api_call *c, const char *allow, fail *f) {
 /* ---- body ---- */
 
 static err read_body(api_call *c, fail *f) {
+    const api_deferral *d = api_deferral_of(c->rq->path);
     if (!str_is(c->rq->method, "POST")) return E_OK;
+    if (d && d->form && http_is_form(http_header_get(c->rq, "content-type"))) return E_OK;
     if (c->rq->body.n > API_BODY_BYTES_MAX)
         return fail_set(f, E_TOO_LARGE, "the body has %zu bytes, above the limit of %d",
                         c->rq->body.n, API_BODY_BYTES_MAX);
@@ -228,7 +259,12 @@ static err dispatch(api_call *c, fail *f) {
     c->route = (size_t)(route - routes);
     TRY(api_authorise(c, route->action, f));
     TRY(read_body(c, f));
-    TRY(route->run(c, f));
+    bool answered;
+    TRY(api_once_begin(c, &answered, f));
+    if (answered) return buf_ok(&c->out, f);
+    err e = api_async_take(c, &answered, f);
+    if (e == E_OK && !answered) e = route->run(c, f);
+    TRY(api_once_end(c, e, f));
     return c->done ? E_OK : buf_ok(&c->out, f);
 }
 
@@ -247,7 +283,7 @@ void api_handle(void *ctx, http_request *rq, http_reply *rp) {
         api_error_send(&c, &f);
     else if (e == E_OK && !c.done) {
         api_put_duration(&c);
-        (void)!http_send(rp, 200, "application/json", buf_str(&c.out),
+        (void)!http_send(rp, c.status ? c.status : 200, "application/json", buf_str(&c.out),
                          NULL); /* or the client left */
     }
     api_meter_request(&c);

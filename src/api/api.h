@@ -93,8 +93,9 @@ typedef struct api_options {
     bool proxied;               /* the last of X-Forwarded-For is the client\'s address */
     const char *const *origins; /* [origins_n] whose pages may call us: "https://name[:port]" */
     size_t origins_n;
-    str build;    /* of this program, for system_fingerprint; "" none */
-    str url_base; /* "http://127.0.0.1:8080", for the addresses given to askers; "" none */
+    str build;       /* of this program, for system_fingerprint; "" none */
+    bool background; /* run what waits in the store: batches, background responses */
+    str url_base;    /* "http://127.0.0.1:8080", for the addresses given to askers; "" none */
 } api_options;
 
 /* Everything in the options must outlive the api; strings are copied. */

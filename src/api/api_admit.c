@@ -1,7 +1,7 @@
 /* api_admit.c - in which company and how urgently a request is answered: fields and headers that
  * every dialect has alike. priority (from -10 to 10, higher first), deadline_ms (from now on; not
  * begun by then it never is), adapter (a LoRA adapter by name). */
-#include "api/api_int.h"
+#include "api/api_keep.h"
 
 #include "base/clock.h"
 #include "who/who.h"
@@ -22,6 +22,10 @@ static err read_number(api_call *c, const char *field, const char *header, int64
 
 /* Where keys are asked for, nobody gets before the others by saying so. */
 static err check_priority(api_call *c, int64_t priority, fail *f) {
+    if (c->inside && priority > c->inside->priority)
+        return api_refuse(c, f, "priority",
+                          "a batch or background request has no priority above %d",
+                          c->inside->priority);
     bool free = c->who.kind == WHO_NOBODY || who_may(&c->who, WHO_ADMIN);
     if (priority <= 0 || free) return E_OK;
     c->param = "priority";

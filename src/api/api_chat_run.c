@@ -1,5 +1,5 @@
 /* api_chat_run.c - the stages of a chat, and what its answer says. */
-#include "api/api_int.h"
+#include "api/api_keep.h"
 
 #include "base/clock.h"
 
@@ -78,6 +78,8 @@ err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) {
     err e;
     if (!chat->request.tenant.n && chat->call->who.tenant.n)
         chat->request.tenant = chat->call->who.tenant;
+    if (chat->call->inside && !chat->request.priority)
+        chat->request.priority = chat->call->inside->priority;
     TRY(api_read_admission(chat->call, &chat->request, f));
     if (chat->is_task && chat->request.adapter.n)
         return api_refuse(chat->call, f, "adapter", "adapter is for models, not for tasks");

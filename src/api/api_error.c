@@ -67,6 +67,7 @@ static int status_of(const api_call *c, err e) {
     if (c->code && str_is(str_from(c->code), "method_not_allowed")) return 405;
     if (c->code && str_is(str_from(c->code), "claimed")) return 409;
     if (c->code && str_is(str_from(c->code), "unsupported_media_type")) return 415;
+    if (c->code && str_is(str_from(c->code), "idempotency_key_reused")) return 422;
     return err_http_status(e);
 }
 
@@ -81,15 +82,14 @@ static void put_retry_after(api_call *c, int retry_s) {
 /* Clients of OpenAI and Anthropic try 408, 409, 429 and 5xx again, unless this says otherwise:
  * where the same request would fail in the same way it does. 500 is left to them. */
 static void put_should_retry(api_call *c, int status) {
-    bool again = status == 408 || status == 429 || status == 502 || status == 503;
-    bool never = status == 409 || status == 501 || status == 504 || status == 507;
+    bool busy = c->code && str_is(str_from(c->code), "idempotency_in_progress");
+    bool again = busy || status == 408 || status == 429 || status == 502 || status == 503;
+    bool never = (status == 409 && !busy) || status == 501 || status == 504 || status == 507;
     if (again || never)
         http_reply_header(c->rp, "x-should-retry", again ? STR("true") : STR("false"));
 }
 
-/* An error in a stream that has begun is its last event: the status is out already, and no [DONE]
- * follows. */
-void api_error_send(api_call *c, const fail *f) {
+int api_error_make(api_call *c, const fail *f) {
     int status = status_of(c, f->code);
     buf_reset(&c->out);
     c->w = (json_writer){.out = &c->out};
@@ -98,6 +98,13 @@ void api_error_send(api_call *c, const fail *f) {
     else
         api_error_put(&c->w, f, status, c->param, c->code);
     if (status >= 500) log_warn("api", "request %s failed: %s", c->rq->id, f->text);
+    return status;
+}
+
+/* An error in a stream that has begun is its last event: the status is out already, and no [DONE]
+ * follows. */
+void api_error_send(api_call *c, const fail *f) {
+    int status = api_error_make(c, f);
     if (c->rp->streaming) {
         err e = c->dialect->put_last ? c->dialect->put_last(c, NULL)
                                      : sse_put(c->rp, NULL, buf_str(&c->out), NULL);
@@ -106,7 +113,7 @@ void api_error_send(api_call *c, const fail *f) {
     }
     api_put_duration(c);
     put_should_retry(c, status);
-    if (status == 503 || status == 429) put_retry_after(c, f->retry_s);
+    if (status == 503 || status == 429 || f->retry_s) put_retry_after(c, f->retry_s);
     str body = c->out.failed ? STR("{\"error\":{\"message\":\"out of memory\",\"type\":"
                                    "\"server_error\",\"param\":null,\"code\":\"no_memory\"}}")
                              : buf_str(&c->out);

@@ -5,6 +5,8 @@
 #include "api/api.h"
 #include "api/api_meter.h"
 
+#include "base/thread.h"
+
 #include <stdatomic.h>
 
 enum {
@@ -12,7 +14,8 @@ enum {
     API_MESSAGES_MAX = 2048,
     API_STOPS_MAX = 16,
     API_BIAS_MAX = 1024,
-    API_PRIORITY_MAX = 10, /* -10 to 10 */
+    API_PRIORITY_MAX = 10,   /* -10 to 10 */
+    API_PRIORITY_BATCH = -5, /* of lines of batches */
     API_CHOICES_MAX = 8,
     API_CHECKS = 4,      /* health checks */
     API_CALLS_MAX = 128, /* of one message */
@@ -22,6 +25,10 @@ enum {
     API_POLL_MS = 1000 /* another process may answer: look this often */
 };
 
+struct api_once;
+struct api_inside;
+typedef struct api_runner api_runner;
+
 struct api {
     api_options o;
     arena arena;
@@ -30,6 +37,9 @@ struct api {
     atomic_bool draining;
     size_t check_routes[API_CHECKS]; /* of the health checks, for the meter */
     api_meter meter;
+    api_runner *runner; /* NULL: nothing runs in the background */
+    mutex once_lock;    /* guards the keys whose first request is being answered */
+    struct api_once *once_claims;
 };
 
 typedef struct api_call api_call;
@@ -61,9 +71,13 @@ struct api_call {
     buf out;
     json_writer w;
     bool done;
-    who_actor who;  /* who asks; kind WHO_NOBODY where auth is off */
-    int64_t tokens; /* that the answer cost: taken off the key's minute */
-    size_t route;   /* row of the route table; their number = none */
+    size_t route;              /* row of the route table; their number = none */
+    who_actor who;             /* who asks; kind WHO_NOBODY where auth is off */
+    int64_t tokens;            /* that the answer cost: taken off the key's minute */
+    int status;                /* of an answer that the dispatcher sends; 0 = 200 */
+    str location;              /* its header, as it is kept; "" none */
+    struct api_once *once;     /* api_keep.h; NULL: no key */
+    struct api_inside *inside; /* NULL: a client waits for the answer */
 };
 
 typedef err (*api_route)(api_call *c, fail *f);
@@ -74,6 +88,8 @@ err api_refuse(api_call *c, fail *f, const char *param, const char *fmt, ...) PR
 /* {"error":{"message","type","param","code"}} */
 void api_error_put(json_writer *w, const fail *f, int status, const char *param, const char *code);
 void api_error_send(api_call *c, const fail *f);
+/* The error's body into c->out; returns its status. */
+int api_error_make(api_call *c, const fail *f);
 /* openai-processing-ms: how long this took, to the answer's head. */
 void api_put_duration(api_call *c);
 /* What went wrong and what to do about it, as one sentence. */
@@ -226,5 +242,22 @@ err api_live(api_call *c, fail *f) MUST_CHECK;
 err api_tokenize(api_call *c, fail *f) MUST_CHECK;
 err api_detokenize(api_call *c, fail *f) MUST_CHECK;
 err api_description(api_call *c, fail *f) MUST_CHECK;
+err api_responses(api_call *c, fail *f) MUST_CHECK;
+err api_response_count(api_call *c, fail *f) MUST_CHECK;
+err api_response_get(api_call *c, fail *f) MUST_CHECK;
+err api_response_delete(api_call *c, fail *f) MUST_CHECK;
+err api_response_cancel(api_call *c, fail *f) MUST_CHECK;
+err api_response_items(api_call *c, fail *f) MUST_CHECK;
+err api_file_add(api_call *c, fail *f) MUST_CHECK;
+err api_file_list(api_call *c, fail *f) MUST_CHECK;
+err api_file_get(api_call *c, fail *f) MUST_CHECK;
+err api_file_content(api_call *c, fail *f) MUST_CHECK;
+err api_file_delete(api_call *c, fail *f) MUST_CHECK;
+err api_batch_add(api_call *c, fail *f) MUST_CHECK;
+err api_batch_list(api_call *c, fail *f) MUST_CHECK;
+err api_batch_get(api_call *c, fail *f) MUST_CHECK;
+err api_batch_cancel(api_call *c, fail *f) MUST_CHECK;
+err api_async_get(api_call *c, fail *f) MUST_CHECK;
+err api_async_delete(api_call *c, fail *f) MUST_CHECK;
 
 #endif

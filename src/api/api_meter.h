@@ -5,7 +5,7 @@
 
 #include "meter/meter.h"
 
-enum { API_METER_ROUTES = 96, API_METER_CODES = 24, API_METER_FINISHES = 4 };
+enum { API_METER_ROUTES = 128, API_METER_CODES = 24, API_METER_FINISHES = 4 };
 
 typedef struct api_meter {
     meter_count answers[API_METER_ROUTES][API_METER_CODES];

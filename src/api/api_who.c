@@ -1,6 +1,8 @@
 /* api_who.c - see api_who.h; and the routes of people: login, logout, me. */
 #include "api/api_who.h"
 
+#include "api/api_keep.h"
+
 #include "base/log.h"
 
 #include <stdio.h>
@@ -156,6 +158,12 @@ static err may_it(api_call *c, who_action action, fail *f) {
     }
     fail_set(f, E_DENIED, "the key \"%.*s\" lacks the scope \"%s\"", STR_ARG(c->who.name), scope);
     return fail_hint(f, "make one with it: bantam key add NAME --scope %s", scope);
+}
+
+err api_may(api_call *c, who_action action, fail *f) {
+    bool on, people;
+    TRY(auth_state(c, &on, &people, f));
+    return on ? may_it(c, action, f) : E_OK;
 }
 
 err api_authorise(api_call *c, who_action action, fail *f) {

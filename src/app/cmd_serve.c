@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "keep/keep.h"
 
 #include "bantam.h"
 
@@ -107,6 +108,8 @@ static err open_http(const cli *c, serve *s, fail *f) {
                       .workers = SERVE_WORKERS,
                       .queue_max = SERVE_WORKERS,
                       .body_bytes_max = SERVE_BODY_BYTES_MAX,
+                      .large_path = "/v1/files",
+                      .large_bytes_max = KEEP_FILE_BYTES_MAX + (64 << 10),
                       .origins = s->guard.origins,
                       .origins_n = s->guard.origins_n};
     static const char *names[CLI_MANY_MAX];
@@ -134,6 +137,7 @@ static err open_api(serve *s, fail *f) {
                      .origins = s->guard.origins,
                      .origins_n = s->guard.origins_n,
                      .build = str_from(bantam_version()),
+                     .background = true,
                      .url_base = str_from(w->url_base)};
     return api_open(&s->api, &o, f);
 }
@@ -206,9 +210,20 @@ static void retain_chats(serve *s) {
         log_error("app", "cannot delete old records: %s", f.text);
 }
 
+/* Responses, files, batches and answers under a key go when their own time is up. */
+static void retain_kept(serve *s) {
+    int64_t n = 0;
+    fail f = {0};
+    if (keep_forget(s->w->store, clock_now_ms(), &n, &f) != E_OK)
+        log_error("app", "cannot delete what is past its time: %s", f.text);
+    else if (n)
+        log_info("app", "deleted %lld responses, files and answers that were due", (long long)n);
+}
+
 /* What is older than its task keeps is deleted, from the record and from the queue. */
 static void retain(serve *s) {
     retain_chats(s);
+    retain_kept(s);
     for (size_t i = 0; i < s->w->n_tasks; i++) {
         const world_task *t = &s->w->tasks[i];
         int64_t n = 0, before_ms = clock_now_ms() - t->task->retention_days * 86400000;

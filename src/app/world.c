@@ -2,6 +2,7 @@
 #include "app/world.h"
 
 #include "app/world_int.h"
+#include "keep/keep.h"
 
 enum { MIGRATIONS_MAX = 64 };
 
@@ -67,10 +68,10 @@ static err approved_reply(void *self, str task_id, str label, arena *a, str *out
 }
 
 static size_t all_migrations(store_migration all[MIGRATIONS_MAX]) {
-    size_t counts[4], n = 0;
+    size_t counts[5], n = 0;
     const store_migration *const parts[] = {
         route_migrations(&counts[0]), desk_migrations(&counts[1]), audit_migrations(&counts[2]),
-        who_migrations(&counts[3])};
+        who_migrations(&counts[3]), keep_migrations(&counts[4])};
     for (size_t p = 0; p < sizeof parts / sizeof *parts; p++)
         for (size_t i = 0; i < counts[p]; i++) {
             CHECK(n < MIGRATIONS_MAX);

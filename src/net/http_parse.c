@@ -243,7 +243,7 @@ static http_parse_state check_framing(http_parse *p) {
         return parse_bad(p, 501, "bad_coding", "only the transfer coding \"chunked\" is known");
     if (lengths && (!str_to_int(length, &bytes) || bytes < 0 || length.p[0] == '+'))
         return parse_bad(p, 400, "bad_length", "Content-Length is not a number");
-    if ((uint64_t)bytes > p->limits.body_bytes_max)
+    if ((uint64_t)bytes > p->body.bytes_max)
         return parse_bad(p, 413, "body_too_large", "the body is larger than the limit");
     if (hosts > 1 || (hosts == 0 && !p->is_http10))
         return parse_bad(p, 400, "bad_host", "there must be exactly one Host header");
@@ -300,6 +300,13 @@ static http_parse_state parse_refused(http_parse *p) {
                      why && *why ? why : "not an HTTP request");
 }
 
+/* The one path whose bodies may be larger, as it stands in the request line. */
+static void widen(http_parse *p) {
+    str target = p->rq->target, path = str_cut(&target, '?');
+    if (p->limits.large_path && str_is(path, p->limits.large_path))
+        p->body.bytes_max = p->limits.large_bytes_max;
+}
+
 static http_parse_state take_head(http_parse *p, str head) {
     str copy = arena_str(p->arena, head);
     p->headers_cap = p->lines; /* one more than there are headers */
@@ -312,6 +319,7 @@ static http_parse_state take_head(http_parse *p, str head) {
     rq->method = str_slice(copy, 0, str_find_char(copy, ' '));
     rq->headers = p->headers;
     rq->headers_n = p->headers_n;
+    widen(p);
     http_parse_state state = check_framing(p);
     return state == HTTP_PARSE_MORE ? split_target(p) : state;
 }
@@ -326,7 +334,7 @@ static http_parse_state take_body(http_parse *p, str in, size_t *used) {
         return parse_refused(p);
     }
     p->raw_body_bytes += in.n;
-    if (p->raw_body_bytes / CHUNK_OVERHEAD > p->limits.body_bytes_max + CHUNK_SLACK_BYTES)
+    if (p->raw_body_bytes / CHUNK_OVERHEAD > p->body.bytes_max + CHUNK_SLACK_BYTES)
         return parse_bad(p, 413, "body_too_large", "the body's chunks are mostly framing");
     return HTTP_PARSE_MORE;
 }

@@ -12,6 +12,8 @@
 
 typedef struct http_limits {
     size_t target_bytes_max, header_bytes_max, body_bytes_max;
+    const char *large_path; /* whose bodies may have large_bytes_max; NULL none */
+    size_t large_bytes_max;
 } http_limits;
 
 typedef enum http_parse_state {

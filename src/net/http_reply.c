@@ -197,5 +197,6 @@ void http_reply_refuse(http_conn *c, int status, const char *code, const char *t
 }
 
 bool http_gone(const http_request *rq) {
-    return atomic_load(&rq->conn->gone);
+    if (rq->conn) return atomic_load(&rq->conn->gone);
+    return rq->left && atomic_load(rq->left);
 }

@@ -47,7 +47,8 @@ err http_server_open(http_server **out, const http_options *o, fail *f) {
     s->o = *o;
     options_complete(&s->o);
     s->epoll_fd = s->event_fd = s->spare_fd = -1;
-    s->limits = (http_limits){s->o.target_bytes_max, s->o.header_bytes_max, s->o.body_bytes_max};
+    s->limits = (http_limits){s->o.target_bytes_max, s->o.header_bytes_max, s->o.body_bytes_max,
+                              s->o.large_path, s->o.large_bytes_max};
     mutex_init(&s->lock);
     err e;
     if (o->tls_cert) TRY_OUT(http_tls_open(&s->tls, o->tls_cert, o->tls_key, f));

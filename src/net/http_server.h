@@ -26,6 +26,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <stdatomic.h>
+
 typedef struct http_server http_server;
 typedef struct http_conn http_conn;
 
@@ -55,7 +57,8 @@ typedef struct http_request {
     int64_t deadline_ms; /* of the last park, monotonic; 0 before the first */
     void *state;         /* the handler's own across parks; NULL at first, lives in `arena` */
     arena *arena;        /* reset after the reply */
-    http_conn *conn;     /* the loop's */
+    http_conn *conn;     /* the loop's; NULL: a request that the handler's room made itself */
+    const atomic_bool *left; /* without a conn: true when it is not wanted any more; NULL = never */
 } http_request;
 
 /* The answer being made. Fields are for reading only. */
@@ -95,6 +98,8 @@ typedef struct http_options {
     size_t target_bytes_max; /* [8 KiB] request line; above: 414 */
     size_t header_bytes_max; /* [32 KiB] whole head; above: 431 */
     size_t body_bytes_max;   /* [16 MiB] above: 413 */
+    const char *large_path;  /* [none] whose bodies may have large_bytes_max */
+    size_t large_bytes_max;
     size_t stream_bytes_max; /* [256 KiB] unsent bytes at which http_stream_put waits */
     int64_t header_ms_max;   /* [10 s] from the first byte to the end of the head; then 408 */
     int64_t body_ms_max;     /* [60 s] from there to the end of the body; then 408 */

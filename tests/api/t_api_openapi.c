@@ -112,8 +112,9 @@ static bool is_unknown(const char *path, const char *body) {
 }
 
 /* With what is asked before fields are looked at. */
-static const char *body_with(str field) {
-    return arena_printf(&fx.arena, "{\"model\":\"nobody\",\"%.*s\":null}", STR_ARG(field)).p;
+static const char *body_with(const json *properties, str field) {
+    const char *model = json_get(properties, "model") ? "\"model\":\"nobody\"," : "";
+    return arena_printf(&fx.arena, "{%s\"%.*s\":null}", model, STR_ARG(field)).p;
 }
 
 static size_t check_body(str path, const json *schema) {
@@ -125,12 +126,12 @@ static size_t check_body(str path, const json *schema) {
     if (ref) schema = resolve(ref->string);
     closed = json_get(schema, "additionalProperties");
     bool refuses = closed && closed->kind == JSON_BOOL && !closed->boolean;
-    if (is_unknown(real, body_with(str_from(unknown))) != refuses)
-        fail_msg("%s %s unknown fields", real, refuses ? "takes" : "refuses");
     const json *all = json_get(schema, "properties");
+    if (is_unknown(real, body_with(all, str_from(unknown))) != refuses)
+        fail_msg("%s %s unknown fields", real, refuses ? "takes" : "refuses");
     for (size_t i = 0; all && i < all->count; i++)
         if (!str_is(all->members[i].key, "model") &&
-            is_unknown(real, body_with(all->members[i].key)))
+            is_unknown(real, body_with(all, all->members[i].key)))
             fail_msg("%s does not know %.*s", real, STR_ARG(all->members[i].key));
     return all ? all->count : 0;
 }

@@ -20,7 +20,7 @@ static void check_request(http_request *rq) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     if (n < 1) return 0;
     size_t step = (size_t)data[0] + 1, at = 0, given = 0, used;
-    const http_limits limits = {256, 2048, 4096};
+    const http_limits limits = {256, 2048, 4096, NULL, 0};
     str text = {(const char *)data + 1, n - 1};
     arena a;
     http_request rq = {.arena = &a};

@@ -4,7 +4,7 @@
 
 #include "net/http_parse.h"
 
-static const http_limits limits = {256, 1024, 64};
+static const http_limits limits = {256, 1024, 64, NULL, 0};
 
 typedef struct parsed {
     arena arena;
