@@ -202,6 +202,7 @@ static err answer_stream(ollama_chat *m, gen_exchange *x, fail *f) {
 static err answer_empty(ollama_chat *m, fail *f) {
     api_call *c = m->chat.call;
     bool unload = m->keep.said && m->keep.ms == 0;
+    TRY(api_read_admission(c, &m->chat.request, f)); /* checked, though nothing is admitted */
     if (!unload) TRY(api_ollama_load(c, m->chat.request.model, &m->load_ns, f));
     TRY(api_ollama_settle(c, m->chat.request.model, &m->keep, f));
     put_words(m, &c->w, STR(""), NULL, 0);
