@@ -1,5 +1,7 @@
-/* backup_write.c - see backup.h. Files that only grow (journals) are cut at the length they had
- * when they were opened; one that vanishes between the list and the opening is left out. */
+/* backup_write.c - see backup.h. A journal grows, and is emptied once its records are committed to
+ * the database, while it is copied; so it goes through a copy beside the target, which holds what
+ * could be read, and the database is taken after it: what the copy lacks is in there. A file that
+ * vanishes between the list and the opening is left out. */
 #include "app/backup.h"
 
 #include "base/buf.h"
@@ -22,8 +24,9 @@ typedef struct sink {
     struct archive *tar; /* an archive */
     const char *name;    /* for errors */
     arena *a;
-    map seen; /* paths that are in it */
-    buf list; /* the manifest's files */
+    map seen;         /* paths that are in it */
+    const char *copy; /* not NULL: files go through a copy of this name first */
+    buf list;         /* the manifest's files */
     json_writer w;
     backup_sum sum;
     char block[BLOCK_BYTES];
@@ -127,7 +130,42 @@ static err put_opened(sink *s, int in, const char *path, int64_t bytes, fail *f)
     return note_file(s, path, bytes, hex, f);
 }
 
+/* What can be read of `in`, up to the length that it has now. */
+static err copy_what_is_there(sink *s, int in, const char *from, fail *f) {
+    int out;
+    int64_t bytes, ignored;
+    size_t got = 1;
+    TRY(file_size(from, &bytes, f));
+    TRY(file_write(s->copy, STR(""), 0600, f));
+    TRY(file_open_append(&out, s->copy, &ignored, f));
+    err e = E_OK;
+    for (int64_t at = 0; e == E_OK && got && at < bytes; at += (int64_t)got) {
+        size_t want = bytes - at < BLOCK_BYTES ? (size_t)(bytes - at) : BLOCK_BYTES;
+        e = file_read_at(in, at, s->block, want, &got, from, f);
+        if (e == E_OK && got) e = file_put(out, (str){s->block, got}, s->copy, f);
+    }
+    file_close(out);
+    return e;
+}
+
+static err put_file(sink *s, const char *from, const char *path, fail *f);
+
+static err put_copy(sink *s, const char *from, const char *path, fail *f) {
+    int in;
+    const char *copy = s->copy;
+    err e = file_open_read(&in, from, f);
+    if (e == E_NOT_FOUND) return E_OK; /* gone since it was listed: its records are committed */
+    TRY(e);
+    e = copy_what_is_there(s, in, from, f);
+    file_close(in);
+    s->copy = NULL;
+    if (e == E_OK) e = put_file(s, copy, path, f);
+    s->copy = copy;
+    return e == E_NOT_FOUND ? E_OK : e;
+}
+
 static err put_file(sink *s, const char *from, const char *path, fail *f) {
+    if (s->copy) return put_copy(s, from, path, f);
     int in;
     int64_t bytes = 0;
     err e = file_open_read(&in, from, f);
@@ -226,11 +264,21 @@ static err put_manifest(sink *s, fail *f) {
     return e;
 }
 
+static err put_journals(sink *s, const home *h, const char *to, fail *f) {
+    char copy[FILE_PATH_BYTES + 16];
+    snprintf(copy, sizeof copy, "%s.partial-log", to);
+    s->copy = copy;
+    err e = put_tree(s, h->journal, "journal", 1, f);
+    s->copy = NULL;
+    (void)!file_remove(copy, NULL); /* it is only left over */
+    return e;
+}
+
 /* Journals, then the database, then the rest; what came into being meanwhile is taken at the end,
  * so that no row names a file that is not there. */
 static err put_all(sink *s, const home *h, store *db, const char *to, fail *f) {
     json_begin_array(&s->w);
-    TRY(put_tree(s, h->journal, "journal", 1, f));
+    TRY(put_journals(s, h, to, f));
     TRY(put_tree(s, h->dir, "", 0, f));
     TRY(put_database(s, db, to, f));
     TRY(put_tree(s, h->dir, "", 0, f));
