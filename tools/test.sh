@@ -17,11 +17,10 @@ if [ -z "${BANTAM_TEST_MODELS:-}" ]; then
 fi
 if [ "$kind" = all ]; then
     export BANTAM_TEST_NETWORK=${BANTAM_TEST_NETWORK:-1}
-    # one Python for all that compare with Python programs; the client alone where torch cannot be had
+    # one Python for all that compare with Python programs; clients bring their own (tests/clients/lib.sh)
     . tools/venv.sh
-    python=$(venv_python "openai torch transformers tokenizers jinja2 gguf safetensors" \
-        "import openai, torch, transformers, tokenizers, jinja2, gguf, safetensors") ||
-        python=$(venv_python openai "import openai") || python=
+    python=$(venv_python "torch transformers tokenizers jinja2 gguf safetensors" \
+        "import torch, transformers, tokenizers, jinja2, gguf, safetensors") || python=
     [ -z "$python" ] || export BANTAM_TEST_PYTHON=$python
 fi
 exec tools/run_tests.sh "$kind" build

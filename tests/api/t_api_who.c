@@ -150,6 +150,16 @@ static const struct {
     {"GET", "/v1/requests", "", "xxxx", "record"},
     {"GET", "/v1/requests/nosuch", "", "xxxx", "record"},
     {"GET", "/v1/cost", "", "xxxx", "record"},
+    {"POST", "/v1/messages", "{}", "-xxx", "chat"},
+    {"POST", "/v1/messages/count_tokens", "{}", "-xxx", "chat"},
+    {"POST", "/api/chat", "{}", "-xxx", "chat"},
+    {"POST", "/api/generate", "{}", "-xxx", "chat"},
+    {"POST", "/api/embed", "{}", "-xxx", "embed"},
+    {"POST", "/api/embeddings", "{}", "-xxx", "embed"},
+    {"GET", "/api/tags", "", "xxxx", ""},
+    {"GET", "/api/ps", "", "xxxx", ""},
+    {"POST", "/api/show", "{}", "xxxx", ""},
+    {"POST", "/api/pull", "{}", "xxxx", ""},
 };
 enum { CELLS = sizeof cells / sizeof *cells };
 
