@@ -27,6 +27,26 @@ static err open_trace(gen_exchange *x, fail *f) {
     return E_OK;
 }
 
+/* The words of a reply, and below them each call as one line of JSON. STR_NONE: no memory. */
+static str answer_of(const gen_exchange *x) {
+    const gen_reply *r = x->reply;
+    buf b = {0};
+    if (!r->n_calls) return r->text;
+    buf_put(&b, r->text);
+    for (size_t i = 0; i < r->n_calls; i++) {
+        json_writer w = {.out = &b};
+        if (b.n) buf_put_char(&b, '\n');
+        json_begin_object(&w);
+        json_field_str(&w, "call", r->calls[i].name);
+        json_key(&w, "arguments");
+        json_put_raw(&w, r->calls[i].arguments);
+        json_end_object(&w);
+    }
+    str all = b.failed ? STR_NONE : arena_str(x->request->arena, buf_str(&b));
+    buf_deinit(&b);
+    return all;
+}
+
 /* What the stages below did not say, for requests without a task. */
 static void complete(gen_exchange *x, int64_t latency_us, err e, const fail *why) {
     gen_trace *t = x->trace;
@@ -37,7 +57,7 @@ static void complete(gen_exchange *x, int64_t latency_us, err e, const fail *why
     if (!t->latency_us) t->latency_us = latency_us;
     if (!t->task_name.n) t->task_name = x->request->model;
     if (e == E_OK && t->n_steps == 0) {
-        t->answer = x->reply->text;
+        t->answer = answer_of(x);
         t->steps[t->n_steps++] = (gen_step){.tier = GEN_TIER_NONE,
                                             .outcome = GEN_ANSWERED,
                                             .model = x->reply->model,

@@ -117,6 +117,10 @@ static void calls_whole(void **state) {
     assert_int_equal(at(v, "timings.prompt_n")->integer, 4);
     assert_int_equal(at(v, "timings.predicted_ms")->integer, 180);
     assert_true(str_starts(text_at(v, "system_fingerprint"), STR("fp_")));
+    str path = arena_printf(&fx.arena, "/v1/requests/%.*s", STR_ARG(text_at(v, "bantam.trace")));
+    assert_text(ask(path.p, NULL, 200), "answer",
+                "Let me see\n{\"call\":\"add\",\"arguments\":{\"a\":1}}\n"
+                "{\"call\":\"add\",\"arguments\":{\"a\":1}}");
     v = ask(ROUTE, ASK("caller", ",\"functions\":[{\"name\":\"add\"}]"), 200);
     assert_text(v, "choices.0.finish_reason", "function_call");
     assert_text(v, "choices.0.message.function_call.name", "add");
