@@ -259,17 +259,9 @@ err api_messages(api_call *c, fail *f) {
 
 err api_messages_count(api_call *c, fail *f) {
     anthropic_chat m = {.chat = {.call = c}, .counting = true};
-    gen_provider provider = {0};
     int64_t tokens = 0;
     TRY(api_anthropic_read(c, &m, f));
-    c->param = "model";
-    if (m.chat.is_task) return fail_set(f, E_UNSUPPORTED, "a task's tokens are not counted");
-    TRY(c->api->o.models.provider(c->api->o.models.self, m.chat.request.model, &provider, f));
-    if (!provider.count)
-        return fail_set(f, E_UNSUPPORTED, "%s cannot tell tokens before it has answered",
-                        provider.name);
-    c->param = NULL;
-    TRY(provider.count(provider.self, &m.chat.request, &tokens, f));
+    TRY(api_count_tokens(&m.chat, &tokens, f));
     json_begin_object(&c->w);
     json_field_int(&c->w, "input_tokens", tokens);
     json_end_object(&c->w);

@@ -108,6 +108,22 @@ err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) {
     return e;
 }
 
+err api_count_tokens(api_chat *chat, int64_t *tokens, fail *f) {
+    api_call *c = chat->call;
+    gen_provider provider = {0};
+    TRY(api_read_admission(c, &chat->request, f));
+    c->param = "model";
+    if (chat->is_task) return fail_set(f, E_UNSUPPORTED, "a task's tokens are not counted");
+    err e = c->api->o.models.provider(c->api->o.models.self, chat->request.model, &provider, f);
+    if (e == E_NOT_FOUND) c->code = "model_not_found";
+    TRY(e);
+    if (!provider.count)
+        return fail_set(f, E_UNSUPPORTED, "%s cannot tell tokens before it has answered",
+                        provider.name);
+    c->param = NULL;
+    return provider.count(provider.self, &chat->request, tokens, f);
+}
+
 /* ---- what an answer says ---- */
 
 str api_time_text(arena *a, int64_t ms) {

@@ -69,6 +69,8 @@ static err read_choices(api_call *c, const json *criteria, question *q, fail *f)
         return refuse_question(c, q->id, "needs criteria: an object of 2 to 26 options", f);
     for (size_t i = 0; i < criteria->count; i++) {
         const json *text = &criteria->members[i].value;
+        if (!criteria->members[i].key.n)
+            return refuse_question(c, q->id, "has an option without a name", f);
         if (text->kind != JSON_STRING && text->kind != JSON_NULL)
             return refuse_question(c, q->id, "has an option that is neither a text nor null", f);
         q->options[q->n++] =

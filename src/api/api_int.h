@@ -174,6 +174,8 @@ void api_put_logprobs(json_writer *w, const gen_token *tokens, size_t n);
 err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) MUST_CHECK;
 /* priority, deadline_ms and adapter into the request; api_run_chat does it (api_admit.c). */
 err api_read_admission(api_call *c, gen_request *rq, fail *f) MUST_CHECK;
+/* Tokens of the request's prompt; E_UNSUPPORTED for a task, and where they cannot be told. */
+err api_count_tokens(api_chat *chat, int64_t *tokens, fail *f) MUST_CHECK;
 /* Address at which an answer can be asked for. */
 str api_answer_url(api *api, arena *a, str ref);
 /* A plain sentence: reference, expected time, address. */

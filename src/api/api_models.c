@@ -21,7 +21,7 @@ static void put_state(json_writer *w, const api_model *m) {
 static void put_architecture(json_writer *w, api_kind kind) {
     static const char *const out[][3] = {[API_GENERATOR] = {"text", "decisions", NULL},
                                          [API_ENCODER] = {"embeddings", "scores", NULL},
-                                         [API_TASK] = {"text", "decisions", NULL}};
+                                         [API_TASK] = {"text", NULL}};
     json_key(w, "architecture");
     json_begin_object(w);
     json_key(w, "input_modalities");

@@ -55,7 +55,7 @@ static err digest_request(api_call *c, char out[HASH_SHA256_HEX_BYTES], fail *f)
 }
 
 static err read_key(api_call *c, str key, fail *f) {
-    bool bad = key.n > KEY_BYTES_MAX;
+    bool bad = !key.n || key.n > KEY_BYTES_MAX;
     for (size_t i = 0; i < key.n; i++) bad |= key.p[i] < ' ' || key.p[i] > '~';
     if (bad)
         return api_refuse(c, f, "Idempotency-Key",
@@ -136,7 +136,7 @@ err api_once_begin(api_call *c, bool *answered, fail *f) {
     str key = http_header_get(c->rq, "idempotency-key");
     keep_owner who = api_owner(c);
     *answered = false;
-    if (!key.n || !d || !d->once || !str_is(c->rq->method, "POST")) return E_OK;
+    if (!key.p || !d || !d->once || !str_is(c->rq->method, "POST")) return E_OK;
     TRY(read_key(c, key, f));
     api_once *once = arena_new(c->a, api_once);
     if (!once) return fail_memory(f, "a key");

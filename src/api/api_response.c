@@ -195,18 +195,10 @@ err api_response_fail(api *a, const keep_job *job, const api_inside_answer *why,
 
 err api_response_count(api_call *c, fail *f) {
     api_response r = {.chat = {.call = c}, .counting = true};
-    gen_provider provider = {0};
     int64_t tokens = 0;
     TRY(api_response_read(c, &r, f));
     TRY(check_model(&r, f));
-    c->param = "model";
-    if (r.chat.is_task) return fail_set(f, E_UNSUPPORTED, "a task's tokens are not counted");
-    TRY(c->api->o.models.provider(c->api->o.models.self, r.chat.request.model, &provider, f));
-    if (!provider.count)
-        return fail_set(f, E_UNSUPPORTED, "%s cannot tell tokens before it has answered",
-                        provider.name);
-    c->param = NULL;
-    TRY(provider.count(provider.self, &r.chat.request, &tokens, f));
+    TRY(api_count_tokens(&r.chat, &tokens, f));
     json_begin_object(&c->w);
     api_put_z(&c->w, "object", "response.input_tokens");
     json_field_int(&c->w, "input_tokens", tokens);

@@ -61,6 +61,11 @@ static void abstains(void **state) {
 static void refuses_questions(void **state) {
     (void)state;
     assert_text(ask(ROUTE, ASK("echo", ""), 400), "error.param", "questions");
+    assert_text(ask(ROUTE,
+                    ASK("echo", "\"q\":{\"type\":\"choice\",\"instructions\":\"x\",\"criteria\":"
+                                "{\"\":null,\"a\":null}}"),
+                    400),
+                "error.param", "questions.q");
     assert_text(ask(ROUTE, ASK("echo", "\"q\":{\"type\":\"choice\",\"instructions\":\"x\"}"), 400),
                 "error.param", "questions.q");
     assert_text(ask(ROUTE, ASK("echo", "\"q\":{\"type\":\"dream\",\"instructions\":\"x\"}"), 400),

@@ -159,6 +159,8 @@ static void answers_a_key_once(void **state) {
     assert_true(str_is(header("idempotent-replayed"), "true"));
     v = post_more("/v1/chat/completions", "Idempotency-Key: k2\r\n", CHAT("a"), 200);
     assert_false(str_eq(text_at(v, "choices.0.message.content"), said));
+    assert_text(post_more("/v1/chat/completions", "Idempotency-Key:\r\n", CHAT("a"), 400),
+                "error.param", "Idempotency-Key");
     v = post_more("/v1/chat/completions", "Idempotency-Key: k1\r\n", CHAT("b"), 422);
     assert_text(v, "error.code", "idempotency_key_reused");
     v = post_more("/v1/chat/completions", "Idempotency-Key: k1\r\n",

@@ -218,6 +218,8 @@ static void counts_tokens(void **state) {
         ask("/v1/responses/input_tokens", ASK("echo", ",\"instructions\":\"abc\""), 200);
     assert_text(v, "object", "response.input_tokens");
     assert_int_equal(at(v, "input_tokens")->integer, 5);
+    v = ask("/v1/responses/input_tokens", ASK("echo", ",\"adapter\":7"), 400);
+    assert_text(v, "error.param", "adapter");
 }
 
 static void pages_its_items(void **state) {
