@@ -107,7 +107,7 @@ void api_set_server(api *a, http_server *server);
  * same. Any thread. */
 void api_drain(api *a);
 
-bool api_quick(void *a, http_request *rq, http_reply *rp); /* the http_quick; ctx = the api */
+bool api_quick(void *a, http_request *rq, http_reply *rp);  /* the http_quick; ctx = the api */
 void api_handle(void *a, http_request *rq, http_reply *rp); /* the http_handler; ctx = the api */
 /* The http_error_body: the loop's own errors in OpenAI's shape. ctx is not used. */
 void api_error_body(void *ctx, int status, const char *code, const char *text, buf *body);

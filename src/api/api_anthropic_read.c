@@ -57,17 +57,6 @@ static const api_field output_fields[] = {{"format", API_FIELD_READ, NULL},
 static const api_field format_fields[] = {{"type", API_FIELD_READ, NULL},
                                           {"schema", API_FIELD_READ, NULL}};
 
-/* An object of the body with its own table; *out NULL where it is absent. */
-static err get_object(api_call *c, const char *key, const api_field *rows, size_t n,
-                      const json **out, fail *f) {
-    const json *v = json_get(c->body, key);
-    *out = NULL;
-    if (!v || v->kind == JSON_NULL) return E_OK;
-    if (v->kind != JSON_OBJECT) return api_refuse(c, f, key, "%s must be an object", key);
-    *out = v;
-    return api_check_fields(c, v, api_place(c, "%s.", key), rows, n, f);
-}
-
 /* ---- tools ---- */
 
 static err read_tool(api_call *c, const json *v, size_t index, gen_tool *out, fail *f) {
@@ -92,26 +81,6 @@ static err read_tool(api_call *c, const json *v, size_t index, gen_tool *out, fa
     return E_OK;
 }
 
-static err read_tools(api_call *c, gen_request *rq, fail *f) {
-    const json *all = json_get(c->body, "tools");
-    if (api_is_empty(all)) return E_OK;
-    if (all->kind != JSON_ARRAY || all->count > API_INPUTS_MAX)
-        return api_refuse(c, f, "tools", "tools must be an array of at most %d tools",
-                          API_INPUTS_MAX);
-    gen_tool *out = arena_new_n(c->a, gen_tool, all->count);
-    if (!out) return fail_memory(f, "tools");
-    for (size_t i = 0; i < all->count; i++) TRY(read_tool(c, &all->items[i], i, &out[i], f));
-    rq->tools = out;
-    rq->n_tools = all->count;
-    return E_OK;
-}
-
-static bool has_tool(const gen_request *rq, str name) {
-    for (size_t i = 0; i < rq->n_tools; i++)
-        if (str_eq(rq->tools[i].name, name)) return true;
-    return false;
-}
-
 static err read_choice(api_call *c, gen_request *rq, fail *f) {
     static const struct {
         const char *type;
@@ -122,7 +91,7 @@ static err read_choice(api_call *c, gen_request *rq, fail *f) {
                 {"none", GEN_TOOLS_NONE}};
     const json *v;
     bool found = false;
-    TRY(get_object(c, "tool_choice", ROWS(choice_fields), &v, f));
+    TRY(api_get_object(c, "tool_choice", ROWS(choice_fields), &v, f));
     if (!v) return E_OK;
     str type = api_text_of(v, "type");
     for (size_t i = 0; i < sizeof rows / sizeof *rows && !found; i++) {
@@ -134,7 +103,7 @@ static err read_choice(api_call *c, gen_request *rq, fail *f) {
     if (!rq->n_tools && rq->tool_choice != GEN_TOOLS_NONE)
         return api_refuse(c, f, "tool_choice", "tool_choice needs tools");
     rq->tool_name = api_text_of(v, "name");
-    if (rq->tool_choice == GEN_TOOLS_ONE && !has_tool(rq, rq->tool_name))
+    if (rq->tool_choice == GEN_TOOLS_ONE && !api_has_tool(rq, rq->tool_name))
         return api_refuse(c, f, "tool_choice.name", "tool_choice.name must be that of a tool");
     c->param = "tool_choice.disable_parallel_tool_use";
     TRY(json_get_bool(v, "disable_parallel_tool_use", false, &rq->one_call, f));
@@ -177,7 +146,7 @@ static err read_sampling(api_call *c, gen_request *rq, fail *f) {
 /* enabled and disabled reach the template as enable_thinking; adaptive leaves it to the model. */
 static err read_thinking(api_call *c, gen_request *rq, fail *f) {
     const json *v;
-    TRY(get_object(c, "thinking", ROWS(thinking_fields), &v, f));
+    TRY(api_get_object(c, "thinking", ROWS(thinking_fields), &v, f));
     if (!v) return E_OK;
     str type = api_text_of(v, "type");
     bool on = str_is(type, "enabled");
@@ -196,8 +165,8 @@ static err read_thinking(api_call *c, gen_request *rq, fail *f) {
 /* {"type": "json_schema", "schema": {...}}, as output_config.format or, older, output_format. */
 static err read_shape(api_call *c, gen_request *rq, fail *f) {
     const json *output, *format;
-    TRY(get_object(c, "output_config", ROWS(output_fields), &output, f));
-    TRY(get_object(c, "output_format", ROWS(format_fields), &format, f));
+    TRY(api_get_object(c, "output_config", ROWS(output_fields), &output, f));
+    TRY(api_get_object(c, "output_format", ROWS(format_fields), &format, f));
     const char *place = format ? "output_format" : "output_config.format";
     if (!format) format = json_get(output, "format");
     if (!format || format->kind == JSON_NULL) return E_OK;
@@ -264,14 +233,14 @@ err api_anthropic_read(api_call *c, anthropic_chat *m, fail *f) {
     rq->top_logprobs = -1;
     TRY(read_limit(c, m, rq, f));
     TRY(api_anthropic_turns(c, rq, f));
-    TRY(read_tools(c, rq, f));
+    TRY(api_read_tool_list(c, rq, "tools", read_tool, f));
     TRY(read_choice(c, rq, f));
     TRY(read_stops(c, rq, f));
     TRY(read_sampling(c, rq, f));
     TRY(read_thinking(c, rq, f));
     TRY(read_shape(c, rq, f));
     if (chat->is_task) TRY(check_task(c, rq, f));
-    TRY(get_object(c, "metadata", ROWS(metadata_fields), &metadata, f));
+    TRY(api_get_object(c, "metadata", ROWS(metadata_fields), &metadata, f));
     rq->subject = api_text_of(metadata, "user_id");
     return api_get_bool(c, "stream", false, &chat->stream, f);
 }

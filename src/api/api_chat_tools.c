@@ -22,6 +22,10 @@ static err read_function(api_call *c, const json *v, const char *field, gen_tool
     return E_OK;
 }
 
+static err read_old(api_call *c, const json *v, size_t at, gen_tool *out, fail *f) {
+    return read_function(c, v, api_field_at(c, "functions", at, "name"), out, f);
+}
+
 static err read_tool(api_call *c, const json *v, size_t at, gen_tool *out, fail *f) {
     const json *type = json_get(v, "type");
     if (type && type->kind == JSON_STRING && !str_is(type->string, "function"))
@@ -32,32 +36,33 @@ static err read_tool(api_call *c, const json *v, size_t at, gen_tool *out, fail 
                          f);
 }
 
-static err read_list(api_call *c, api_chat *chat, const char *key, fail *f) {
+err api_read_tool_list(api_call *c, gen_request *rq, const char *key, api_tool_reader read,
+                       fail *f) {
     const json *all = json_get(c->body, key);
-    gen_request *rq = &chat->request;
-    TRY(api_only_models(c, chat, key, f));
+    if (api_is_empty(all)) return E_OK;
     if (all->kind != JSON_ARRAY || all->count > GEN_TOOLS_MAX)
         return api_refuse(c, f, key, "%s must be an array of at most %d", key, GEN_TOOLS_MAX);
     gen_tool *tools = arena_new_n(c->a, gen_tool, all->count);
     if (!tools) return fail_memory(f, "tools");
     for (size_t i = 0; i < all->count; i++) {
-        const json *v = &all->items[i];
         tools[i] = (gen_tool){.description = STR("")};
-        if (chat->legacy)
-            TRY(read_function(c, v, api_field_at(c, key, i, "name"), &tools[i], f));
-        else
-            TRY(read_tool(c, v, i, &tools[i], f));
+        TRY(read(c, &all->items[i], i, &tools[i], f));
     }
     rq->tools = tools;
     rq->n_tools = all->count;
     return E_OK;
 }
 
+bool api_has_tool(const gen_request *rq, str name) {
+    for (size_t i = 0; i < rq->n_tools; i++)
+        if (str_eq(rq->tools[i].name, name)) return true;
+    return false;
+}
+
 static err choose_one(api_call *c, gen_request *rq, const char *key, str name, fail *f) {
     rq->tool_choice = GEN_TOOLS_ONE;
     rq->tool_name = name;
-    for (size_t i = 0; i < rq->n_tools; i++)
-        if (str_eq(rq->tools[i].name, name)) return E_OK;
+    if (api_has_tool(rq, name)) return E_OK;
     return api_refuse(c, f, key, "%s names \"%.*s\", which is not among the tools", key,
                       STR_ARG(str_slice(name, 0, 64)));
 }
@@ -94,8 +99,9 @@ err api_chat_read_tools(api_call *c, api_chat *chat, fail *f) {
         return api_refuse(c, f, "functions", "either tools or functions, not both");
     chat->legacy = functions;
     TRY(api_get_bool(c, "parallel_tool_calls", true, &parallel, f));
-    if (tools) TRY(read_list(c, chat, "tools", f));
-    if (functions) TRY(read_list(c, chat, "functions", f));
+    if (tools || functions) TRY(api_only_models(c, chat, functions ? "functions" : "tools", f));
+    if (tools) TRY(api_read_tool_list(c, &chat->request, "tools", read_tool, f));
+    if (functions) TRY(api_read_tool_list(c, &chat->request, "functions", read_old, f));
     chat->request.one_call = !parallel || functions;
     return read_choice(c, chat, functions ? "function_call" : "tool_choice", f);
 }

@@ -65,14 +65,7 @@ static void put_logprob(json_writer *w, const gen_logprob *p) {
     json_end_array(w);
 }
 
-void api_put_logprobs(json_writer *w, const gen_token *tokens, size_t n) {
-    json_key(w, "logprobs");
-    if (!tokens) {
-        json_put_null(w);
-        return;
-    }
-    json_begin_object(w);
-    json_key(w, "content");
+void api_put_token_list(json_writer *w, const gen_token *tokens, size_t n) {
     json_begin_array(w);
     for (size_t i = 0; i < n; i++) {
         json_begin_object(w);
@@ -88,6 +81,17 @@ void api_put_logprobs(json_writer *w, const gen_token *tokens, size_t n) {
         json_end_object(w);
     }
     json_end_array(w);
+}
+
+void api_put_logprobs(json_writer *w, const gen_token *tokens, size_t n) {
+    json_key(w, "logprobs");
+    if (!tokens) {
+        json_put_null(w);
+        return;
+    }
+    json_begin_object(w);
+    json_key(w, "content");
+    api_put_token_list(w, tokens, n);
     json_field_text(w, "refusal", STR_NONE);
     json_end_object(w);
 }

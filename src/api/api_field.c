@@ -85,3 +85,13 @@ err api_check_fields(api_call *c, const json *v, const char *where, const api_fi
     }
     return E_OK;
 }
+
+err api_get_object(api_call *c, const char *key, const api_field *rows, size_t n, const json **out,
+                   fail *f) {
+    const json *v = json_get(c->body, key);
+    *out = NULL;
+    if (!v || v->kind == JSON_NULL) return E_OK;
+    if (v->kind != JSON_OBJECT) return api_refuse(c, f, key, "%s must be an object", key);
+    *out = v;
+    return api_check_fields(c, v, api_place(c, "%s.", key), rows, n, f);
+}

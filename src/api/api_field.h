@@ -23,6 +23,9 @@ typedef struct api_field {
  * "options.". */
 err api_check_fields(api_call *c, const json *v, const char *where, const api_field *rows, size_t n,
                      fail *f) MUST_CHECK;
+/* A member of the body that is an object with a table of its own; *out NULL where it is absent. */
+err api_get_object(api_call *c, const char *key, const api_field *rows, size_t n, const json **out,
+                   fail *f) MUST_CHECK;
 /* null, false, 0, "", [] or {}; NULL, too. */
 bool api_is_empty(const json *v);
 /* The name of a place in the body, for api_refuse; "" when there is no memory for it. */

@@ -145,6 +145,12 @@ err api_chat_read_common(api_call *c, api_chat *chat, fail *f) MUST_CHECK;
 /* Parts of api_chat_read. */
 err api_chat_read_messages(api_call *c, gen_request *rq, fail *f) MUST_CHECK;
 err api_chat_read_tools(api_call *c, api_chat *chat, fail *f) MUST_CHECK;
+/* One tool of a list in a dialect's form. */
+typedef err (*api_tool_reader)(api_call *c, const json *v, size_t at, gen_tool *out, fail *f);
+/* The body's list of tools, whatever the dialect calls it; an empty one is none. */
+err api_read_tool_list(api_call *c, gen_request *rq, const char *key, api_tool_reader read,
+                       fail *f) MUST_CHECK;
+bool api_has_tool(const gen_request *rq, str name);
 /* E_INPUT where a task is asked: its answer is chosen, not written. */
 err api_only_models(api_call *c, const api_chat *chat, const char *field, fail *f) MUST_CHECK;
 /* "messages[3].content" in the request's arena */
@@ -169,6 +175,8 @@ void api_chat_put_extension(api_chat *chat, json_writer *w, const gen_exchange *
 /* What the client reads as content: the answer, or that a person will answer. */
 err api_chat_content(api_chat *chat, const gen_exchange *x, str *out, fail *f) MUST_CHECK;
 void api_put_usage(json_writer *w, const gen_reply *r);
+/* [{"token", "logprob", "bytes", "top_logprobs"}] */
+void api_put_token_list(json_writer *w, const gen_token *tokens, size_t n);
 void api_put_logprobs(json_writer *w, const gen_token *tokens, size_t n);
 /* Runs request through audit and what answers it. */
 err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) MUST_CHECK;

@@ -58,17 +58,6 @@ static const api_field reasoning_fields[] = {{"effort", API_FIELD_READ, NULL},
                                              {"generate_summary", API_FIELD_IGNORED, NULL}};
 static const api_field stream_fields[] = {{"include_obfuscation", API_FIELD_EMPTY, NULL}};
 
-/* An object of the body with its own table; *out NULL where it is absent. */
-static err get_object(api_call *c, const char *key, const api_field *rows, size_t n,
-                      const json **out, fail *f) {
-    const json *v = json_get(c->body, key);
-    *out = NULL;
-    if (!v || v->kind == JSON_NULL) return E_OK;
-    if (v->kind != JSON_OBJECT) return api_refuse(c, f, key, "%s must be an object", key);
-    *out = v;
-    return api_check_fields(c, v, api_place(c, "%s.", key), rows, n, f);
-}
-
 /* ---- tools ---- */
 
 static err read_tool(api_call *c, const json *v, size_t index, gen_tool *out, fail *f) {
@@ -92,27 +81,12 @@ static err read_tool(api_call *c, const json *v, size_t index, gen_tool *out, fa
 }
 
 static err read_tools(api_call *c, api_response *r, fail *f) {
-    const json *all = json_get(c->body, "tools");
     gen_request *rq = &r->chat.request;
     bool parallel;
     TRY(api_get_bool(c, "parallel_tool_calls", true, &parallel, f));
     rq->one_call = !parallel;
-    if (api_is_empty(all)) return E_OK;
-    TRY(api_only_models(c, &r->chat, "tools", f));
-    if (all->kind != JSON_ARRAY || all->count > API_CALLS_MAX)
-        return api_refuse(c, f, "tools", "tools must be an array of at most %d", API_CALLS_MAX);
-    gen_tool *out = arena_new_n(c->a, gen_tool, all->count);
-    if (!out) return fail_memory(f, "tools");
-    for (size_t i = 0; i < all->count; i++) TRY(read_tool(c, &all->items[i], i, &out[i], f));
-    rq->tools = out;
-    rq->n_tools = all->count;
-    return E_OK;
-}
-
-static bool has_tool(const gen_request *rq, str name) {
-    for (size_t i = 0; i < rq->n_tools; i++)
-        if (str_eq(rq->tools[i].name, name)) return true;
-    return false;
+    if (!api_is_empty(json_get(c->body, "tools"))) TRY(api_only_models(c, &r->chat, "tools", f));
+    return api_read_tool_list(c, rq, "tools", read_tool, f);
 }
 
 static err read_choice(api_call *c, gen_request *rq, fail *f) {
@@ -136,7 +110,7 @@ static err read_choice(api_call *c, gen_request *rq, fail *f) {
                           "...}");
     rq->tool_choice = GEN_TOOLS_ONE;
     rq->tool_name = api_text_of(v, "name");
-    if (has_tool(rq, rq->tool_name)) return E_OK;
+    if (api_has_tool(rq, rq->tool_name)) return E_OK;
     return api_refuse(c, f, "tool_choice.name", "tool_choice.name must be that of a tool");
 }
 
@@ -145,7 +119,7 @@ static err read_choice(api_call *c, gen_request *rq, fail *f) {
 static err read_format(api_call *c, api_response *r, fail *f) {
     const json *text, *format;
     gen_shape *shape = &r->chat.request.shape;
-    TRY(get_object(c, "text", ROWS(text_fields), &text, f));
+    TRY(api_get_object(c, "text", ROWS(text_fields), &text, f));
     format = json_get(text, "format");
     if (!format || format->kind == JSON_NULL) return E_OK;
     str type = api_text_of(format, "type");
@@ -171,7 +145,7 @@ static err read_reasoning(api_call *c, api_response *r, fail *f) {
     static const char *const efforts[] = {"none", "minimal", "low", "medium", "high", "xhigh"};
     const json *v;
     bool known = false;
-    TRY(get_object(c, "reasoning", ROWS(reasoning_fields), &v, f));
+    TRY(api_get_object(c, "reasoning", ROWS(reasoning_fields), &v, f));
     str effort = api_text_of(v, "effort");
     if (!effort.n) return E_OK;
     for (size_t i = 0; i < sizeof efforts / sizeof *efforts; i++)
@@ -236,7 +210,7 @@ static err read_metadata(api_call *c, fail *f) {
 static err read_ways(api_call *c, api_response *r, fail *f) {
     const json *stream_options;
     TRY(api_get_bool(c, "stream", false, &r->chat.stream, f));
-    TRY(get_object(c, "stream_options", ROWS(stream_fields), &stream_options, f));
+    TRY(api_get_object(c, "stream_options", ROWS(stream_fields), &stream_options, f));
     TRY(api_get_bool(c, "store", true, &r->store, f));
     TRY(api_get_bool(c, "background", false, &r->background, f));
     if (!r->background) return E_OK;

@@ -21,32 +21,9 @@ static void put_empty_list(json_writer *w, const char *key) {
     json_end_array(w);
 }
 
-static void put_logprob(json_writer *w, const gen_logprob *p) {
-    json_field_str(w, "token", p->bytes);
-    json_field_double(w, "logprob", p->logprob);
-    json_key(w, "bytes");
-    json_begin_array(w);
-    for (size_t i = 0; i < p->bytes.n; i++) json_put_int(w, (unsigned char)p->bytes.p[i]);
-    json_end_array(w);
-}
-
 void api_response_put_text_logprobs(json_writer *w, const gen_token *tokens, size_t n) {
     json_key(w, "logprobs");
-    json_begin_array(w);
-    for (size_t i = 0; i < n; i++) {
-        json_begin_object(w);
-        put_logprob(w, &tokens[i].chosen);
-        json_key(w, "top_logprobs");
-        json_begin_array(w);
-        for (int32_t k = 0; k < tokens[i].n_top; k++) {
-            json_begin_object(w);
-            put_logprob(w, &tokens[i].top[k]);
-            json_end_object(w);
-        }
-        json_end_array(w);
-        json_end_object(w);
-    }
-    json_end_array(w);
+    api_put_token_list(w, tokens, n);
 }
 
 void api_response_put_text(api_response *r, json_writer *w, str text, const gen_token *tokens,

@@ -101,6 +101,28 @@ err keep_none(const char *what, str ref, fail *f) {
                     STR_ARG(str_slice(ref, 0, 64)));
 }
 
+static err bind_ref(store_tx *tx, const char *sql, str tenant, str ref, store_stmt **out, fail *f) {
+    TRY(store_prepare(tx, sql, out, f));
+    store_bind_str(*out, 1, ref);
+    store_bind_str(*out, 2, keep_filled(tenant));
+    return E_OK;
+}
+
+err keep_find(store_tx *tx, const char *sql, const char *what, str tenant, str ref,
+              store_stmt **out, fail *f) {
+    bool row;
+    TRY(bind_ref(tx, sql, tenant, ref, out, f));
+    TRY(store_step(*out, &row, f));
+    return row ? E_OK : keep_none(what, ref, f);
+}
+
+err keep_delete(store_tx *tx, const char *sql, const char *what, str tenant, str ref, fail *f) {
+    store_stmt *q;
+    TRY(bind_ref(tx, sql, tenant, ref, &q, f));
+    TRY(keep_do(q, f));
+    return store_changes(tx) ? E_OK : keep_none(what, ref, f);
+}
+
 str keep_filled(str s) {
     return s.p ? s : STR("");
 }

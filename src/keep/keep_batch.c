@@ -68,13 +68,9 @@ static err read_batch(store_stmt *q, arena *a, keep_batch *out, fail *f) {
 
 static err find_batch(store_tx *tx, str tenant, str ref, arena *a, keep_batch *out, fail *f) {
     store_stmt *q;
-    bool row;
-    TRY(store_prepare(tx, "SELECT " BATCH_COLUMNS " FROM keep_batch WHERE ref=?1 AND tenant=?2", &q,
-                      f));
-    store_bind_str(q, 1, ref);
-    store_bind_str(q, 2, keep_filled(tenant));
-    TRY(store_step(q, &row, f));
-    return row ? read_batch(q, a, out, f) : keep_none("batch", ref, f);
+    TRY(keep_find(tx, "SELECT " BATCH_COLUMNS " FROM keep_batch WHERE ref=?1 AND tenant=?2",
+                  "batch", tenant, ref, &q, f));
+    return read_batch(q, a, out, f);
 }
 
 err keep_batch_get(store *s, str tenant, str ref, arena *a, keep_batch *out, fail *f) {

@@ -95,13 +95,9 @@ static err read_file(store_stmt *q, arena *a, keep_file *out, fail *f) {
 
 static err find_file(store_tx *tx, str tenant, str ref, arena *a, keep_file *out, fail *f) {
     store_stmt *q;
-    bool row;
-    TRY(store_prepare(tx, "SELECT " FILE_COLUMNS " FROM keep_file WHERE ref=?1 AND tenant=?2", &q,
-                      f));
-    store_bind_str(q, 1, ref);
-    store_bind_str(q, 2, keep_filled(tenant));
-    TRY(store_step(q, &row, f));
-    return row ? read_file(q, a, out, f) : keep_none("file", ref, f);
+    TRY(keep_find(tx, "SELECT " FILE_COLUMNS " FROM keep_file WHERE ref=?1 AND tenant=?2", "file",
+                  tenant, ref, &q, f));
+    return read_file(q, a, out, f);
 }
 
 err keep_file_get(store *s, str tenant, str ref, arena *a, keep_file *out, fail *f) {
@@ -112,19 +108,12 @@ err keep_file_get(store *s, str tenant, str ref, arena *a, keep_file *out, fail 
     return e;
 }
 
-static err delete_file(store_tx *tx, str tenant, str ref, fail *f) {
-    store_stmt *q;
-    TRY(store_prepare(tx, "DELETE FROM keep_file WHERE ref=?1 AND tenant=?2", &q, f));
-    store_bind_str(q, 1, ref);
-    store_bind_str(q, 2, keep_filled(tenant));
-    TRY(keep_do(q, f));
-    return store_changes(tx) ? E_OK : keep_none("file", ref, f);
-}
-
 err keep_file_delete(store *s, str tenant, str ref, fail *f) {
     store_tx *tx;
     TRY(store_begin(s, STORE_WRITE, &tx, f));
-    return keep_finish(tx, delete_file(tx, tenant, ref, f), f);
+    err e =
+        keep_delete(tx, "DELETE FROM keep_file WHERE ref=?1 AND tenant=?2", "file", tenant, ref, f);
+    return keep_finish(tx, e, f);
 }
 
 static err list_files(store_tx *tx, const keep_page *page, str purpose, arena *a, keep_file **out,

@@ -15,6 +15,13 @@ str keep_filled(str s); /* "" for none, so that no column is NULL */
 err keep_do(store_stmt *q, fail *f) MUST_CHECK;
 /* E_NOT_FOUND: "there is no file \"file-x\"". */
 err keep_none(const char *what, str ref, fail *f);
+/* The one row of `sql` ("... WHERE ref=?1 AND tenant=?2"), standing at it; what: its name in an
+ * error. */
+err keep_find(store_tx *tx, const char *sql, const char *what, str tenant, str ref,
+              store_stmt **out, fail *f) MUST_CHECK;
+/* Runs such a statement that deletes; E_NOT_FOUND where there was nothing. */
+err keep_delete(store_tx *tx, const char *sql, const char *what, str tenant, str ref,
+                fail *f) MUST_CHECK;
 /* Binds the six columns of an owner from index on; reads them from column on. */
 void keep_owner_bind(store_stmt *q, int index, const keep_owner *o);
 err keep_owner_read(store_stmt *q, int column, arena *a, keep_owner *out, fail *f) MUST_CHECK;

@@ -121,14 +121,10 @@ err keep_job_next(store *s, bool lines, const int64_t *busy, size_t n, arena *a,
 
 static err find_job(store_tx *tx, str tenant, str ref, arena *a, keep_job *out, fail *f) {
     store_stmt *q;
-    bool row;
-    TRY(store_prepare(
-        tx, "SELECT " JOB_COLUMNS " FROM keep_job WHERE ref=?1 AND tenant=?2 AND batch IS NULL", &q,
-        f));
-    store_bind_str(q, 1, ref);
-    store_bind_str(q, 2, keep_filled(tenant));
-    TRY(store_step(q, &row, f));
-    return row ? read_job(q, a, out, f) : keep_none("request", ref, f);
+    TRY(keep_find(
+        tx, "SELECT " JOB_COLUMNS " FROM keep_job WHERE ref=?1 AND tenant=?2 AND batch IS NULL",
+        "request", tenant, ref, &q, f));
+    return read_job(q, a, out, f);
 }
 
 err keep_job_get(store *s, str tenant, str ref, arena *a, keep_job *out, fail *f) {
@@ -140,13 +136,8 @@ err keep_job_get(store *s, str tenant, str ref, arena *a, keep_job *out, fail *f
 }
 
 err keep_job_delete(store_tx *tx, str tenant, str ref, fail *f) {
-    store_stmt *q;
-    TRY(store_prepare(tx, "DELETE FROM keep_job WHERE ref=?1 AND tenant=?2 AND batch IS NULL", &q,
-                      f));
-    store_bind_str(q, 1, ref);
-    store_bind_str(q, 2, keep_filled(tenant));
-    TRY(keep_do(q, f));
-    return store_changes(tx) ? E_OK : keep_none("request", ref, f);
+    return keep_delete(tx, "DELETE FROM keep_job WHERE ref=?1 AND tenant=?2 AND batch IS NULL",
+                       "request", tenant, ref, f);
 }
 
 /* ---- ending ---- */

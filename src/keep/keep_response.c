@@ -65,16 +65,11 @@ err keep_response_set(store_tx *tx, str ref, const char *from, const char *statu
 
 static err find_response(store_tx *tx, str tenant, str ref, arena *a, keep_response *out, fail *f) {
     store_stmt *q;
-    bool row;
     str status;
-    TRY(store_prepare(tx,
-                      "SELECT id,ref,subject,previous,status,object,created_ms,expires_ms FROM"
-                      " keep_response WHERE ref=?1 AND tenant=?2",
-                      &q, f));
-    store_bind_str(q, 1, ref);
-    store_bind_str(q, 2, keep_filled(tenant));
-    TRY(store_step(q, &row, f));
-    if (!row) return keep_none("response", ref, f);
+    TRY(keep_find(tx,
+                  "SELECT id,ref,subject,previous,status,object,created_ms,expires_ms FROM"
+                  " keep_response WHERE ref=?1 AND tenant=?2",
+                  "response", tenant, ref, &q, f));
     keep_response r = {.id = store_int(q, 0),
                        .tenant = tenant,
                        .created_ms = store_int(q, 6),
@@ -97,16 +92,11 @@ err keep_response_get(store *s, str tenant, str ref, arena *a, keep_response *ou
 }
 
 static err delete_response(store_tx *tx, str tenant, str ref, fail *f) {
-    store_stmt *q;
-    TRY(store_prepare(tx, "DELETE FROM keep_response WHERE ref=?1 AND tenant=?2", &q, f));
-    store_bind_str(q, 1, ref);
-    store_bind_str(q, 2, keep_filled(tenant));
-    TRY(keep_do(q, f));
-    if (!store_changes(tx)) return keep_none("response", ref, f);
-    TRY(store_prepare(tx, "DELETE FROM keep_job WHERE ref=?1 AND tenant=?2", &q, f));
-    store_bind_str(q, 1, ref);
-    store_bind_str(q, 2, keep_filled(tenant));
-    return keep_do(q, f);
+    TRY(keep_delete(tx, "DELETE FROM keep_response WHERE ref=?1 AND tenant=?2", "response", tenant,
+                    ref, f));
+    err e = keep_delete(tx, "DELETE FROM keep_job WHERE ref=?1 AND tenant=?2", "request", tenant,
+                        ref, f);
+    return e == E_NOT_FOUND ? E_OK : e; /* only one in the background has a job */
 }
 
 err keep_response_delete(store *s, str tenant, str ref, fail *f) {
