@@ -28,7 +28,7 @@ static const api_field fields[] = {
     {"response_format", API_FIELD_READ, NULL},
     {"modalities", API_FIELD_READ, NULL},
     {"user", API_FIELD_READ, NULL},
-    {"safety_identifier", API_FIELD_IGNORED, NULL},
+    {"safety_identifier", API_FIELD_READ, NULL},
     {"metadata", API_FIELD_IGNORED, NULL},
     {"store", API_FIELD_IGNORED, NULL},
     {"service_tier", API_FIELD_IGNORED, NULL},
@@ -265,7 +265,7 @@ err api_chat_read_common(api_call *c, api_chat *chat, fail *f) {
     rq->tenant = STR("");
     rq->gone = client_left;
     rq->gone_ctx = c->rq;
-    TRY(api_get_str(c, "user", STR(""), &rq->subject, f));
+    TRY(api_read_subject(c, &rq->subject, f));
     TRY(read_sampling(c, rq, f));
     TRY(read_limits(c, rq, f));
     TRY(read_stops(c, rq, f));

@@ -161,6 +161,14 @@ err api_get_double(api_call *c, const char *key, double fallback, double min, do
     return E_OK;
 }
 
+err api_read_subject(api_call *c, str *out, fail *f) {
+    str user, newer;
+    TRY(api_get_str(c, "user", STR(""), &user, f));
+    TRY(api_get_str(c, "safety_identifier", STR(""), &newer, f));
+    *out = user.n ? user : newer;
+    return E_OK;
+}
+
 str api_query(api_call *c, const char *key) {
     str v = http_query(c->rq, key);
     return v.p ? v : STR("");

@@ -112,6 +112,9 @@ err api_get_bool(api_call *c, const char *key, bool fallback, bool *out, fail *f
 err api_query_int(api_call *c, const char *key, int64_t fallback, int64_t min, int64_t max,
                   int64_t *out, fail *f) MUST_CHECK;
 str api_query(api_call *c, const char *key); /* "" when absent */
+/* Whom the request is about, so that its record can be found and erased: user, or what OpenAI calls
+ * it now, safety_identifier. */
+err api_read_subject(api_call *c, str *out, fail *f) MUST_CHECK;
 /* Who acts: whoever is logged in; a program may name the person it acts for ("by"). */
 err api_get_by(api_call *c, str *out, fail *f) MUST_CHECK;
 

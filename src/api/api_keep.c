@@ -41,11 +41,11 @@ err api_keep_commit(api_call *c, store_tx *tx, err e, fail *f) {
 /* ---- lists ---- */
 
 err api_read_page(api_call *c, int64_t fallback, int64_t max, keep_page *out, fail *f) {
-    str order = api_query(c, "order");
+    str order = http_query(c->rq, "order");
     *out = (keep_page){.tenant = api_owner(c).tenant, .after = api_query(c, "after")};
     TRY(api_query_int(c, "limit", fallback, 1, max, &out->limit, f));
     out->ascending = str_is(order, "asc");
-    if (order.n && !out->ascending && !str_is(order, "desc"))
+    if (order.p && !out->ascending && !str_is(order, "desc"))
         return api_refuse(c, f, "order", "order is asc or desc");
     return E_OK;
 }

@@ -237,7 +237,9 @@ static bool client_left(void *rq) {
 /* "model", and "name" as older clients say it. */
 err api_ollama_read_model(api_call *c, str *asked, str *name, fail *f) {
     TRY(api_get_str(c, "model", STR(""), asked, f));
-    if (!asked->n) TRY(api_get_str(c, "name", STR(""), asked, f));
+    str older;
+    TRY(api_get_str(c, "name", STR(""), &older, f));
+    if (!asked->n) *asked = older;
     if (!asked->n) return api_refuse(c, f, "model", "model must name a model or a task");
     *name = *asked;
     if (str_ends(*name, STR(":latest"))) name->n -= STR(":latest").n;

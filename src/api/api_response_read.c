@@ -247,7 +247,7 @@ err api_response_read(api_call *c, api_response *r, fail *f) {
     rq->id = str_from(c->rq->id);
     rq->arena = c->a;
     rq->tenant = c->who.tenant.p ? c->who.tenant : STR("");
-    rq->subject = api_subject_of(c->body);
+    TRY(api_read_subject(c, &rq->subject, f));
     rq->gone = client_left;
     rq->gone_ctx = c->rq;
     TRY(name_it(c, r, f));

@@ -83,6 +83,12 @@ static void reads_how_urgent_it_is(void **state) {
     assert_true(last_request.deadline_ms >= now_ms + 60000);
     assert_true(last_request.deadline_ms <= clock_now_ms() + 60000);
     assert_true(str_is(last_request.adapter, "support"));
+    ask("/v1/chat/completions",
+        "{\"model\":\"echo\",\"safety_identifier\":\"kim\",\"messages\":[{\"role\":\"user\","
+        "\"content\":"
+        "\"hi\"}]}",
+        200);
+    assert_true(str_is(last_request.subject, "kim"));
     const json *v = ask("/v1/chat/completions", CHAT("echo", ",\"priority\":11"), 400);
     assert_text(v, "error.param", "priority");
     v = ask("/v1/chat/completions", CHAT("echo", ",\"deadline_ms\":0"), 400);
