@@ -54,7 +54,7 @@ if command -v script >/dev/null; then
     printf '[bound]\ntag = v1\nlicence = Own\nterms = https://example.org/terms\nnotice = Be kind to others.\nsource = https://127.0.0.1:1/bound.gguf\nfile = bound.gguf 8 %s\n' \
         "$(sha256sum "$tmp/from/models/bound/v1/bound.gguf" | cut -d' ' -f1)" >"$BANTAM_HOME/models.catalog"
     export BANTAM_FROM=$tmp/from
-    pull_typing() { { sleep 0.5; printf '%s\r' "$1"; sleep 0.5; } | script -qec "exec '$bin' pull bound" /dev/null; }
+    pull_typing() { { sleep 0.5; printf '%s\r' "$1"; sleep 0.5; } | SHELL=/bin/sh script -qec "exec '$bin' pull bound" /dev/null; }
     shown=$(pull_typing no)
     is "who does not accept gets nothing" $? 3
     has "the notice is shown" "$shown" "Be kind to others."

@@ -57,7 +57,7 @@ is "a user is added" $? 0
 fails "a short password is refused" 2 "$bin" user add bob --password-stdin <<<short
 if command -v script >/dev/null; then
     { sleep 1; echo "battery staple"; sleep 1; echo "battery staple"; sleep 1; } |
-        script -qec "exec '$bin' user add bob --role lead" /dev/null >"$tmp/typed" 2>&1
+        SHELL=/bin/sh script -qec "exec '$bin' user add bob --role lead" /dev/null >"$tmp/typed" 2>&1
     has "a password is asked for" "$(cat "$tmp/typed")" "Password: "
     case $(cat "$tmp/typed") in *"bob may log in"*) ok "and taken" ;; *) not_ok "and taken" "$(cat "$tmp/typed")" ;; esac
     "$bin" user remove bob >/dev/null 2>&1

@@ -11,7 +11,7 @@ link_models
 # talk ARGS <typed >shown: escape sequences and carriage returns are taken away; $? is the program's
 talk() { on_terminal "$@" | plain; return "${PIPESTATUS[0]}"; }
 # exec: a shell between would take Ctrl-C too and end with 130 for it (dash does, bash does not)
-on_terminal() { TERM=xterm script -qefc "exec '$bin' run $*" /dev/null; }
+on_terminal() { SHELL=/bin/sh TERM=xterm script -qefc "exec '$bin' run $*" /dev/null; }
 plain() { sed 's/\x1b\[[0-9;?]*[A-Za-z]//g; s/\r//g'; }
 # typed LINE...: each after a moment, Ctrl-D at the end
 typed() { for line in "$@"; do sleep 0.4; printf '%s\r' "$line"; done; sleep 0.4; printf '\004'; sleep 0.2; }
