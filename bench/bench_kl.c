@@ -4,9 +4,10 @@
  *
  *     build/bench/bench_kl MODEL TEXT.txt TOKENS THREADS [KERN [f16|f32|q8]]
  *
- * The text is cut into chunks of CHUNK tokens, each with BOS where the model wants one; every token
- * is scored. Prints one JSON object: kl (nats a token), kl of the worst chunk, the share of tokens
- * whose best token is the same, both perplexities. */
+ * The text is cut and scored as by llama.cpp's llama-perplexity --kl-divergence, so that both can
+ * be set beside each other: whole chunks of CHUNK tokens, the first replaced by BOS where the model
+ * wants one, the last half of each scored. Prints one JSON object: kl (nats a token), kl of the
+ * worst chunk, the share of tokens whose best token is the same, both perplexities. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "model/model_forward.h"
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 256, STEP = 32 };
+enum { CHUNK = 512, SCORED = CHUNK / 2 - 1, STEP = 32 };
 
 typedef struct side {
     model *m;
@@ -110,15 +111,16 @@ static err run_chunk(side sides[2], const int32_t *ids, totals *t, fail *f) {
         int64_t n = CHUNK - 1 - from < STEP ? CHUNK - 1 - from : STEP;
         for (int k = 0; k < 2; k++) TRY(forward(&sides[k], ids, from, n, f));
         for (int64_t i = 0; i < n; i++)
-            sum += compare(sides[0].logits + i * vocabulary, sides[1].logits + i * vocabulary,
-                           vocabulary, ids[from + i + 1], t);
+            if (from + i >= CHUNK / 2)
+                sum += compare(sides[0].logits + i * vocabulary, sides[1].logits + i * vocabulary,
+                               vocabulary, ids[from + i + 1], t);
     }
     for (int k = 0; k < 2; k++) {
         kv_sequence_give(sides[k].pool, sides[k].kv);
         sides[k].kv = NULL;
     }
     t->kl += sum;
-    if (sum / (CHUNK - 1) > t->worst) t->worst = sum / (CHUNK - 1);
+    if (sum / SCORED > t->worst) t->worst = sum / SCORED;
     return E_OK;
 }
 
@@ -127,12 +129,12 @@ static err run_text(side sides[2], arena *a, const char *path, int64_t most, tot
     token_ids all;
     int32_t ids[CHUNK];
     const tokenizer *tok = model_tokenizer(sides[0].m);
-    size_t bos = tokenizer_adds_bos(tok) ? 1 : 0;
     TRY(file_read(a, path, 0, &text, f));
-    TRY(tokenizer_encode(tok, a, text, NULL, &all, f));
-    for (size_t at = 0; at + CHUNK <= all.n + bos && t->tokens < most; at += CHUNK - bos) {
-        if (bos) ids[0] = tokenizer_bos(tok);
-        memcpy(ids + bos, all.p + at, (CHUNK - bos) * sizeof *ids);
+    token_encode_options o = {.special = TOKEN_SPECIAL_USER, .add_bos = tokenizer_adds_bos(tok)};
+    TRY(tokenizer_encode(tok, a, text, &o, &all, f));
+    for (size_t at = 0; at + CHUNK <= all.n && t->tokens < most; at += CHUNK) {
+        memcpy(ids, all.p + at, CHUNK * sizeof *ids);
+        if (tokenizer_adds_bos(tok)) ids[0] = tokenizer_bos(tok);
         TRY(run_chunk(sides, ids, t, f));
     }
     return t->tokens ? E_OK : fail_set(f, E_INPUT, "\"%s\" is shorter than a chunk", path);

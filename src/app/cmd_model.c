@@ -38,7 +38,7 @@ static void put_model(json_writer *j, const registry_model *m) {
 
 static err pull(const cli *c, world *w, fail *f) {
     registry_model m;
-    TRY(world_pull(w, str_from(c->args[0]), cli_flag(c, "accept-license"), &m, f));
+    TRY(world_pull(w, str_from(c->args[0]), w->accept_license, &m, f));
     if (!cli_flag(c, "json")) {
         char size[32] = "used in place";
         if (m.bytes >= 0) snprintf(size, sizeof size, "%.1f MB", (double)m.bytes * 1e-6);

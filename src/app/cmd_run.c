@@ -219,6 +219,7 @@ static const cli_option options[] = {
     {"draft", 0, "MODEL", "a smaller model of the same vocabulary that guesses; same answers",
      false},
     {"logprobs", 0, "K", "with --json: of each token, and of the K likeliest beside it", false},
+    {"accept-license", 0, NULL, "accept the own terms of a model that is fetched", false},
     {"verbose", 'v', NULL, "timings behind each answer", false},
     {"kern", 0, "NAME", "numeric kernels (default: the fastest; bantam doctor lists them)", false},
     {"kv", 0, "TYPE", "type of keys and values: f32, f16 or q8 (default f16)", false},

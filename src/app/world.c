@@ -38,6 +38,7 @@ err world_run(const cli *c, world_needs needs, err (*body)(const cli *c, world *
     w.kern = cli_has(c, "kern") ? cli_value(c, "kern") : NULL;
     w.kv = cli_has(c, "kv") ? cli_value(c, "kv") : NULL;
     w.context = (int32_t)context;
+    w.accept_license = cli_has(c, "accept-license") && cli_flag(c, "accept-license");
     w.draft = cli_has(c, "draft") ? cli_value(c, "draft") : NULL;
     w.lora = cli_has(c, "lora") ? cli_value(c, "lora") : NULL;
     if (e == E_OK && needs == WORLD_STORE) e = world_open_store(&w, f);

@@ -54,6 +54,7 @@ typedef struct world {
     int threads;
     const char *kern, *kv; /* --kern, --kv; NULL = best, f16 */
     int32_t context;       /* --ctx; 0 = the model's */
+    bool accept_license;   /* --accept-license: of a model that is fetched on the way */
     const char *draft;     /* --draft: a smaller model that guesses; NULL = none */
     const char *lora;      /* --lora: an adapter on the generator; NULL = none */
     store *store;

@@ -57,7 +57,7 @@ err world_find_model(world *w, str name, registry_model *out, fail *f) {
     for (size_t i = 0; i < n; i++)
         if (all[i].in_catalog && str_eq(all[i].name, base)) {
             fprintf(stderr, "fetching %.*s, which is not on this machine yet\n", STR_ARG(name));
-            return world_pull(w, name, false, out, f);
+            return world_pull(w, name, w->accept_license, out, f);
         }
     return e;
 }

@@ -312,7 +312,8 @@ static err accept_terms(pull *p, const catalog_entry *entry) {
     if (p->o && p->o->accept && p->o->accept(p->o->ctx, &terms)) return E_OK;
     fail_set(p->f, E_DENIED, "%.*s has terms to accept first: %.*s", STR_ARG(entry->name),
              STR_ARG(entry->terms));
-    return fail_hint(p->f, "read them, then: bantam pull %.*s --accept-license",
+    return fail_hint(p->f,
+                     "read them, then: bantam pull %.*s --accept-license (or bantam run with it)",
                      STR_ARG(entry->name));
 }
 

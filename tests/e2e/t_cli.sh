@@ -64,6 +64,11 @@ if command -v script >/dev/null; then
     is "who accepts has it" $? 0
     holds "and the manifest says when" "$(cat "$BANTAM_HOME/models/bound/v1/manifest")" \
         '.terms == "https://example.org/terms" and (.terms_accepted | test("^20[0-9]{2}-.*Z$"))'
+    "$bin" rm bound >/dev/null 2>&1
+    fails "run fetches no model whose terms nobody accepted" 3 "$bin" run bound hello
+    "$bin" run bound hello --accept-license >/dev/null 2>&1 </dev/null
+    holds "and fetches it with --accept-license" "$("$bin" list --json)" \
+        '.models[] | select(.name == "bound") | .path != null'
     unset BANTAM_FROM
 else skip "terms on a terminal: no script(1) here"; fi
 done_testing
