@@ -43,8 +43,10 @@ static err take_option(cli *c, int argc, char **argv, int *at, fail *f) {
     if (row == STR_INDEX_NONE) return unknown_option(c->verb, arg, f);
     const cli_option *o = &c->verb->options[row];
     if (!o->value) {
-        if (inline_value) return fail_set(f, E_USAGE, "--%s takes no value", o->name);
-        return store_value(c, row, "", f);
+        bool word =
+            !inline_value || !strcmp(inline_value, "true") || !strcmp(inline_value, "false");
+        if (!word) return fail_set(f, E_USAGE, "--%s takes no value but true and false", o->name);
+        return store_value(c, row, inline_value ? inline_value : "", f);
     }
     if (!inline_value && *at + 1 >= argc) {
         fail_set(f, E_USAGE, "--%s needs a value: --%s %s", o->name, o->name, o->value);
@@ -103,7 +105,8 @@ bool cli_has(const cli *c, const char *name) {
     return option_row(c->verb, str_from(name), 0) != STR_INDEX_NONE;
 }
 bool cli_flag(const cli *c, const char *name) {
-    return c->n_values[must_row(c, name)] > 0;
+    const char *text = cli_value(c, name);
+    return text && strcmp(text, "false") != 0;
 }
 const char *cli_value(const cli *c, const char *name) {
     return cli_value_at(c, name, 0);

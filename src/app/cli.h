@@ -1,14 +1,15 @@
 /* cli.h - command lines: options by table, help made from the same table, errors that teach.
  *
- * An option is --name VALUE, --name=VALUE, -x VALUE or a flag; "--" ends options; a repeated option
- * adds to its list where `many` is set. Main thread only. */
+ * An option is --name VALUE, --name=VALUE, -x VALUE or a flag (--name, or --name=true,
+ * --name=false);
+ * "--" ends options; a repeated option adds to its list where `many` is set. Main thread only. */
 #ifndef BANTAM_APP_CLI_H
 #define BANTAM_APP_CLI_H
 
 #include "base/arena.h"
 #include "base/err.h"
 
-enum { CLI_OPTIONS_MAX = 32, CLI_ARGS_MAX = 64, CLI_MANY_MAX = 64 };
+enum { CLI_OPTIONS_MAX = 64, CLI_ARGS_MAX = 64, CLI_MANY_MAX = 64 };
 
 typedef struct cli_option {
     const char *name;  /* without the dashes */

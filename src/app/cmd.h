@@ -29,5 +29,6 @@ cmd_group cmd_bench(void);
 cmd_group cmd_show(void);
 cmd_group cmd_ps(void);
 cmd_group cmd_doctor(void);
+cmd_group cmd_config(void); /* config show, check, keys */
 
 #endif

@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "app/cmd.h"
 #include "app/out.h"
+#include "app/serve_config.h"
 #include "app/serve_guard.h"
 #include "app/serve_models.h"
 #include "app/stop.h"
@@ -21,8 +22,6 @@
 #include <unistd.h>
 
 enum {
-    SERVE_PORT = 8088,
-    SERVE_DRAIN_S = 5,
     SERVE_TICK_MS = 100,
     LOCK_TRIES = 20,
     LOCK_WAIT_MS = 20,
@@ -32,6 +31,7 @@ enum {
 };
 
 typedef struct serve {
+    serve_config *config;
     world *w;
     api *api;
     http_server *http;
@@ -142,18 +142,25 @@ static err open_api(serve *s, fail *f) {
     return api_open(&s->api, &o, f);
 }
 
+static void set_log_level(const cli *c) {
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    for (int i = LOG_ERROR; i <= LOG_DEBUG; i++)
+        if (!strcmp(cli_value(c, "log-level"), names[i])) log_set_level((log_level)i);
+}
+
 static err open_all(const cli *c, serve *s, fail *f) {
     world *w = s->w;
     int64_t port, threads, drain_s, notice_s;
-    TRY(cli_int(c, "port", SERVE_PORT, 1, 65535, &port, f));
+    TRY(cli_int(c, "port", 0, 1, 65535, &port, f));
     TRY(cli_int(c, "threads", 0, 0, 256, &threads, f));
-    TRY(cli_int(c, "drain", SERVE_DRAIN_S, 0, 3600, &drain_s, f));
+    TRY(cli_int(c, "drain", 0, 0, 3600, &drain_s, f));
     TRY(cli_int(c, "drain-notice", 0, 0, 600, &notice_s, f));
+    if (serve_config_source(s->config, "log-level") != SERVE_FROM_DEFAULT) set_log_level(c);
     s->drain_ms = drain_s * 1000;
     s->notice_ms = notice_s * 1000;
     s->port = (int)port;
-    s->host = cli_value(c, "host") ? cli_value(c, "host") : "127.0.0.1";
-    s->key = home_env(NULL, "BANTAM_KEY");
+    s->host = cli_value(c, "host");
+    s->key = cli_value(c, "key");
     TRY(serve_guard_read(c, s->host, &s->guard, f));
     TRY(world_open(w, f));
     w->serving = true;
@@ -271,7 +278,8 @@ static void wait_notice(const serve *s) {
 static err run_serve(const cli *c, fail *f) {
     static world w;
     serve s = {.w = &w, .lock = {-1}};
-    err e = open_all(c, &s, f);
+    err e = serve_config_open(&s.config, &(serve_config_from){.command = c}, f);
+    if (e == E_OK) e = open_all(&s.config->values, &s, f);
     if (e == E_OK) {
         stop_take_reload();
         print_banner(&s);
@@ -284,41 +292,24 @@ static err run_serve(const cli *c, fail *f) {
     api_close(s.api);
     world_close(&w);
     file_lock_give(&s.lock);
+    serve_config_close(s.config);
     return e;
 }
 
-static const cli_option serve_options[] = {
-    {"port", 'p', "P", "default 8088", false},
-    {"host", 0, "ADDRESS", "default 127.0.0.1; any other needs keys or users, and TLS", false},
-    {"tls-cert", 0, "FILE",
-     "speak TLS with this certificate and its chain (PEM); SIGHUP reads it anew", false},
-    {"tls-key", 0, "FILE", "the certificate's private key (PEM)", false},
-    {"drain", 0, "SECONDS", "how long requests may go on after SIGTERM (default 5)", false},
-    {"drain-notice", 0, "SECONDS",
-     "after SIGTERM, say so at /ready for so long and go on answering (default 0)", false},
-    {"require-auth", 0, NULL, "ask for a key or a login on loopback, too", false},
-    {"behind-proxy", 0, NULL, "all comes through a proxy that speaks TLS and adds X-Forwarded-For",
-     false},
-    {"insecure-no-auth", 0, NULL, "ask for nothing, wherever it is reached from", false},
-    {"insecure-no-tls", 0, NULL, "other machines may send keys in the clear", false},
-    {"cors-origin", 0, "ORIGIN", "pages of https://NAME may call this server (repeat)", true},
-    {"task", 0, "NAME|FILE", "serve this task (repeat for more; default: every task found)", true},
-    {"allow-host", 0, "NAME", "further Host names that browsers may use", true},
-    {"kern", 0, "NAME", "numeric kernels: f32, ref or avx2", false},
-    {"kv", 0, "f32|f16", "type of keys and values (default f16)", false},
-    {"threads", 't', "N", "compute threads (default: the cores there are)", false},
-    SERVE_MODEL_OPTIONS,
-};
-
-static const cli_verb verbs[] = {
-    {"serve", "[--port P] [--task FILE]",
-     "answer over HTTP: OpenAI's API, the tasks, the people's page",
-     "On loopback no key is asked and any is accepted, until there is a user (bantam user "
-     "add).\n\n  bantam serve\n  bantam serve --port "
-     "9000 --task tasks/support.yaml\n",
-     serve_options, sizeof serve_options / sizeof *serve_options, 0, 0, run_serve},
-};
-
 cmd_group cmd_serve(void) {
-    return (cmd_group){verbs, sizeof verbs / sizeof *verbs};
+    static cli_verb verb = {
+        "serve",
+        "[--port P] [--task FILE]",
+        "answer over HTTP: OpenAI's API, the tasks, the people's page",
+        "On loopback no key is asked and any is accepted, until there is a user (bantam user "
+        "add).\nEvery option may stand in a file (bantam config keys) or in the environment.\n\n"
+        "  bantam serve\n  bantam serve --port 9000 --task tasks/support.yaml\n"
+        "  bantam serve --config bantam.yaml\n",
+        NULL,
+        0,
+        0,
+        0,
+        run_serve};
+    verb.options = serve_option_rows(&verb.n_options);
+    return (cmd_group){&verb, 1};
 }

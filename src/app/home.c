@@ -17,7 +17,7 @@ static const char *under(arena *a, const char *dir, const char *name) {
     return arena_printf(a, "%s/%s", dir, name).p;
 }
 
-static err find_dir(arena *a, const char **out, fail *f) {
+err home_dir(arena *a, const char **out, fail *f) {
     const char *dir = home_env(NULL, "BANTAM_HOME"), *data = home_env(NULL, "XDG_DATA_HOME");
     const char *user = home_env(NULL, "HOME");
     if (!dir && data)
@@ -35,7 +35,7 @@ static err find_dir(arena *a, const char **out, fail *f) {
 }
 
 err home_open(arena *a, home *h, fail *f) {
-    TRY(find_dir(a, &h->dir, f));
+    TRY(home_dir(a, &h->dir, f));
     h->db = under(a, h->dir, "bantam.db");
     h->journal = under(a, h->dir, "journal");
     h->models = under(a, h->dir, "models");

@@ -3,6 +3,7 @@
  *   $BANTAM_HOME, else $XDG_DATA_HOME/bantam, else ~/.local/share/bantam
  *     bantam.db        store        journal/   of the record
  *     models/          pulled       tasks/    task files     serve.lock held by a running server
+ *     bantam.yaml      settings of serve
  *     history          lines typed into chats, mode 0600     chats/    saved ones */
 #ifndef BANTAM_APP_HOME_H
 #define BANTAM_APP_HOME_H
@@ -15,6 +16,8 @@ typedef struct home {
     const char *task_dirs[2]; /* ./tasks, then home's */
 } home;
 
+/* The folder alone; makes nothing. E_USAGE where the environment names none. */
+err home_dir(arena *a, const char **out, fail *f) MUST_CHECK;
 /* Finds the folders and makes them (mode 0700). */
 err home_open(arena *a, home *out, fail *f) MUST_CHECK;
 const char *home_env(void *unused, const char *name); /* NULL when unset or empty */

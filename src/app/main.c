@@ -16,7 +16,8 @@ static size_t all_groups(cmd_group out[GROUPS_MAX]) {
                               cmd_ps(),       cmd_doctor(),    cmd_bench(),      cmd_perplexity(),
                               cmd_quantize(), cmd_convert(),   cmd_generate(),   cmd_text(),
                               cmd_task(),     cmd_task_eval(), cmd_task_learn(), cmd_review(),
-                              cmd_record(),   cmd_key(),       cmd_user(),       cmd_backup()};
+                              cmd_record(),   cmd_key(),       cmd_user(),       cmd_backup(),
+                              cmd_config()};
     size_t n = sizeof rows / sizeof *rows;
     memcpy(out, rows, sizeof rows);
     return n;

@@ -7,41 +7,20 @@ bool serve_is_loopback(const char *host) {
     return !strcmp(host, "127.0.0.1") || !strcmp(host, "localhost") || !strcmp(host, "::1");
 }
 
-/* "https://name[:port]": what a browser sends as Origin, and nothing a browser never sends. */
-static bool is_origin(str s) {
-    str scheme = str_starts(s, STR("https://")) ? STR("https://") : STR("http://");
-    if (!str_starts(s, scheme)) return false;
-    str rest = str_slice(s, scheme.n, s.n);
-    for (size_t i = 0; i < rest.n; i++)
-        if (strchr("/?#*@ \\", rest.p[i]) || rest.p[i] <= ' ') return false;
-    return rest.n > 0;
-}
-
-static err read_origins(const cli *c, serve_guard *g, fail *f) {
-    for (size_t i = 0; i < cli_count(c, "cors-origin"); i++) {
-        const char *origin = cli_value_at(c, "cors-origin", i);
-        if (!is_origin(str_from(origin))) {
-            fail_set(f, E_USAGE, "--cors-origin \"%s\" is no origin", origin);
-            return fail_hint(f, "write it as https://NAME or https://NAME:PORT, without a path; "
-                                "there is no \"all\"");
-        }
-        g->origins[g->origins_n++] = origin;
-    }
-    return E_OK;
-}
-
 err serve_guard_read(const cli *c, const char *host, serve_guard *out, fail *f) {
     *out = (serve_guard){.open_to_all = cli_flag(c, "insecure-no-auth"),
                          .no_tls = cli_flag(c, "insecure-no-tls"),
                          .proxied = cli_flag(c, "behind-proxy")};
-    out->tls = out->proxied || (cli_has(c, "tls-cert") && cli_value(c, "tls-cert"));
-    if (cli_has(c, "tls-cert") && !cli_value(c, "tls-cert") != !cli_value(c, "tls-key"))
+    out->tls = out->proxied || cli_value(c, "tls-cert");
+    if (!cli_value(c, "tls-cert") != !cli_value(c, "tls-key"))
         return fail_set(f, E_USAGE, "--tls-cert and --tls-key go together");
     bool asked = cli_flag(c, "require-auth");
     if (asked && out->open_to_all)
         return fail_set(f, E_USAGE, "--require-auth and --insecure-no-auth contradict");
     out->require_key = asked || ((out->proxied || !serve_is_loopback(host)) && !out->open_to_all);
-    return read_origins(c, out, f);
+    for (size_t i = 0; i < cli_count(c, "cors-origin"); i++)
+        out->origins[out->origins_n++] = cli_value_at(c, "cors-origin", i);
+    return E_OK;
 }
 
 err serve_guard_check(const serve_guard *g, const char *host, bool has_key, who_book *w, fail *f) {

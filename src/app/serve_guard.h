@@ -17,7 +17,8 @@ typedef struct serve_guard {
 } serve_guard;
 
 bool serve_is_loopback(const char *host);
-/* Reads the options; E_USAGE for those that contradict, and for an origin that is none. */
+/* Reads merged settings, which must outlive what is read; E_USAGE for those that contradict, and
+ * for an origin that is none. */
 err serve_guard_read(const cli *c, const char *host, serve_guard *out, fail *f) MUST_CHECK;
 /* E_DENIED, with what is missing, where others could reach it unasked or listen in. */
 err serve_guard_check(const serve_guard *g, const char *host, bool has_key, who_book *w,

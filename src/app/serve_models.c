@@ -2,76 +2,21 @@
  * start a download, nor open a path. */
 #include "app/serve_models.h"
 
+#include "app/serve_option.h"
 #include "app/weights.h"
 #include "base/file.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- options ---- */
 
-typedef struct unit {
-    const char *name;
-    double factor;
-} unit;
-
-/* A number and one of the units; false: neither. "" among the units: none is fine. */
-static bool read_unit(str text, const unit *units, size_t n, double *out) {
-    char number[64];
-    size_t digits = 0;
-    while (digits < text.n && strchr("0123456789.", text.p[digits])) digits++;
-    if (digits == 0 || digits >= sizeof number) return false;
-    memcpy(number, text.p, digits);
-    number[digits] = 0;
-    str rest = str_trim(str_slice(text, digits, text.n));
-    for (size_t i = 0; i < n; i++)
-        if (str_eq_nocase(rest, str_from(units[i].name))) {
-            char *end;
-            *out = strtod(number, &end) * units[i].factor;
-            return !*end && isfinite(*out);
-        }
-    return false;
-}
-
-static err read_bytes(const char *text, int64_t *out, fail *f) {
-    static const unit units[] = {
-        {"", 1},     {"k", 1024}, {"m", 1048576}, {"g", 1073741824}, {"kb", 1e3},
-        {"mb", 1e6}, {"gb", 1e9}, {"kib", 1024},  {"mib", 1048576},  {"gib", 1073741824}};
-    double bytes;
-    bool ok = read_unit(str_from(text), units, sizeof units / sizeof *units, &bytes);
-    if (!ok || bytes < 1048576 || bytes > 1e15)
-        return fail_set(f, E_USAGE, "--memory \"%s\" is no size from 1 MiB on, such as 6GiB", text);
-    *out = (int64_t)bytes;
-    return E_OK;
-}
-
-static err read_time(const char *text, int64_t *out, fail *f) {
-    static const unit units[] = {{"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 3.6e6}};
-    double ms;
-    if (!strcmp(text, "never")) {
-        *out = 0;
-        return E_OK;
-    }
-    bool ok = read_unit(str_from(text), units, sizeof units / sizeof *units, &ms);
-    if (!ok || ms < 1 || ms > 1e12)
-        return fail_set(f, E_USAGE, "--keep-alive \"%s\" is no time, such as 5m, 1h or never",
-                        text);
-    *out = (int64_t)ms;
-    return E_OK;
-}
-
 err serve_models_read(const cli *c, world *w, fail *f) {
-    const char *isolate = cli_value(c, "isolate-tenants");
     int64_t parallel, queue;
-    if (cli_value(c, "memory")) TRY(read_bytes(cli_value(c, "memory"), &w->memory_max, f));
-    if (cli_value(c, "keep-alive"))
-        TRY(read_time(cli_value(c, "keep-alive"), &w->keep_alive_ms, f));
+    (void)serve_bytes_of(str_from(cli_value(c, "memory")), &w->memory_max);
+    (void)serve_time_of(str_from(cli_value(c, "keep-alive")), &w->keep_alive_ms);
     TRY(cli_int(c, "parallel", 0, 1, 128, &parallel, f));
     TRY(cli_int(c, "queue", 0, 1, 4096, &queue, f));
-    if (isolate && strcmp(isolate, "on") && strcmp(isolate, "off"))
-        return fail_set(f, E_USAGE, "--isolate-tenants is on or off, not \"%s\"", isolate);
-    w->isolate = !isolate || !strcmp(isolate, "on");
+    w->isolate = !strcmp(cli_value(c, "isolate-tenants"), "on");
     w->sequences = (int32_t)parallel;
     w->waiting = (int32_t)queue;
     for (size_t i = 0; i < cli_count(c, "alias"); i++)

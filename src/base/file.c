@@ -265,6 +265,13 @@ err file_size(const char *path, int64_t *bytes, fail *f) {
     return E_OK;
 }
 
+err file_mode(const char *path, unsigned *mode, fail *f) {
+    struct stat info;
+    if (stat(path, &info) != 0) return fail_errno(f, "cannot look at \"%s\"", path);
+    *mode = info.st_mode & 07777;
+    return E_OK;
+}
+
 err file_make_dirs(const char *path, fail *f) {
     char part[FILE_PATH_BYTES];
     size_t n = strlen(path);

@@ -59,6 +59,7 @@ bool file_exists(const char *path);
 bool file_is_dir(const char *path);
 bool file_is_same(const char *a, const char *b); /* both exist and are one file */
 err file_size(const char *path, int64_t *bytes, fail *f) MUST_CHECK;
+err file_mode(const char *path, unsigned *mode, fail *f) MUST_CHECK; /* 07777 of it */
 err file_make_dirs(const char *path, fail *f) MUST_CHECK; /* like mkdir -p, mode 0700 */
 err file_remove(const char *path, fail *f) MUST_CHECK;    /* absent is fine */
 /* A folder of files and folders, at most 16 deep; absent is fine, links are not followed. */

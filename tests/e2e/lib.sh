@@ -82,6 +82,26 @@ shows() {
         }' "$1"
 }
 
+# console_step COMMAND WANTED NAME, console_blocks PAGE: the console blocks of docs/PAGE are typed as they stand
+console_step() {
+    local why
+    [ -n "$1" ] || return
+    if ! bash -c "$1" >"$tmp/step" 2>"$tmp/step.err" </dev/null; then not_ok "$3: $1" "$(cat "$tmp/step" "$tmp/step.err")"
+    elif why=$(want=$2 && shows "$tmp/step"); then ok "$3: $1"
+    else not_ok "$3: $1" "$why" "$(cat "$tmp/step")"; fi
+}
+console_blocks() {
+    local line command='' wanted='' inside=''
+    while IFS= read -r line; do
+        case $line in
+        '```console') inside=1 ;;
+        '```') console_step "$command" "$wanted" "$1"; command='' wanted='' inside='' ;;
+        '$ '*) [ -z "$inside" ] || { console_step "$command" "$wanted" "$1"; command=${line#'$ '} wanted=''; } ;;
+        *) [ -z "$inside" ] || wanted+=$line$'\n' ;;
+        esac
+    done <"$root/docs/$1"
+}
+
 need_program() { [ -x "$bin" ] || { not_ok "the program is built"; exit 1; }; }
 need_verb() { # VERB WHY: ends the script when the program has no such verb
     "$bin" --help | grep -Eq "^  $1( |$)" || { skip "$2: this program has no \`$1\` yet"; exit 0; }

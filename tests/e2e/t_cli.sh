@@ -10,23 +10,7 @@ mkdir -p "$tmp/work/path" && cd "$tmp/work" || exit 1
 ln -s "$bin" path/bantam && ln -s "$root/LICENSE" LICENSE
 export PATH=$PWD/path:$PATH
 
-command='' want='' inside=''
-step() {
-    local why
-    [ -n "$command" ] || return
-    if ! bash -c "$command" >step 2>err </dev/null; then not_ok "cli.md: $command" "$(cat step err)"
-    elif why=$(shows step); then ok "cli.md: $command"
-    else not_ok "cli.md: $command" "$why" "$(cat step)"; fi
-    command='' want=''
-}
-while IFS= read -r line; do
-    case $line in
-    '```console') inside=1 ;;
-    '```') step; inside='' ;;
-    '$ '*) [ -z "$inside" ] || { step; command=${line#'$ '}; } ;;
-    *) [ -z "$inside" ] || want+=$line$'\n' ;;
-    esac
-done <"$root/docs/cli.md"
+console_blocks cli.md
 
 # every verb and every option that the page names exists
 for option in $(grep -oE '^\| `/[a-z]+' "$root/docs/cli.md" | tr -d '|` ' | sort -u); do

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# The settings of `bantam serve`: where they may stand and which wins, what is wrong with a file and where,
+# docs/config.md (its table and its console blocks).
+. tests/e2e/lib.sh
+need_program
+need_verb "config show" "the settings"
+mkdir -p "$tmp/work/path" "$BANTAM_HOME" && cd "$tmp/work" || exit 1
+ln -s "$bin" path/bantam
+export PATH=$PWD/path:$PATH
+
+# ---- docs/config.md ----
+sed -n '/^```yaml$/,/^```$/p' "$root/docs/config.md" | grep -v '^```' >bantam.yaml
+console_blocks config.md
+is "the table of docs/config.md is that of the program" \
+    "$(grep '^| ' "$root/docs/config.md")" "$(bantam config keys | grep '^| ')"
+
+# ---- precedence ----
+set_of() { bantam config show --json "$@" | jq -c ".settings[] | select(.name == \"$name\") | [.value, .source]"; }
+name=port
+is "without anything the default holds" "$(set_of)" '[8088,"default"]'
+echo 'port: 9001' >"$BANTAM_HOME/bantam.yaml"
+is "the file of the home folder is read" "$(set_of)" '[9001,"file"]'
+echo 'port: 9002' >other.yaml
+is "another by --config" "$(set_of --config other.yaml)" '[9002,"file"]'
+is "or by its variable" "$(BANTAM_SERVE_CONFIG=other.yaml set_of)" '[9002,"file"]'
+is "the environment wins over the file" "$(BANTAM_SERVE_PORT=9003 set_of)" '[9003,"environment"]'
+is "the command line over both" "$(BANTAM_SERVE_PORT=9003 set_of --port 9004)" '[9004,"command line"]'
+has "--origin says the line" "$(bantam config show --origin)" "$BANTAM_HOME/bantam.yaml:1"
+name=require-auth
+echo 'require-auth: true' >other.yaml
+is "a flag is taken back by =false" "$(set_of --config other.yaml --require-auth=false)" '[false,"command line"]'
+name=alias
+printf 'alias:\n  small: smollm2\n  b: c\n' >other.yaml
+is "pairs may be a map" "$(set_of --config other.yaml)" '[["small=smollm2","b=c"],"file"]'
+is "a list replaces a list" "$(BANTAM_SERVE_ALIAS='x=y, z=w' set_of --config other.yaml)" '[["x=y","z=w"],"environment"]'
+printf 'key: very-secret\n' >other.yaml && chmod 600 other.yaml
+shown=$(bantam config show --config other.yaml --origin; bantam config show --config other.yaml --json
+    BANTAM_KEY=very-secret bantam config show)
+case $shown in *very-secret*) not_ok "a key is never shown" "$shown" ;; *) ok "a key is never shown" ;; esac
+has "but that there is one" "$shown" '********'
+chmod 644 other.yaml
+fails "a file with a key that all may read is refused" 3 bantam config check other.yaml
+fails "a key is no option" 2 bantam serve --key x
+
+# ---- what is wrong, and where ----
+wrong() { # WHAT TEXT PART...
+    local what=$1
+    printf '%b' "$2" >wrong.yaml
+    fails "$what" 2 bantam config check wrong.yaml
+    shift 2
+    for part in "$@"; do has "  and says: $part" "$(cat "$tmp/err")" "$part"; done
+}
+wrong "an unknown key" 'port: 1\nallow-hots: x\n' 'line 2, column 1: unknown key "allow-hots"' 'did you mean "allow-host"?'
+wrong "a text for a number" 'port: eighty\n' 'line 1, column 7: key "port" must be a whole number from 1 to 65535, not "eighty"'
+wrong "a number out of range" 'queue: 0\n' 'line 1, column 8' 'from 1 to 4096'
+wrong "a list for one value" 'host:\n  - 127.0.0.1\n' 'line 2, column 3' 'not a list'
+wrong "a flag that is neither" 'behind-proxy: yes\n' 'must be true or false, not "yes"'
+wrong "an origin with a path" 'cors-origin: ["https://a.example/x"]\n' 'line 1, column 15' 'without a path'
+wrong "no YAML at all" 'port: [1\n' 'line 2'
+wrong "twice the same key" 'port: 1\nport: 2\n' 'line 2, column 1' 'second time'
+wrong "what contradicts" 'require-auth: true\ninsecure-no-auth: true\n' 'contradict'
+fails "a wrong variable names itself" 2 env BANTAM_SERVE_DRAIN=soon bantam config show
+has "  with what it wants" "$(cat "$tmp/err")" 'BANTAM_SERVE_DRAIN must be a whole number from 0 to 3600, not "soon"'
+fails "a named file that is absent" 4 bantam serve --config nosuch.yaml
+fails "a server does not start with a wrong file" 2 bantam serve --config wrong.yaml
+printf '# port: 1\n\n' >other.yaml
+is "a file of comments says nothing" "$(bantam config check other.yaml)" "other.yaml is right and sets 0 of $(($(bantam config keys | grep -c '^| `') - 1)) settings"
+
+# ---- a server takes them ----
+port=$(free_port)
+printf 'port: %s\nallow-host: [bantam.example]\ncors-origin: https://app.example\n' "$port" >"$BANTAM_HOME/bantam.yaml"
+url=http://127.0.0.1:$port
+BANTAM_SERVE_CORS_ORIGIN=https://env.example bantam serve >"$tmp/serve.out" 2>"$tmp/serve.err" </dev/null &
+pid=$!
+pids+=("$pid")
+for _ in $(seq 100); do curl -sf -m 2 "$url/health" >/dev/null && break; sleep 0.1; done
+status() { curl -s -m 20 -o /dev/null -w '%{http_code}' "$@"; }
+is "the port of the file" "$(status "$url/health")" 200
+is "the Host of the file" "$(status -H 'Host: bantam.example' "$url/health")" 200
+is "an Origin of the environment" "$(status -H 'Origin: https://env.example' "$url/v1/models")" 200
+is "which replaced that of the file" "$(status -H 'Origin: https://app.example' "$url/v1/models")" 403
+serve_stop TERM
+is "it ends cleanly" "$serve_rc" 0
+done_testing
