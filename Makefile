@@ -152,6 +152,11 @@ benches: $(BENCHES)
 bench-serve: all $(B)/bench/bench_serve
 	@for m in $(MODELS); do python3 bench/bench_serve.py $$m --rounds $(or $(ROUNDS),5) --out $(B)/bench_serve-$$(basename $$m).json || exit 1; done
 
+## make bench-mask    masks of structured output beside llguidance and xgrammar (pip install llguidance xgrammar): MODELS="a.gguf b.gguf" [SUITE=DIR] [ROUNDS=5]
+.PHONY: bench-mask
+bench-mask: $(B)/bench/bench_mask
+	@python3 bench/bench_mask.py $(MODELS) --rounds $(or $(ROUNDS),5) $(if $(SUITE),--suite $(SUITE))
+
 ## make bench-peers   race llama.cpp and ik_llama.cpp by turns: LLAMA_CPP=DIR IK_LLAMA=DIR MODELS="a.gguf b.gguf"
 .PHONY: bench-peers
 bench-peers: all
