@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { PARTITION_WORK_MAX = 40000000 };
+enum { PARTITION_WORK_MAX = 4000000 };
 
 /* ---- byte sets ---- */
 
@@ -415,6 +415,14 @@ static err partition(const draft *d, int32_t *block, int32_t *blocks, fail *f) {
     return e;
 }
 
+static err find_members(lexer *l, arena *to, fail *f) {
+    byte_set *members = arena_new_n(to, byte_set, (size_t)l->classes);
+    if (!members) return fail_memory(f, "a pattern");
+    for (int b = 0; b < 256; b++) byte_set_add(&members[l->class_of[b]], (uint8_t)b);
+    l->members = members;
+    return E_OK;
+}
+
 static err keep(const lexer **out, arena *to, const draft *d, const int32_t *block, int32_t blocks,
                 int32_t start, fail *f) {
     lexer *l = arena_new(to, lexer);
@@ -439,6 +447,7 @@ static err keep(const lexer **out, arena *to, const draft *d, const int32_t *blo
                  .accepts = accepts,
                  .hash = hash};
     memcpy(l->class_of, d->class_of, sizeof l->class_of);
+    TRY(find_members(l, to, f));
     *out = l;
     return E_OK;
 }
@@ -510,8 +519,8 @@ static err pair_state(product_job *j, int32_t x, int32_t y, int32_t *out, fail *
         *out = (int32_t)known;
         return E_OK;
     }
-    bool in_y = j->y->accepts[y];
-    TRY(draft_add(&j->d, j->x->accepts[x] && (j->subtract ? !in_y : in_y), out, f));
+    bool in_y = lexer_accepts(j->y, y);
+    TRY(draft_add(&j->d, lexer_accepts(j->x, x) && (j->subtract ? !in_y : in_y), out, f));
     j->pair[*out] = pair;
     return map_put(&j->known, (str){(const char *)&j->pair[*out], sizeof pair}, *out, f);
 }
@@ -564,6 +573,50 @@ err lexer_intersect(const lexer **out, arena *to, const lexer *x, const lexer *y
     return product(out, to, x, y, false, f);
 }
 
+/* ---- counted ---- */
+
+err lexer_count(const lexer **out, arena *to, const lexer *base, int32_t least, int32_t most,
+                fail *f) {
+    lexer *l = arena_new(to, lexer);
+    if (!l) return fail_memory(f, "a string's length");
+    if (least > LEXER_COUNT_MAX || most > LEXER_COUNT_MAX)
+        return fail_set(f, E_TOO_LARGE, "a string's length of %d is above the limit of %d",
+                        most > least ? most : least, LEXER_COUNT_MAX);
+    *l = *base;
+    l->inside = lexer_step(base, base->start, '"');
+    l->least = least > 0 ? least : 0;
+    l->most = most;
+    CHECK(!base->inside && l->inside && base->states < INT32_MAX / LEXER_COUNT_MAX);
+    if (most >= 0 && most < least) l->start = LEXER_DEAD;
+    l->base_hash = base->hash;
+    l->hash = mix(mix(base->hash, (uint64_t)l->least), (uint64_t)l->most);
+    *out = l;
+    return E_OK;
+}
+
+int32_t lexer_step_counted(const lexer *l, int32_t state, uint8_t byte) {
+    int32_t count = state / l->states, at = state % l->states,
+            to = l->next[at * l->classes + l->class_of[byte]];
+    if (to == LEXER_DEAD) return LEXER_DEAD;
+    if (at != l->inside) return count * l->states + to;
+    if (l->accepts[to]) return count >= l->least ? to : LEXER_DEAD;
+    if (count == l->most) return LEXER_DEAD;
+    if (l->most >= 0 || count < l->least) count++; /* nobody asks how many there are above that */
+    return count * l->states + to;
+}
+
+byte_set lexer_next_bytes(const lexer *l, int32_t state) {
+    byte_set out = {0};
+    for (int32_t c = 0; c < l->classes; c++) {
+        const byte_set *s = &l->members[c];
+        int word = s->bits[0] ? 0 : s->bits[1] ? 1 : s->bits[2] ? 2 : 3;
+        if (!s->bits[word]) continue;
+        uint8_t any = (uint8_t)(64 * word + __builtin_ctzll(s->bits[word]));
+        if (lexer_step(l, state, any) != LEXER_DEAD) out = byte_set_or(out, *s);
+    }
+    return out;
+}
+
 bool lexer_is_empty(const lexer *l) {
     return l->start == LEXER_DEAD;
 }
@@ -571,7 +624,7 @@ bool lexer_is_empty(const lexer *l) {
 bool lexer_matches(const lexer *l, str text) {
     int32_t s = l->start;
     for (size_t i = 0; i < text.n; i++) s = lexer_step(l, s, (uint8_t)text.p[i]);
-    return l->accepts[s];
+    return lexer_accepts(l, s);
 }
 
 err lexer_multiples(const lexer **out, arena *to, int32_t m, fail *f) {
@@ -597,6 +650,7 @@ err lexer_multiples(const lexer **out, arena *to, int32_t m, fail *f) {
         for (int32_t r = 0; r < m; r++)
             next[(REMAINDERS + r) * classes + d] = REMAINDERS + (int32_t)((10ll * r + d) % m);
     }
+    TRY(find_members(l, to, f));
     *out = l;
     return E_OK;
 }

@@ -141,6 +141,10 @@ static void cut(grammar *g, const bool *good) {
     }
 }
 
+static bool may_be_empty(const lexer *l) {
+    return lexer_accepts(l, l->start);
+}
+
 /* Rules that can be read as the empty text; like find_alive, over edges that take no byte. */
 static void find_empty(const grammar *g, bool *rule_empty, bool *reaches) {
     for (int32_t r = 0; r < g->n_rules; r++) reaches[g->rules[r].last] = true;
@@ -151,8 +155,7 @@ static void find_empty(const grammar *g, bool *rule_empty, bool *reaches) {
                 const grammar_edge *e = &g->edges[i];
                 bool takes_none = e->kind == EDGE_FREE ||
                                   (e->kind == EDGE_RULE && rule_empty[e->what]) ||
-                                  (e->kind == EDGE_LEXER &&
-                                   g->lexers[e->what]->accepts[g->lexers[e->what]->start]);
+                                  (e->kind == EDGE_LEXER && may_be_empty(g->lexers[e->what]));
                 if (takes_none && reaches[e->to]) changed = reaches[s] = true;
             }
         for (int32_t r = 0; r < g->n_rules; r++)
@@ -180,8 +183,7 @@ static bool enters(entering *w, int32_t rule, int32_t round) {
             if (e->kind == EDGE_RULE && e->what == rule) return true;
             if (e->kind == EDGE_RULE) to[0] = w->g->rules[e->what].first;
             bool skips = e->kind == EDGE_FREE || (e->kind == EDGE_RULE && w->rule_empty[e->what]) ||
-                         (e->kind == EDGE_LEXER &&
-                          w->g->lexers[e->what]->accepts[w->g->lexers[e->what]->start]);
+                         (e->kind == EDGE_LEXER && may_be_empty(w->g->lexers[e->what]));
             if (skips) to[1] = e->to;
             for (int k = 0; k < 2; k++)
                 if (to[k] >= 0 && w->seen[to[k]] != round) {

@@ -26,7 +26,8 @@ typedef struct compiler {
     pending **todo; /* [room] */
     int32_t n_todo, room;
     bool spaces, closed;
-    int32_t space, string, number, integer; /* lexers; -1: not made yet */
+    int32_t space, number, integer; /* lexers; -1: not made yet */
+    const lexer *any_way, *one_way; /* any string; NULL: not made yet */
 } compiler;
 
 /* ---- lexers ---- */
@@ -255,36 +256,39 @@ static err with_pattern(compiler *c, const json *pattern, const lexer **x, fail 
     return E_OK;
 }
 
+/* Any string, in any way of writing or in the one way of json_chars. */
+static err any_string(compiler *c, bool one_way, const lexer **out, fail *f) {
+    const lexer **known = one_way ? &c->one_way : &c->any_way;
+    const lexer_expr *one = one_way ? json_chars(&c->a, 0, 0x10ffff) : json_any_char(&c->a);
+    if (!*known)
+        TRY(lexer_build(known, &c->g->arena, json_quoted(&c->a, lexer_repeat(&c->a, one, 0, -1)),
+                        f));
+    *out = *known;
+    return E_OK;
+}
+
 static err fill_string(compiler *c, const grammar_rule *r, const schema_set *s, fail *f) {
-    const lexer *x = NULL, *y;
+    const lexer *x = NULL, *any = NULL;
     int64_t least = -1, most = -1;
     int32_t at = r->first, lexer;
     TRY(count_word(s, "minLength", true, &least, f));
     TRY(count_word(s, "maxLength", false, &most, f));
-    if (least > LEXER_REPEAT_MAX || most > LEXER_REPEAT_MAX)
-        return fail_set(f, E_TOO_LARGE, "a string's length of %lld is above the limit of %d",
-                        (long long)(most > least ? most : least), LEXER_REPEAT_MAX);
+    if (least > LEXER_COUNT_MAX)
+        return fail_set(f, E_TOO_LARGE, "\"minLength\" %lld is above the limit of %d",
+                        (long long)least, LEXER_COUNT_MAX);
+    if (most > LEXER_COUNT_MAX) most = LEXER_COUNT_MAX; /* no answer is as long */
     for (int i = 0; i < s->n; i++) {
         const json *pattern = json_get(s->s[i], "pattern");
         if (pattern) TRY(with_pattern(c, pattern, &x, f));
     }
-    if (least > 0 || most >= 0) {
-        const lexer_expr *one = x ? json_chars(&c->a, 0, 0x10ffff) : json_any_char(&c->a);
-        if (most >= 0 && most < least) one = lexer_bytes(&c->a, (byte_set){0});
-        const lexer_expr *counted =
-            lexer_repeat(&c->a, one, least > 0 ? (int32_t)least : 0,
-                         most < least && most >= 0 ? (int32_t)least : (int32_t)most);
-        TRY(lexer_build(&y, &c->g->arena, json_quoted(&c->a, counted), f));
-        if (x) TRY(lexer_intersect(&y, &c->g->arena, x, y, f));
-        x = y;
-    }
-    if (x) {
-        TRY(grammar_add_lexer(c->g, x, &lexer, f));
-    } else {
-        TRY(shared(c, &c->string,
-                   json_quoted(&c->a, lexer_repeat(&c->a, json_any_char(&c->a), 0, -1)), f));
-        lexer = c->string;
-    }
+    TRY(any_string(c, x != NULL, &any, f));
+    if (least > 0 || most >= 0)
+        TRY(lexer_count(&any, &c->g->arena, any, (int32_t)least, (int32_t)most, f));
+    if (x && any->inside)
+        TRY(lexer_intersect(&x, &c->g->arena, x, any, f));
+    else if (!x)
+        x = any;
+    TRY(grammar_add_lexer(c->g, x, &lexer, f));
     TRY(grammar_then_lexer(c->g, &at, lexer, f));
     return grammar_free_edge(c->g, at, r->last, f);
 }
@@ -496,9 +500,8 @@ static err member_rule(compiler *c, str key, int32_t lexer, const schema_set *va
 /* Keys that are not named and match just these patterns. */
 static err further_keys(compiler *c, const object *o, unsigned match, const lexer **out, fail *f) {
     arena *a = &c->a;
-    const lexer *x, *names;
-    TRY(lexer_build(&x, &c->g->arena,
-                    json_quoted(a, lexer_repeat(a, json_chars(a, 0, 0x10ffff), 0, -1)), f));
+    const lexer *x = NULL, *names;
+    TRY(any_string(c, true, &x, f));
     const lexer_expr *e = NULL;
     for (int i = 0; i < o->n; i++) {
         str text;
@@ -700,7 +703,6 @@ err schema_add_rule(grammar *g, const schema_ask *ask, int32_t *rule, fail *f) {
                   .spaces = ask->space == GRAMMAR_SPACE_SOME,
                   .closed = ask->closed,
                   .space = -1,
-                  .string = -1,
                   .number = -1,
                   .integer = -1};
     for (int i = 0; i < ask->n; i++) top.s[i] = ask->top[i];

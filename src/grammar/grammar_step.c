@@ -68,7 +68,7 @@ static err close_set(walker *w, walk_set *s, fail *f) {
     for (int32_t i = 0; i < s->n; i++) {
         walk_open o = s->open[i];
         if (o.lexer >= 0) {
-            if (g->lexers[o.lexer]->accepts[o.at])
+            if (lexer_accepts(g->lexers[o.lexer], o.at))
                 TRY(add(s, (walk_open){o.state, -1, 0, o.stack}, f));
             continue;
         }
@@ -131,9 +131,7 @@ byte_set walker_next_bytes(const walker *w, const walk_set *s) {
     for (int32_t i = 0; i < s->n; i++) {
         const walk_open *o = &s->open[i];
         if (o->lexer >= 0) {
-            const lexer *l = g->lexers[o->lexer];
-            for (int b = 0; b < 256; b++)
-                if (lexer_step(l, o->at, (uint8_t)b) != LEXER_DEAD) byte_set_add(&out, (uint8_t)b);
+            out = byte_set_or(out, lexer_next_bytes(g->lexers[o->lexer], o->at));
             continue;
         }
         for (int32_t k = g->states[o->state].edge; k >= 0; k = g->edges[k].next)

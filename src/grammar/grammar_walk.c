@@ -2,7 +2,7 @@
  *
  * The mask of a set of open ways is the union of theirs. One inside a lexer has a mask that is
  * known for the lexer's state whatever surrounds it; only tokens that go on behind the lexer's end
- * are walked byte by byte from there. One before a literal walks the trie as far as the literal
+ * are walked byte by byte from there. One before a literal walks the tries as far as the literal
  * agrees. */
 #include "base/mem.h"
 #include "grammar/grammar_int.h"
@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { KNOWN_MASKS = 4, DEPTH_MAX = TRIE_TOKEN_BYTES_MAX + 2 };
+enum { KNOWN_MASKS = 4, WORTH_KEEPING = 32, DEPTH_MAX = TRIE_TOKEN_BYTES_MAX + 2 };
 
 typedef struct known_mask {
     walk_set *set;
@@ -25,6 +25,7 @@ struct grammar_walk {
     int32_t at;
     known_mask known[KNOWN_MASKS]; /* the last masks; a long string asks for the same again */
     int32_t oldest;
+    int32_t steps; /* through tries, of the mask being found */
 };
 
 err grammar_walk_open(grammar_walk **out, const grammar *g, grammar_vocabulary *v, fail *f) {
@@ -70,7 +71,7 @@ static err deep_set(grammar_walk *w, int32_t depth, walk_set **out, fail *f) {
 
 static void put_tokens(const trie *t, int32_t node, uint64_t *bits) {
     for (int32_t k = t->first_token[node]; k < t->first_token[node + 1]; k++)
-        bits[t->tokens[k] / 64] |= 1ull << (t->tokens[k] % 64);
+        trie_set(bits, t->tokens[k]);
 }
 
 /* All tokens of the subtree of `node` that `set`, which was open before its byte, agrees with. */
@@ -87,37 +88,53 @@ static err walk_subtree(grammar_walk *w, const walk_set *set, int32_t node, uint
             i = t->end[i];
             continue;
         }
+        w->steps++;
         TRY(deep_set(w, d + 1, &to, f));
         TRY(walker_step(&w->walker, d ? w->deep[d] : set, t->byte[i], to, f));
         put_tokens(t, i, bits);
-        may[d + 1] = walker_next_bytes(&w->walker, to);
+        if (t->end[i] > i + 1) may[d + 1] = walker_next_bytes(&w->walker, to);
         i++;
     }
     return E_OK;
 }
 
-static err walk_children(grammar_walk *w, const walk_set *set, uint64_t *bits, fail *f) {
+static bool meet(const byte_set *a, const byte_set *b) {
+    return (a->bits[0] & b->bits[0]) | (a->bits[1] & b->bits[1]) | (a->bits[2] & b->bits[2]) |
+           (a->bits[3] & b->bits[3]);
+}
+
+static err walk_groups(grammar_walk *w, const walk_set *set, uint64_t *bits, fail *f) {
     const trie *t = &w->v->trie;
     byte_set may = walker_next_bytes(&w->walker, set);
-    for (int32_t i = 1; i < t->n; i = t->end[i])
-        if (byte_set_has(&may, t->byte[i])) TRY(walk_subtree(w, set, i, bits, f));
+    for (int32_t k = 0; k < t->n_groups; k++) {
+        const trie_group *g = &t->groups[k];
+        if (!meet(&g->first, &may)) continue;
+        for (int32_t i = g->root + 1; i < t->end[g->root]; i = t->end[i])
+            if (byte_set_has(&may, t->byte[i])) TRY(walk_subtree(w, set, i, bits, f));
+    }
+    return E_OK;
+}
+
+static err walk_children(grammar_walk *w, const lexer_mask *m, const walk_open *o, uint64_t *bits,
+                         fail *f) {
+    walk_set *behind = NULL;
+    TRY(deep_set(w, 0, &behind, f));
+    TRY(walker_leave(&w->walker, o, behind, f));
+    byte_set may = walker_next_bytes(&w->walker, behind);
+    for (int b = 0; b < 256; b++) {
+        if (!byte_set_has(&may, (uint8_t)b)) continue;
+        for (int32_t k = m->first_child[b]; k < m->first_child[b + 1]; k++)
+            TRY(walk_subtree(w, behind, m->children[k], bits, f));
+    }
     return E_OK;
 }
 
 static err add_lexer(grammar_walk *w, const walk_open *o, uint64_t *bits, fail *f) {
     lexer_mask *m;
-    walk_set *behind = NULL;
-    TRY(deep_set(w, 0, &behind, f));
     TRY(trie_mask_take(w->v, w->walker.g->lexers[o->lexer], o->at, &m, f));
-    for (int32_t i = 0; i < w->v->n / 64 + 1; i++) bits[i] |= m->bits[i];
-    err e = m->first_child[256] ? walker_leave(&w->walker, o, behind, f) : E_OK;
-    if (e == E_OK && m->first_child[256]) {
-        byte_set may = walker_next_bytes(&w->walker, behind);
-        for (int b = 0; b < 256 && e == E_OK; b++)
-            for (int32_t k = m->first_child[b];
-                 byte_set_has(&may, (uint8_t)b) && k < m->first_child[b + 1] && e == E_OK; k++)
-                e = walk_subtree(w, behind, m->children[k], bits, f);
-    }
+    for (int32_t i = 0; m->bits && i < w->v->words; i++) bits[i] |= m->bits[i];
+    for (int32_t i = 0; i < m->n_tokens; i++) trie_set(bits, m->tokens[i]);
+    err e = m->first_child[256] ? walk_children(w, m, o, bits, f) : E_OK;
     trie_mask_give(w->v, m);
     return e;
 }
@@ -133,14 +150,16 @@ static err find_mask(grammar_walk *w, const walk_set *now, uint64_t *bits, fail 
         else
             TRY(add_lexer(w, &now->open[i], bits, f));
     }
-    if (plain->n) TRY(walk_children(w, plain, bits, f));
-    for (int32_t i = 0; i < w->v->n / 64 + 1 && now->ends; i++) bits[i] |= w->v->ends[i];
+    if (plain->n) TRY(walk_groups(w, plain, bits, f));
+    for (int32_t i = 0; i < w->v->words && now->ends; i++) bits[i] |= w->v->ends[i];
     return E_OK;
 }
 
+/* A mask that took many steps is kept: a long string asks for the same again. */
 static err keep_mask(grammar_walk *w, const walk_set *now, const uint64_t *bits, fail *f) {
     known_mask *k = &w->known[w->oldest];
-    size_t bytes = ((size_t)w->v->n / 64 + 1) * sizeof *bits;
+    size_t bytes = (size_t)w->v->words * sizeof *bits;
+    if (w->steps < WORTH_KEEPING) return E_OK;
     if (!k->set) k->set = mem_alloc(sizeof *k->set);
     if (!k->bits) k->bits = mem_alloc(bytes);
     if (!k->set || !k->bits) return fail_memory(f, "a mask");
@@ -154,23 +173,18 @@ static err keep_mask(grammar_walk *w, const walk_set *now, const uint64_t *bits,
 
 err grammar_walk_allowed(grammar_walk *w, uint64_t *bits, fail *f) {
     const walk_set *now = &w->sets[w->at];
-    size_t words = ((size_t)w->v->n + 63) / 64;
+    size_t words = (size_t)w->v->words;
     for (int i = 0; i < KNOWN_MASKS; i++)
         if (w->known[i].bits && w->known[i].set && same_set(w->known[i].set, now)) {
             memcpy(bits, w->known[i].bits, words * sizeof *bits);
             return E_OK;
         }
-    uint64_t *wide = mem_zero((words + 1) * sizeof *wide);
-    if (!wide) return fail_memory(f, "a mask");
-    err e = find_mask(w, now, wide, f);
-    if (e == E_OK) e = keep_mask(w, now, wide, f);
-    uint64_t any = 0;
-    for (size_t i = 0; i < words; i++) any |= wide[i];
-    if (e == E_OK && !any)
-        e = fail_set(f, E_UNSUPPORTED, "no token of this vocabulary can go on as the grammar says");
-    if (e == E_OK) memcpy(bits, wide, words * sizeof *bits);
-    mem_free(wide);
-    return e;
+    w->steps = 0;
+    TRY(find_mask(w, now, bits, f));
+    TRY(keep_mask(w, now, bits, f));
+    for (size_t i = 0; i < words; i++)
+        if (bits[i]) return E_OK;
+    return fail_set(f, E_UNSUPPORTED, "no token of this vocabulary can go on as the grammar says");
 }
 
 /* ---- moving on ---- */

@@ -276,6 +276,123 @@ static void masks_are_what_can_be_accepted(void **state) {
     grammar_vocabulary_close(v);
 }
 
+/* A vocabulary of all kinds and lengths, so that every way of taking tokens as a whole is tried:
+ * what a mask allows is again compared with every token, byte by byte. */
+enum { MIXED = 900, MIXED_WORDS = (MIXED + 63) / 64 };
+
+static grammar_vocabulary *open_mixed(arena *a, str *bytes) {
+    static const char *const parts[] = {"a",
+                                        "b",
+                                        "zz",
+                                        "A",
+                                        "Q",
+                                        "7",
+                                        "0",
+                                        " ",
+                                        "-",
+                                        "_",
+                                        ".",
+                                        "<",
+                                        "\xc3\xa9",
+                                        "\xe6\x97\xa5",
+                                        "\xf0\x9f\x98\x80",
+                                        "\"",
+                                        "\\",
+                                        "\n",
+                                        "\xc3",
+                                        "\xa9",
+                                        "\\u00",
+                                        "41",
+                                        "\":",
+                                        "{",
+                                        "}",
+                                        ",",
+                                        "\xed",
+                                        "\xe0",
+                                        "\x9f\x98",
+                                        "\x7f"};
+    enum { PARTS = sizeof parts / sizeof *parts };
+    static grammar_token tokens[MIXED];
+    grammar_vocabulary *v;
+    fail f;
+    uint64_t seed = 7;
+    for (int i = 0; i < MIXED; i++) {
+        buf b = {0};
+        seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+        int n = i < PARTS ? 1 : 1 + (int)(seed >> 40) % (i % 10 ? 6 : 48),
+            most = i % 3 ? PARTS : (int)(3 + (seed >> 50) % 12);
+        for (int k = 0; k < n; k++) {
+            seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+            buf_put_z(&b, parts[i < PARTS ? i : (int)(seed >> 33) % most]);
+        }
+        bytes[i] = arena_str(a, buf_str(&b));
+        tokens[i].bytes = bytes[i];
+        buf_deinit(&b);
+    }
+    assert_ok(grammar_vocabulary_open(&v, tokens, MIXED, &f), &f);
+    return v;
+}
+
+static void walk_mixed(const grammar *g, grammar_vocabulary *v, uint64_t seed, const char *schema) {
+    grammar_walk *w;
+    int32_t ids[24];
+    fail f;
+    assert_ok(grammar_walk_open(&w, g, v, &f), &f);
+    for (int n = 0; n < 24; n++) {
+        uint64_t bits[MIXED_WORDS] = {0};
+        int32_t may[MIXED], count = 0;
+        err e = grammar_walk_allowed(w, bits, &f);
+        assert_true(e == E_OK || e == E_UNSUPPORTED);
+        for (int32_t k = 0; k < MIXED; k++) {
+            if ((bits[k / 64] >> (k % 64) & 1) != begins(g, v, ids, n, k))
+                fail_msg("%s: token %d after %d", schema, k, n);
+            if (bits[k / 64] >> (k % 64) & 1) may[count++] = k;
+        }
+        if (!count) break;
+        seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+        ids[n] = may[(seed >> 33) % (uint64_t)count];
+        assert_ok(grammar_walk_accept(w, ids[n], &f), &f);
+    }
+    grammar_walk_close(w);
+}
+
+static void groups_of_tokens_change_no_mask(void **state) {
+    (void)state;
+    static const char *const all[] = {
+        "{'type':'string'}",
+        "{'type':'string','maxLength':40}",
+        "{'type':'string','minLength':3,'maxLength':9}",
+        "{'type':'string','minLength':50}",
+        "{'type':'string','pattern':'^[ab]{1,30}$'}",
+        "{'type':'string','pattern':'^[a-zA-Z0-9_.-]+$'}",
+        "{'type':'string','pattern':'^[^<A]*$','maxLength':35}",
+        "{'type':'object','additionalProperties':{'type':'string','maxLength':5}}",
+        "true"};
+    arena a;
+    str bytes[MIXED];
+    arena_init(&a, 0);
+    grammar_vocabulary *v = open_mixed(&a, bytes);
+    for (size_t s = 0; s < sizeof all / sizeof *all; s++) {
+        grammar *g;
+        fail f;
+        assert_ok(open_schema(&g, all[s], &f), &f);
+        for (uint64_t run = 0; run < 4; run++) walk_mixed(g, v, run, all[s]);
+        grammar_close(g);
+    }
+    grammar_vocabulary_close(v);
+    arena_deinit(&a);
+}
+
+static void long_strings_cost_nothing(void **state) {
+    (void)state;
+    holds("{'type':'string','minLength':2,'maxLength':1000000}", LIST("'ab'", "'\\n\\u00e9'"),
+          LIST("'a'", "'\\n'", "''"));
+    holds("{'type':'string','pattern':'^(ab)*$','minLength':3,'maxLength':1000}",
+          LIST("'abab'", "'ababab'"), LIST("'ab'", "'aba'"));
+    refused("{'type':'string','minLength':3,'maxLength':2}", "nothing satisfies");
+    refused("{'type':'string','minLength':100000000}", "above the limit");
+}
+
 static void what_is_forced(void **state) {
     (void)state;
     grammar *g;
@@ -308,6 +425,8 @@ int main(void) {
         cmocka_unit_test(numbers_within_bounds),
         cmocka_unit_test(schemas),
         cmocka_unit_test(masks_are_what_can_be_accepted),
+        cmocka_unit_test(groups_of_tokens_change_no_mask),
+        cmocka_unit_test(long_strings_cost_nothing),
         cmocka_unit_test(large_automata_are_bounded),
         cmocka_unit_test(what_is_forced),
     };
