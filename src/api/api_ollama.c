@@ -54,34 +54,10 @@ static void put_calls(api_call *c, json_writer *w, const gen_call *calls, size_t
     json_end_array(w);
 }
 
-static void put_logprob(json_writer *w, const gen_logprob *p) {
-    json_key(w, "token");
-    json_put_str(w, p->bytes);
-    json_field_double(w, "logprob", p->logprob);
-    json_key(w, "bytes");
-    json_begin_array(w);
-    for (size_t i = 0; i < p->bytes.n; i++) json_put_int(w, (unsigned char)p->bytes.p[i]);
-    json_end_array(w);
-}
-
 static void put_logprobs(json_writer *w, const gen_token *tokens, size_t n) {
     if (!tokens || !n) return;
     json_key(w, "logprobs");
-    json_begin_array(w);
-    for (size_t i = 0; i < n; i++) {
-        json_begin_object(w);
-        put_logprob(w, &tokens[i].chosen);
-        json_key(w, "top_logprobs");
-        json_begin_array(w);
-        for (int32_t k = 0; k < tokens[i].n_top; k++) {
-            json_begin_object(w);
-            put_logprob(w, &tokens[i].top[k]);
-            json_end_object(w);
-        }
-        json_end_array(w);
-        json_end_object(w);
-    }
-    json_end_array(w);
+    api_put_token_list(w, tokens, n);
 }
 
 /* Head and words; the object is left open. */

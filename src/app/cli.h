@@ -18,6 +18,9 @@ typedef struct cli_option {
     const char *help;
     bool many;
 } cli_option;
+/* of every command whose answer a script may read */
+#define CLI_JSON_OPTION \
+    { "json", 0, NULL, "print one JSON object on stdout", false }
 
 typedef struct cli cli;
 typedef struct cli_verb {

@@ -92,11 +92,9 @@ static err run_restore(const cli *c, fail *f) {
     return world_run(c, WORLD_MODELS, restore, f);
 }
 
-#define JSON_OPTION \
-    { "json", 0, NULL, "print one JSON object on stdout", false }
-static const cli_option backup_options[] = {JSON_OPTION};
+static const cli_option backup_options[] = {CLI_JSON_OPTION};
 static const cli_option restore_options[] = {
-    {"check", 0, NULL, "unpack and check, then replace nothing", false}, JSON_OPTION};
+    {"check", 0, NULL, "unpack and check, then replace nothing", false}, CLI_JSON_OPTION};
 #define OPTIONS(table) table, sizeof table / sizeof *table
 
 static const cli_verb verbs[] = {

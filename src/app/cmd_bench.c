@@ -255,7 +255,7 @@ static const cli_option options[] = {
     {"file", 'f', "F", "encoders: the sentences, one a line (default: 64 of 32 words)", false},
     {"kern", 0, "NAME", "numeric kernels (default: the fastest; bantam doctor lists them)", false},
     {"kv", 0, "TYPE", "type of keys and values: f32, f16 or q8 (default f16)", false},
-    {"json", 0, NULL, "print one JSON object on stdout", false}};
+    CLI_JSON_OPTION};
 
 static const cli_verb verbs[] = {
     {"bench", "MODEL", "how fast a model runs here, beside what the machine could do at most",

@@ -131,7 +131,7 @@ static err run_convert(const cli *c, fail *f) {
 static const cli_option options[] = {
     {"type", 0, "TYPE", "F16, BF16, F32, Q8_0, Q4_K_M...: see bantam quantize --help", false},
     {"threads", 't', "N", "compute threads (default: the cores there are)", false},
-    {"json", 0, NULL, "print one JSON object on stdout", false}};
+    CLI_JSON_OPTION};
 
 static const cli_verb verbs[] = {
     {"convert", "FOLDER OUT.gguf | IN.gguf FOLDER",

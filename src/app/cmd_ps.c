@@ -174,7 +174,7 @@ static err run_unload(const cli *c, fail *f) {
     return tell(c, "/v1/models/unload", f);
 }
 
-static const cli_option options[] = {{"json", 0, NULL, "print one JSON object on stdout", false}};
+static const cli_option options[] = {CLI_JSON_OPTION};
 
 static const cli_verb verbs[] = {
     {"ps", "", "what a running server holds: models, tasks, requests",

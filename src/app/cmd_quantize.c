@@ -130,7 +130,7 @@ static const cli_option options[] = {
     {"allow-requantize", 0, NULL, "start from a file that is quantised already (loses more)",
      false},
     {"threads", 't', "N", "compute threads (default: the cores there are)", false},
-    {"json", 0, NULL, "print one JSON object on stdout", false}};
+    CLI_JSON_OPTION};
 
 static const cli_verb verbs[] = {
     {"quantize", "IN.gguf OUT.gguf TYPE", "write a model in a smaller type",

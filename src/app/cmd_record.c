@@ -12,9 +12,6 @@
 
 enum { FOLLOW_MS = 500 };
 
-#define JSON_OPTION \
-    { "json", 0, NULL, "print one JSON object on stdout", false }
-
 /* ---- requests ---- */
 
 static void print_row(arena *a, const audit_row *r, bool show_text) {
@@ -162,13 +159,13 @@ static const cli_option request_options[] = {
     {"tier", 0, "TIER", "decided by slm, llm or human", false},
     {"limit", 0, "N", "the last N (default 30)", false},
     {"text", 0, NULL, "show the questions, which are masked otherwise", false},
-    JSON_OPTION};
-static const cli_option trace_options[] = {JSON_OPTION};
+    CLI_JSON_OPTION};
+static const cli_option trace_options[] = {CLI_JSON_OPTION};
 static const cli_option cost_options[] = {
     {"task", 0, "NAME", "of this task only", false},
     {"days", 0, "N", "of the last N days", false},
     {"large-price", 0, "USD", "assumed price of one question to the large model", false},
-    JSON_OPTION};
+    CLI_JSON_OPTION};
 #define OPTIONS(table) table, sizeof table / sizeof *table
 
 static const cli_verb verbs[] = {

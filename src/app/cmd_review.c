@@ -6,8 +6,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#define JSON_OPTION \
-    { "json", 0, NULL, "print one JSON object on stdout", false }
 #define BY_OPTION \
     { "by", 0, "NAME", "who you are (default: your user name)", false }
 
@@ -220,8 +218,8 @@ static const cli_option list_options[] = {
     {"task", 0, "NAME", "of this task only", false},
     {"status", 0, "open|claimed|answered|all", "default open", false},
     {"limit", 0, "N", "at most N (default 50)", false},
-    JSON_OPTION};
-static const cli_option show_options[] = {JSON_OPTION};
+    CLI_JSON_OPTION};
+static const cli_option show_options[] = {CLI_JSON_OPTION};
 static const cli_option claim_options[] = {BY_OPTION,
                                            {"minutes", 0, "N", "for how long (default 15)", false}};
 static const cli_option by_options[] = {BY_OPTION};
@@ -231,13 +229,13 @@ static const cli_option answer_options[] = {
     {"approve", 0, NULL, "send the draft as it is", false},
     {"no-refit", 0, NULL, "learn as nearest example only; do not fit the head again now", false},
     BY_OPTION,
-    JSON_OPTION};
+    CLI_JSON_OPTION};
 static const cli_option correct_options[] = {
     {"label", 0, "NAME", "the right label; the old one is unlearned", false},
     {"text", 0, "TEXT", "the right text", false},
     {"no-refit", 0, NULL, "do not fit the head again now", false},
     BY_OPTION,
-    JSON_OPTION};
+    CLI_JSON_OPTION};
 static const cli_option unlearn_options[] = {
     {"no-refit", 0, NULL, "do not fit the head again now", false}, BY_OPTION};
 #define OPTIONS(table) table, sizeof table / sizeof *table

@@ -224,7 +224,7 @@ static const cli_option options[] = {
     {"kern", 0, "NAME", "numeric kernels (default: the fastest; bantam doctor lists them)", false},
     {"kv", 0, "TYPE", "type of keys and values: f32, f16 or q8 (default f16)", false},
     {"threads", 't', "N", "compute threads (default: the cores there are)", false},
-    {"json", 0, NULL, "print one JSON object on stdout", false}};
+    CLI_JSON_OPTION};
 
 static const cli_verb verbs[] = {
     {"run", "MODEL [PROMPT]", "chat with a small model, or answer one prompt",

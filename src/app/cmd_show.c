@@ -34,8 +34,7 @@ static err run_show(const cli *c, fail *f) {
 }
 
 static const cli_option options[] = {
-    {"tensors", 0, NULL, "each tensor with type, shape and bytes", false},
-    {"json", 0, NULL, "print one JSON object on stdout", false}};
+    {"tensors", 0, NULL, "each tensor with type, shape and bytes", false}, CLI_JSON_OPTION};
 
 static const cli_verb verbs[] = {
     {"show", "MODEL", "what is known of a model: architecture, size, licence, tensors",

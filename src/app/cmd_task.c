@@ -319,10 +319,10 @@ static err run_mode(const cli *c, fail *f) {
 static const cli_option init_options[] = {
     {"from", 0, "ROWS", "CSV or JSONL file with columns text,label[,reply]", false},
     {"model", 0, "MODEL", "encoder of the small tier (default minilm)", false},
-    JSON_OPTION,
+    CLI_JSON_OPTION,
     KERN_OPTION,
     THREADS_OPTION};
-static const cli_option plain_options[] = {JSON_OPTION, KERN_OPTION, THREADS_OPTION};
+static const cli_option plain_options[] = {CLI_JSON_OPTION, KERN_OPTION, THREADS_OPTION};
 #define OPTIONS(table) table, sizeof table / sizeof *table
 
 static const cli_verb verbs[] = {

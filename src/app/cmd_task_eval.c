@@ -139,7 +139,7 @@ static const cli_option eval_options[] = {
     {"large", 0, NULL, "also ask the large tier (costs money)", false},
     {"wrong", 0, NULL, "list what was answered wrongly", false},
     {"each", 0, NULL, "list each row with its tier and reason", false},
-    JSON_OPTION,
+    CLI_JSON_OPTION,
     KERN_OPTION,
     THREADS_OPTION};
 #define OPTIONS(table) table, sizeof table / sizeof *table

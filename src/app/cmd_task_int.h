@@ -7,8 +7,6 @@
 #include "app/rows.h"
 #include "app/world.h"
 
-#define JSON_OPTION \
-    { "json", 0, NULL, "print one JSON object on stdout", false }
 #define KERN_OPTION \
     { "kern", 0, "NAME", "numeric kernels: f32, ref or avx2 (default: the fastest)", false }
 #define THREADS_OPTION \

@@ -168,12 +168,12 @@ static err run_export(const cli *c, fail *f) {
 
 static const cli_option refit_options[] = {
     {"file", 0, "ROWS", "further texts whose answers are compared before and after", false},
-    JSON_OPTION,
+    CLI_JSON_OPTION,
     KERN_OPTION,
     THREADS_OPTION};
 static const cli_option import_options[] = {
     {"from", 0, "ROWS", "columns text,label and/or label,reply[,passage]", false},
-    JSON_OPTION,
+    CLI_JSON_OPTION,
     KERN_OPTION,
     THREADS_OPTION};
 static const cli_option export_options[] = {KERN_OPTION, THREADS_OPTION};

@@ -115,12 +115,12 @@ static err run_embed(const cli *c, fail *f) {
 static const cli_option tokenize_options[] = {
     {"file", 0, "F", "read the text from a file", false},
     {"special", 0, NULL, "read the text of special tokens as tokens", false},
-    {"json", 0, NULL, "print one JSON object on stdout", false}};
+    CLI_JSON_OPTION};
 static const cli_option embed_options[] = {
     {"file", 0, "LINES", "one text a line", false},
     {"truncate", 0, NULL, "cut texts above 256 tokens instead of refusing them", false},
     {"kern", 0, "NAME", "numeric kernels: f32, ref or avx2", false},
-    {"json", 0, NULL, "print one JSON object on stdout", false}};
+    CLI_JSON_OPTION};
 #define OPTIONS(table) table, sizeof table / sizeof *table
 
 static const cli_verb verbs[] = {

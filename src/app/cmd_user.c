@@ -173,18 +173,16 @@ static err run_events(const cli *c, fail *f) {
     return world_run(c, WORLD_STORE, events, f);
 }
 
-#define JSON_OPTION \
-    { "json", 0, NULL, "print one JSON object on stdout", false }
 #define STDIN_OPTION \
     { "password-stdin", 0, NULL, "take it from standard input, not from a prompt", false }
 static const cli_option add_options[] = {
     {"role", 0, "ROLE", "viewer, reviewer, lead or admin (default viewer)", false}, STDIN_OPTION};
 static const cli_option password_options[] = {STDIN_OPTION};
-static const cli_option list_options[] = {JSON_OPTION};
+static const cli_option list_options[] = {CLI_JSON_OPTION};
 static const cli_option event_options[] = {
     {"verify", 0, NULL, "check that no event was altered or taken out", false},
     {"limit", 0, "N", "the last N (default 30)", false},
-    JSON_OPTION};
+    CLI_JSON_OPTION};
 #define OPTIONS(table) table, sizeof table / sizeof *table
 
 static const cli_verb verbs[] = {
