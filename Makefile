@@ -43,7 +43,9 @@ help:
 
 # The instruction-set files get their own flags: the rest of the program runs on any x86-64.
 # -O3 unrolls their tiles; a sanitizer's build of them so takes minutes and gigabytes.
+# KERN_FLAGS: more for all kernels (a long run under a sanitizer leaves them out: tests/slow/t_mixed_load.sh)
 KERN_OPT := $(if $(SAN),,-O3)
+$(B)/obj/kern/%.o: CFLAGS += $(KERN_FLAGS)
 $(B)/obj/kern/%_avx2.o: CFLAGS += $(KERN_OPT) -mavx2 -mfma -mf16c
 $(B)/obj/kern/%_avx512.o: CFLAGS += $(KERN_OPT) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c
 ifneq (,$(findstring aarch64,$(shell $(CC) -dumpmachine)))
