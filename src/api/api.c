@@ -99,7 +99,7 @@ static const route_row routes[] = {
     {"GET", "/v1/async/*", api_async_get, WHO_SELF},
     {"DELETE", "/v1/async/*", api_async_delete, WHO_SELF},
 };
-enum { N_ROUTES = sizeof routes / sizeof *routes };
+enum { N_ROUTES = sizeof routes / sizeof *routes, AGAIN_BYTES = 2048 };
 _Static_assert(sizeof routes / sizeof *routes < API_METER_ROUTES,
                "the meter has a place for each, and one more");
 
@@ -136,15 +136,13 @@ err api_open(api **out, const api_options *o, fail *f) {
         api_close(a);
         return fail_memory(f, "the API");
     }
-    if (o->background) {
-        err e = api_runner_open(&a->runner, a, f);
-        if (e != E_OK) {
-            api_close(a);
-            return e;
-        }
-    }
-    *out = a;
-    return E_OK;
+    err e = api_answer_open(a, f);
+    if (e == E_OK && o->background) e = api_runner_open(&a->runner, a, f);
+    if (e == E_OK)
+        *out = a;
+    else
+        api_close(a);
+    return e;
 }
 
 void api_close(api *a) {
@@ -268,9 +266,9 @@ static err dispatch(api_call *c, fail *f) {
     return c->done ? E_OK : buf_ok(&c->out, f);
 }
 
-void api_handle(void *ctx, http_request *rq, http_reply *rp) {
+static void handle(api *a, http_request *rq, http_reply *rp, arena *mem) {
     fail f = {0};
-    api_call c = {.api = ctx, .rq = rq, .rp = rp, .a = rq->arena, .route = N_ROUTES};
+    api_call c = {.api = a, .rq = rq, .rp = rp, .a = mem, .route = N_ROUTES};
     c.w = (json_writer){.out = &c.out};
     c.dialect = api_dialect_of(rq->path);
     if (c.dialect->id_header) http_reply_header(rp, c.dialect->id_header, str_from(rq->id));
@@ -288,4 +286,16 @@ void api_handle(void *ctx, http_request *rq, http_reply *rp) {
     }
     api_meter_request(&c);
     buf_deinit(&c.out);
+}
+
+/* What a parked request needs to look once more would pile up in the request's arena. */
+void api_handle(void *ctx, http_request *rq, http_reply *rp) {
+    arena again;
+    if (!rq->wakes) {
+        handle(ctx, rq, rp, rq->arena);
+        return;
+    }
+    arena_init(&again, AGAIN_BYTES);
+    handle(ctx, rq, rp, &again);
+    arena_deinit(&again);
 }

@@ -101,8 +101,10 @@ typedef struct api_options {
 /* Everything in the options must outlive the api; strings are copied. */
 err api_open(api **out, const api_options *o, fail *f) MUST_CHECK;
 void api_close(api *a);
-/* Whom to wake when a review is answered here; without it those who wait look once a second. */
+/* Whom to wake when a review is answered; without it those who wait look now and then. */
 void api_set_server(api *a, http_server *server);
+/* Sees what other processes did with the people's queue. One thread, once a second or oftener. */
+void api_tick(api *a);
 /* From now on /ready says that no more requests should be sent here; they are answered all the
  * same. Any thread. */
 void api_drain(api *a);

@@ -1,104 +1,5 @@
-/* api_desk.c - the people's queue, and the address at which an asker waits for an answer.
- *
- *     GET /v1/answers/REF?wait=S
- *       run -> park (woken by an answer here, else each second: another process may answer)
- *           -> look: answered, told again, or time up -> answer; else return and stay parked */
+/* api_desk.c - the people's queue. The address at which an asker waits is api_answer.c's. */
 #include "api/api_int.h"
-
-#include "base/clock.h"
-
-#include <stdio.h>
-
-enum { WAKE_KEY_BYTES = 64 };
-
-/* ---- waiting ---- */
-
-typedef struct answer_wait {
-    int64_t end_ms;         /* monotonic */
-    int64_t expected_by_ms; /* as first read: when it moves, the asker is told */
-} answer_wait;
-
-/* A reference from outside may be longer than any real one; a cut one wakes nobody. */
-static str wake_key(str ref, char out[WAKE_KEY_BYTES]) {
-    int n = snprintf(out, WAKE_KEY_BYTES, "answer:%.*s", STR_ARG(str_slice(ref, 0, 40)));
-    return (str){out, (size_t)n};
-}
-
-static void wake_askers(api_call *c, str ref) {
-    char key[WAKE_KEY_BYTES];
-    http_server *server = atomic_load(&c->api->server);
-    if (server) http_wake(server, wake_key(ref, key));
-}
-
-static int64_t mono_ms(void) {
-    return clock_mono_ns() / 1000000;
-}
-
-static err wait_begin(api_call *c, fail *f) {
-    int64_t wait_s;
-    answer_wait *wait = c->rq->state;
-    if (wait) return E_OK;
-    TRY(api_query_int(c, "wait", 0, 0, API_WAIT_S_MAX, &wait_s, f));
-    wait = arena_new(c->a, answer_wait);
-    if (!wait) return fail_memory(f, "a wait");
-    wait->end_ms = mono_ms() + wait_s * 1000;
-    c->rq->state = wait;
-    return E_OK;
-}
-
-/* Parks until the next look, before looking, so that no wake is lost between. */
-static err park(api_call *c, const answer_wait *wait, fail *f) {
-    char key[WAKE_KEY_BYTES];
-    int64_t look_ms = mono_ms() + API_POLL_MS;
-    return http_park(c->rq, wake_key(c->arg, key), look_ms < wait->end_ms ? look_ms : wait->end_ms,
-                     f);
-}
-
-static str answer_sentence(api_call *c, const desk_reply *r) {
-    str when = api_time_text(c->a, r->expected_by_ms);
-    if (r->state == DESK_DONE) return r->text;
-    return arena_printf(
-        c->a, "%s %s by %.*s. Your reference is %.*s.",
-        r->state == DESK_OVERDUE ? "This takes longer than we said." : "A person will answer this.",
-        r->claimed ? "Somebody is looking at it; an answer is expected" : "An answer is expected",
-        STR_ARG(when), STR_ARG(r->ref));
-}
-
-static void put_reply(api_call *c, const desk_reply *r) {
-    static const char *const states[] = {"waiting", "overdue", "answered"};
-    json_writer *w = &c->w;
-    json_begin_object(w);
-    json_field_text(w, "reference", r->ref);
-    api_put_z(w, "status", states[r->state]);
-    json_key(w, "answer");
-    json_put_str(w, r->state == DESK_DONE ? r->text : STR_NONE);
-    json_field_text(w, "message", answer_sentence(c, r));
-    json_field_text(w, "label", r->label);
-    json_field_text(w, "answered_by", r->answered_by);
-    json_field_int(w, "answered_ms", r->answered_ms);
-    json_field_int(w, "expected_by_ms", r->expected_by_ms);
-    json_field_bool(w, "claimed", r->claimed);
-    json_field_text(w, "task", r->task_name);
-    json_field_text(w, "request", r->request_id);
-    json_field_text(w, "before", r->before);
-    json_end_object(w);
-}
-
-err api_answer_get(api_call *c, fail *f) {
-    desk_reply reply;
-    TRY(wait_begin(c, f));
-    answer_wait *wait = c->rq->state;
-    bool may_wait = mono_ms() < wait->end_ms && !c->rq->stopping;
-    if (may_wait) TRY(park(c, wait, f));
-    TRY(desk_status_for_asker(c->api->o.desk, c->arg, c->a, &reply, f));
-    bool told_again = wait->expected_by_ms && wait->expected_by_ms != reply.expected_by_ms;
-    wait->expected_by_ms = reply.expected_by_ms;
-    if (may_wait && reply.state != DESK_DONE && !told_again)
-        c->done = true; /* stays parked */
-    else
-        put_reply(c, &reply);
-    return E_OK;
-}
 
 /* ---- reading the queue ---- */
 
@@ -221,7 +122,7 @@ static err review_decide(api_call *c, decide act, fail *f) {
     TRY(api_get_by(c, &x.by, f));
     TRY(api_get_bool(c, "approve", false, &x.approve, f));
     TRY(claimed_by_another(c, act(c->api->o.desk, c->arg, &x, c->a, &outcome, f)));
-    wake_askers(c, c->arg);
+    api_answer_wake(c->api, c->arg);
     json_begin_object(&c->w);
     json_key(&c->w, "text");
     json_put_str(&c->w, outcome.text);

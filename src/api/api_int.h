@@ -22,7 +22,7 @@ enum {
     API_INPUTS_MAX = 2048,
     API_PAGE_LIMIT = 50, /* rows of a list when the asker names no number */
     API_WAIT_S_MAX = 300,
-    API_POLL_MS = 1000 /* another process may answer: look this often */
+    API_TICK_MS = 1000 /* another process may answer: look this often, once for all who wait */
 };
 
 struct api_once;
@@ -40,6 +40,7 @@ struct api {
     api_runner *runner; /* NULL: nothing runs in the background */
     mutex once_lock;    /* guards the keys whose first request is being answered */
     struct api_once *once_claims;
+    int64_t next_tick_ms, desk_seen; /* api_tick's caller's; seen: the last event of the queue */
 };
 
 typedef struct api_call api_call;
@@ -203,6 +204,11 @@ void api_meter_input(api_call *c, int64_t tokens); /* of what is no generation *
 void api_health_init(api *a);
 size_t api_route_find(const char *method, const char *pattern);
 void api_route_name(size_t i, const char **method, const char **pattern);
+
+/* ---- those who wait for a person (api_answer.c) ---- */
+err api_answer_open(api *a, fail *f) MUST_CHECK;
+/* Whoever waits for this review's answer looks again. Any thread. */
+void api_answer_wake(api *a, str ref);
 
 /* ---- routes ---- */
 err api_chat_completions(api_call *c, fail *f) MUST_CHECK;

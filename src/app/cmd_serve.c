@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/machine.h"
 #include "keep/keep.h"
 
 #include "bantam.h"
@@ -27,6 +28,8 @@ enum {
     LOCK_WAIT_MS = 20,
     RETENTION_MS = 3600000,
     SERVE_BODY_BYTES_MAX = 4 << 20,
+    SERVE_CONNECTIONS = 16384,
+    SERVE_FILES = 256,  /* that are open for other things than connections */
     SERVE_WORKERS = 128 /* above what an engine runs and lets wait, so that its queue decides */
 };
 
@@ -36,7 +39,7 @@ typedef struct serve {
     api *api;
     http_server *http;
     file_lock lock;
-    int port;
+    int port, connections;
     const char *host, *key;
     serve_guard guard;
     int64_t drain_ms, notice_ms;
@@ -96,6 +99,21 @@ static err sign_lock(serve *s, fail *f) {
     return file_put(s->lock.fd, (str){text, (size_t)n}, s->w->home.lock, f);
 }
 
+/* One connection is one open file: as many as are asked for, or as go. */
+static err read_connections(const cli *c, serve *s, fail *f) {
+    int64_t wanted, may = machine_files_raise() - SERVE_FILES;
+    TRY(cli_int(c, "connections", SERVE_CONNECTIONS, 1, 1000000, &wanted, f));
+    s->connections = (int)wanted;
+    if (may < 0 || wanted <= may)
+        return E_OK; /* little or unknown: the loop tells when it is out */
+    s->connections = (int)may;
+    if (!cli_value(c, "connections")) return E_OK;
+    fail_set(f, E_USAGE, "--connections %lld: this process may open only %lld files",
+             (long long)wanted, (long long)may + SERVE_FILES);
+    return fail_hint(f, "raise the limit (ulimit -Hn, or LimitNOFILE of the unit) to %lld",
+                     (long long)wanted + SERVE_FILES);
+}
+
 static err open_http(const cli *c, serve *s, fail *f) {
     http_options o = {.host = serve_is_loopback(s->host) ? NULL : s->host,
                       .port = s->port,
@@ -107,6 +125,7 @@ static err open_http(const cli *c, serve *s, fail *f) {
                       .ctx = s->api,
                       .workers = SERVE_WORKERS,
                       .queue_max = SERVE_WORKERS,
+                      .connections_max = s->connections,
                       .body_bytes_max = SERVE_BODY_BYTES_MAX,
                       .large_path = "/v1/files",
                       .large_bytes_max = KEEP_FILE_BYTES_MAX + (64 << 10),
@@ -161,6 +180,7 @@ static err open_all(const cli *c, serve *s, fail *f) {
     s->port = (int)port;
     s->host = cli_value(c, "host");
     s->key = cli_value(c, "key");
+    TRY(read_connections(c, s, f));
     TRY(serve_guard_read(c, s->host, &s->guard, f));
     TRY(world_open(w, f));
     w->serving = true;
@@ -265,6 +285,7 @@ static void wait_for_signal(serve *s) {
             next_ms = now_ms + RETENTION_MS;
         }
         world_models_tick(s->w);
+        api_tick(s->api);
         clock_sleep_ms(SERVE_TICK_MS);
     }
 }

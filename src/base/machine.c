@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { LINE_BYTES = 8192 };
@@ -98,4 +99,13 @@ int machine_has(const machine *m, const char *flag) {
 
 int64_t machine_peak_bytes(void) {
     return find_kilobytes("/proc/self/status", "VmHWM");
+}
+
+int64_t machine_files_raise(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return -1;
+    rlim_t soft = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0) soft = limit.rlim_max;
+    return soft > INT32_MAX ? INT32_MAX : (int64_t)soft;
 }

@@ -23,6 +23,9 @@ typedef struct machine {
 void machine_look(machine *out);
 /* Does the kernel name this feature ("avx512_vnni")? */
 int machine_has(const machine *m, const char *flag);
+/* Lets this process open as many files as it may (the hard limit); how many that is, -1 not known.
+ */
+int64_t machine_files_raise(void);
 int64_t machine_peak_bytes(void); /* most memory this process has had resident; -1 not known */
 
 #endif

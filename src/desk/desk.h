@@ -92,6 +92,11 @@ typedef struct desk_event {
 } desk_event;
 err desk_history(desk *d, str ref, arena *a, desk_event **out, size_t *n, fail *f) MUST_CHECK;
 
+/* The reviews (a reference may stand there twice) with events behind number *last, at most
+ * DESK_LIST_MAX, oldest first; *last moves on. -1: none, and *last becomes the newest. For whoever
+ * wants to see what other processes did without asking for every review. */
+err desk_changed_since(desk *d, int64_t *last, arena *a, str **out, size_t *n, fail *f) MUST_CHECK;
+
 typedef struct desk_counts {
     int64_t open, claimed, overdue, answered;
     int64_t oldest_ms; /* creation of the oldest one not answered; 0 none */

@@ -177,6 +177,54 @@ err desk_history(desk *d, str ref, arena *a, desk_event **out, size_t *n, fail *
     return e;
 }
 
+/* Numbers are given again when the newest events were erased. */
+static err newest_event(store_tx *tx, int64_t *id, fail *f) {
+    store_stmt *q;
+    bool row;
+    TRY(store_prepare(tx, "SELECT coalesce(max(id),0) FROM desk_event", &q, f));
+    TRY(store_step(q, &row, f));
+    *id = store_int(q, 0);
+    store_reset(q);
+    return E_OK;
+}
+
+static err changed_rows(store_tx *tx, int64_t *last, arena *a, str *list, size_t *n, fail *f) {
+    store_stmt *q;
+    bool row;
+    TRY(store_prepare(tx,
+                      "SELECT e.id, r.ref FROM desk_event e JOIN desk_review r ON r.id=e.review"
+                      " WHERE e.id>?1 ORDER BY e.id LIMIT ?2",
+                      &q, f));
+    store_bind_int(q, 1, *last);
+    store_bind_int(q, 2, DESK_LIST_MAX);
+    for (;;) {
+        TRY(store_step(q, &row, f));
+        if (!row) return E_OK;
+        TRY(store_str(q, 1, a, &list[*n], f));
+        *last = store_int(q, 0);
+        ++*n;
+    }
+}
+
+err desk_changed_since(desk *d, int64_t *last, arena *a, str **out, size_t *n, fail *f) {
+    store_tx *tx;
+    int64_t newest = 0, at = *last;
+    size_t count = 0;
+    str *list = NULL;
+    TRY(store_begin(d->store, STORE_READ, &tx, f));
+    err e = newest_event(tx, &newest, f);
+    if (e == E_OK && at >= 0 && newest > at) {
+        list = arena_new_n(a, str, DESK_LIST_MAX);
+        e = list ? changed_rows(tx, &at, a, list, &count, f) : fail_memory(f, "the queue's news");
+    }
+    store_rollback(tx);
+    if (e != E_OK) return e;
+    *last = count ? at : newest;
+    *out = list;
+    *n = count;
+    return E_OK;
+}
+
 err desk_count(desk *d, str task, desk_counts *out, fail *f) {
     store_tx *tx;
     store_stmt *q;

@@ -146,6 +146,7 @@ static void conn_resume(http_conn *c) {
     c->deadline_ns = 0;
     c->rq.wakes++;
     c->rq.stopping = c->server->draining;
+    if (!c->rp.streaming) http_reply_reset(&c->rp); /* the run that parked may have added headers */
     if (c->saw_end) http_conn_cancel(c);
     retry_append(c);
     http_conn_retry(c->server);

@@ -89,6 +89,10 @@ err http_park(http_request *rq, str key, int64_t deadline_ms, fail *f) {
     return E_OK;
 }
 
+void http_park_until(http_request *rq, int64_t deadline_ms) {
+    rq->deadline_ms = deadline_ms;
+}
+
 int http_wake(http_server *s, str key) {
     if (!key.n || key.n >= HTTP_KEY_BYTES) return 0;
     int n = 0;

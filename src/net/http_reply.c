@@ -29,6 +29,7 @@ static bool is_header_safe(str s, bool name) {
 }
 
 void http_reply_header(http_reply *rp, const char *name, str value) {
+    if (rp->streaming) return;
     if (!is_header_safe(str_from(name), true) || !is_header_safe(value, false)) {
         rp->headers.failed = true;
         return;

@@ -146,8 +146,9 @@ str http_query(const http_request *rq, const char *name);
 bool http_gone(const http_request *rq);
 
 /* --- answering --- */
-/* Adds a header to the answer. A name or value with bytes that a header cannot carry (CR, LF, NUL)
- * is left out and makes the following http_send/http_stream_begin E_INTERNAL. */
+/* Adds a header to the answer; once a stream has begun it does nothing, and what a run added that
+ * parked without one is forgotten. A name or value with bytes that a header cannot carry (CR, LF,
+ * NUL) is left out and makes the following http_send/http_stream_begin E_INTERNAL. */
 void http_reply_header(http_reply *rp, const char *name, str value);
 /* The whole answer. content_type may be NULL for none (with an empty body). E_CANCELLED when the
  * client left; nothing else need be done then. */
@@ -171,6 +172,8 @@ err sse_ping(http_reply *rp, fail *f) MUST_CHECK;
  * forgets the park. deadline_ms is on the monotonic clock (clock_mono_ns() / 1000000 + wait);
  * parking again replaces key and deadline. Key: 1..95 bytes. May be used inside a stream. */
 err http_park(http_request *rq, str key, int64_t deadline_ms, fail *f) MUST_CHECK;
+/* Another deadline for the park of this run; a wake that came since is kept. */
+void http_park_until(http_request *rq, int64_t deadline_ms);
 /* Runs every request parked under key again. Returns how many. Any thread; never blocks long. */
 int http_wake(http_server *s, str key);
 

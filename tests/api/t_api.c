@@ -397,14 +397,32 @@ static void a_person_answers(void **state) {
     ask("/v1/answers/nothing?wait=x", NULL, 400);
 }
 
+static size_t count_of(str text, str part) {
+    size_t n = 0, at;
+    while ((at = str_find(text, part)) != STR_INDEX_NONE) {
+        text = str_slice(text, at + part.n, text.n);
+        n++;
+    }
+    return n;
+}
+
 typedef struct asker {
     thread thread;
     str ref;
     arena arena;
     http_answer answer;
     int64_t ms;
-    bool ok;
+    bool ok, streams;
+    buf heard; /* of a stream */
+    atomic_int events;
 } asker;
+
+static bool hear(void *arg, str bytes) {
+    asker *x = arg;
+    buf_put(&x->heard, bytes);
+    atomic_store(&x->events, (int)count_of(buf_str(&x->heard), STR("\n\n")));
+    return true;
+}
 
 static void wait_for_answer(void *arg) {
     asker *x = arg;
@@ -412,7 +430,10 @@ static void wait_for_answer(void *arg) {
     int64_t start_ns = clock_mono_ns();
     snprintf(url, sizeof url, "http://127.0.0.1:%d/v1/answers/%.*s?wait=20", fx.port,
              STR_ARG(x->ref));
-    x->ok = http_ask(&x->arena, &(http_call){.url = url}, &x->answer, NULL) == E_OK;
+    const http_field accept = {"Accept", STR("text/html, text/event-stream;q=0.9")};
+    http_call call = {.url = url, .fields = &accept, .fields_n = x->streams ? 1 : 0, .ctx = x};
+    if (x->streams) call.sink = hear;
+    x->ok = http_ask(&x->arena, &call, &x->answer, NULL) == E_OK;
     x->ms = (clock_mono_ns() - start_ns) / 1000000;
 }
 
@@ -458,6 +479,50 @@ static void askers_wait_without_a_worker(void **state) {
     assert_true(clock_mono_ns() - start_ns >= 900000000);
 }
 
+/* As the server's main thread does. */
+static void tick_until_parked(int n) {
+    http_counts counts = {.parked = -1};
+    for (int i = 0; i < 2000 && counts.parked != n; i++) {
+        api_tick(fx.api);
+        http_server_counts(fx.server, &counts);
+        clock_sleep_ms(5);
+    }
+    assert_int_equal(counts.parked, n);
+}
+
+static void heard(const asker *x, int events) {
+    for (int i = 0; i < 2000 && atomic_load(&x->events) < events; i++) {
+        api_tick(fx.api);
+        clock_sleep_ms(5);
+    }
+    assert_int_equal(atomic_load(&x->events), events);
+}
+
+/* How it stands, then each change, then the answer, and the end. */
+static void an_asker_may_listen(void **state) {
+    (void)state;
+    asker x = {.ref = ask_person(), .streams = true};
+    arena_init(&x.arena, 0);
+    assert_ok(thread_start(&x.thread, "asker", wait_for_answer, &x, &fx.f), &fx.f);
+    parked(1);
+    heard(&x, 1);
+    assert_ok(desk_claim(&fx.desk, x.ref, STR("ann"), 5, &fx.f), &fx.f); /* by another process */
+    heard(&x, 2);
+    ask(path_of("/v1/reviews/*/answer", x.ref), "{\"text\":\"Heard\",\"by\":\"ann\"}", 200);
+    thread_join(&x.thread);
+    assert_true(x.ok);
+    assert_int_equal(x.answer.status, 200);
+    str body = buf_str(&x.heard);
+    assert_true(str_starts(body, STR("data: {\"reference\":")));
+    assert_int_equal(count_of(body, STR("data: ")), 3);
+    assert_int_equal(count_of(body, STR("\"claimed\":true")), 1);
+    assert_int_equal(count_of(body, STR("\"status\":\"waiting\"")), 2);
+    assert_int_equal(count_of(body, STR("\"answer\":\"Heard\"")), 1);
+    arena_deinit(&x.arena);
+    buf_deinit(&x.heard);
+    tick_until_parked(0);
+}
+
 static void an_answer_of_another_process_is_seen(void **state) {
     (void)state;
     asker x = {.ref = ask_person()};
@@ -467,7 +532,8 @@ static void an_answer_of_another_process_is_seen(void **state) {
     parked(1);
     assert_ok(desk_answer(&fx.desk, x.ref, &(desk_decision){.text = STR("From elsewhere")},
                           &fx.arena, &outcome, &fx.f),
-              &fx.f); /* nobody wakes the asker */
+              &fx.f);
+    tick_until_parked(0); /* nobody else wakes the asker */
     thread_join(&x.thread);
     assert_true(str_find(x.answer.body, STR("From elsewhere")) != STR_INDEX_NONE);
     assert_true(x.ms < 10000);
@@ -667,6 +733,7 @@ int main(void) {
         cmocka_unit_test_setup(a_task_answers, reset),
         cmocka_unit_test_setup(a_person_answers, reset),
         cmocka_unit_test_setup(askers_wait_without_a_worker, reset),
+        cmocka_unit_test_setup(an_asker_may_listen, reset),
         cmocka_unit_test_setup(an_answer_of_another_process_is_seen, reset),
         cmocka_unit_test_setup(the_switch_sends_all_to_people, reset),
         cmocka_unit_test_setup(customers_may_object, reset),

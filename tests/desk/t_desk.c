@@ -331,6 +331,46 @@ static void a_correction_keeps_both_texts(void **state) {
     assert_true(str_is(outcome.text, "You can cancel at any time."));
 }
 
+static void what_changed_is_told_once(void **state) {
+    (void)state;
+    int64_t last = -1;
+    str *refs;
+    size_t n;
+    desk_outcome outcome;
+    char kept[DESK_REF_BYTES];
+    str first = ask("?", "req-1"), second = ask("?", "req-2");
+    memcpy(kept, second.p, sizeof kept);
+    second.p = kept;
+    assert_ok(desk_changed_since(&d, &last, &a, &refs, &n, &f), &f);
+    assert_int_equal(n, 0); /* from now on */
+    assert_ok(desk_changed_since(&d, &last, &a, &refs, &n, &f), &f);
+    assert_int_equal(n, 0);
+    assert_ok(desk_claim(&d, second, STR("Ann"), 5, &f), &f);
+    assert_ok(desk_answer(&d, first, &(desk_decision){.text = STR("x")}, &a, &outcome, &f), &f);
+    assert_ok(desk_changed_since(&d, &last, &a, &refs, &n, &f), &f);
+    assert_int_equal(n, 2);
+    assert_true(str_eq(refs[0], second) && str_eq(refs[1], first));
+    assert_ok(desk_changed_since(&d, &last, &a, &refs, &n, &f), &f);
+    assert_int_equal(n, 0);
+    last = 0; /* more than one page of them */
+    for (int i = 0; i < DESK_LIST_MAX; i++) {
+        assert_ok(i % 2 ? desk_claim(&d, second, STR("Ann"), 5, &f)
+                        : desk_release(&d, second, STR("Ann"), &f),
+                  &f);
+        arena_reset(&a);
+    }
+    assert_ok(desk_changed_since(&d, &last, &a, &refs, &n, &f), &f);
+    assert_int_equal(n, DESK_LIST_MAX);
+    assert_ok(desk_changed_since(&d, &last, &a, &refs, &n, &f), &f);
+    assert_true(n > 0 && n < DESK_LIST_MAX);
+    assert_true(str_eq(refs[n - 1], get(second).ref));
+    last += 1000; /* the newest were erased, their numbers come again */
+    assert_ok(desk_changed_since(&d, &last, &a, &refs, &n, &f), &f);
+    assert_ok(desk_release(&d, second, STR("Ann"), &f), &f);
+    assert_ok(desk_changed_since(&d, &last, &a, &refs, &n, &f), &f);
+    assert_int_equal(n, 1);
+}
+
 static void the_asker_is_told_and_told_again(void **state) {
     (void)state;
     str ref = ask("anybody?", "req-1");
@@ -514,21 +554,14 @@ static void torture_allocations(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-        T(a_review_keeps_what_it_was_given),
-        T(lists_filter_search_and_page),
-        T(one_of_two_people_gets_it),
-        T(many_processes_claim),
-        T(an_answer_teaches_its_label),
-        T(an_answer_and_its_label_are_one),
-        T(approving_sends_the_draft),
-        T(a_correction_keeps_both_texts),
-        T(the_asker_is_told_and_told_again),
-        T(an_objection_reopens_or_opens),
-        T(erasing_leaves_nothing),
-        T(retention_spares_what_waits),
-        T(long_and_odd_input_is_refused),
-        T(a_kill_loses_nothing_acknowledged),
-        T(torture_allocations),
+        T(a_review_keeps_what_it_was_given),  T(lists_filter_search_and_page),
+        T(one_of_two_people_gets_it),         T(many_processes_claim),
+        T(an_answer_teaches_its_label),       T(an_answer_and_its_label_are_one),
+        T(approving_sends_the_draft),         T(a_correction_keeps_both_texts),
+        T(what_changed_is_told_once),         T(the_asker_is_told_and_told_again),
+        T(an_objection_reopens_or_opens),     T(erasing_leaves_nothing),
+        T(retention_spares_what_waits),       T(long_and_odd_input_is_refused),
+        T(a_kill_loses_nothing_acknowledged), T(torture_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,7 @@ static int64_t now_ms(void) {
 /* Park first, look second: see http_park. */
 static void wait_for_person(http_request *rq, http_reply *rp, int64_t wait_ms) {
     fail f;
+    http_reply_header(rp, "X-Each-Run", STR("once"));
     if (rq->wakes == 0) {
         rq->state = arena_printf(rq->arena, "mine").p ? (void *)(uintptr_t)1 : NULL;
         assert_ok(http_park(rq, rq->path, now_ms() + wait_ms, &f), &f);
@@ -175,6 +176,9 @@ static void a_wake_runs_it_again(void **state) {
     assert_int_equal(http_wake(server, STR("/wait/7")), 1);
     assert_true(
         wire_read(fd, "wakes 2 timed_out 0 stopping 0 body abc;", reply, REPLY_BYTES, 2000));
+    const char *header = strstr(reply, "X-Each-Run: once\r\n");
+    assert_non_null(header);
+    assert_null(strstr(header + 1, "X-Each-Run")); /* not one for each run that parked */
     int woken = 1; /* the loop forgets the park a moment after the answer left */
     for (int i = 0; i < 1500 && woken; i++, clock_sleep_ms(2))
         woken = http_wake(server, STR("/wait/7"));
