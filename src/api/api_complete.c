@@ -63,17 +63,11 @@ static err wrong_prompt(api_call *c, fail *f) {
 }
 
 static err read_tokens(api_call *c, const json *v, complete_prompt *out, fail *f) {
-    int32_t *ids = arena_new_n(c->a, int32_t, v->count + 1);
-    if (!ids) return fail_memory(f, "a prompt");
-    for (size_t i = 0; i < v->count; i++) {
-        const json *id = &v->items[i];
-        if (id->kind != JSON_NUMBER || !id->is_int || id->integer < 0 || id->integer > INT32_MAX)
-            return wrong_prompt(c, f);
-        ids[i] = (int32_t)id->integer;
-    }
+    gen_ids ids;
+    TRY(api_read_ids(c, v, "prompt", &ids, f));
     *out = (complete_prompt){
-        .message = {.role = GEN_USER, .content = STR("")}, .ids = ids, .n_ids = v->count};
-    return v->count ? E_OK : wrong_prompt(c, f);
+        .message = {.role = GEN_USER, .content = STR("")}, .ids = ids.p, .n_ids = ids.n};
+    return ids.n ? E_OK : wrong_prompt(c, f);
 }
 
 static err read_prompt(api_call *c, const json *v, complete_prompt *out, fail *f) {

@@ -95,3 +95,18 @@ err api_get_object(api_call *c, const char *key, const api_field *rows, size_t n
     *out = v;
     return api_check_fields(c, v, api_place(c, "%s.", key), rows, n, f);
 }
+
+err api_read_ids(api_call *c, const json *v, const char *param, gen_ids *out, fail *f) {
+    if (v->kind != JSON_ARRAY)
+        return api_refuse(c, f, param, "%s must be an array of token ids", param);
+    int32_t *ids = arena_new_n(c->a, int32_t, v->count + 1);
+    if (!ids) return fail_memory(f, "tokens");
+    for (size_t i = 0; i < v->count; i++) {
+        const json *id = &v->items[i];
+        if (id->kind != JSON_NUMBER || !id->is_int || id->integer < 0 || id->integer > INT32_MAX)
+            return api_refuse(c, f, param, "%s: item %zu of the tokens is no token id", param, i);
+        ids[i] = (int32_t)id->integer;
+    }
+    *out = (gen_ids){ids, v->count};
+    return E_OK;
+}

@@ -92,34 +92,24 @@ err api_tokenize(api_call *c, fail *f) {
     return E_OK;
 }
 
-static err read_ids(api_call *c, int32_t **out, size_t *n, fail *f) {
+static err read_ids(api_call *c, gen_ids *out, fail *f) {
     const json *v = json_get(c->body, "tokens");
     if (!v || v->kind != JSON_ARRAY || v->count > IDS_MAX)
         return api_refuse(c, f, "tokens", "tokens must be an array of at most %d token ids",
                           IDS_MAX);
-    *out = arena_new_n(c->a, int32_t, v->count + 1);
-    *n = v->count;
-    if (!*out) return fail_memory(f, "tokens");
-    for (size_t i = 0; i < v->count; i++) {
-        const json *id = &v->items[i];
-        if (id->kind != JSON_NUMBER || !id->is_int || id->integer < 0 || id->integer > INT32_MAX)
-            return api_refuse(c, f, "tokens", "tokens[%zu] is no token id", i);
-        (*out)[i] = (int32_t)id->integer;
-    }
-    return E_OK;
+    return api_read_ids(c, v, "tokens", out, f);
 }
 
 err api_detokenize(api_call *c, fail *f) {
     gen_vocabulary v;
-    int32_t *ids = NULL;
-    size_t n = 0;
+    gen_ids ids;
     buf text = {0};
     TRY(api_check_fields(c, c->body, "", decode_fields,
                          sizeof decode_fields / sizeof *decode_fields, f));
-    TRY(read_ids(c, &ids, &n, f));
+    TRY(read_ids(c, &ids, f));
     TRY(vocabulary_of(c, &v, f));
     c->param = "tokens";
-    err e = v.decode(v.self, ids, n, &text, f);
+    err e = v.decode(v.self, ids.p, ids.n, &text, f);
     if (e == E_OK) e = buf_ok(&text, f);
     if (e == E_OK) {
         c->param = NULL;

@@ -191,6 +191,16 @@ static err embed(void *self, const str *texts, size_t n, bool truncate, float *o
     return e;
 }
 
+static err embed_ids(void *self, const gen_ids *texts, size_t n, bool truncate, float *out,
+                     int64_t *tokens, fail *f) {
+    world_offer *o = self;
+    TRY(take(o, false, f));
+    const gen_embedder *g = &o->m->embedder;
+    err e = g->embed_ids(g->self, texts, n, truncate, out, tokens, f);
+    world_give(o->m);
+    return e;
+}
+
 static err rank(void *self, str query, const str *texts, size_t n, float *scores, int64_t *tokens,
                 fail *f) {
     world_offer *o = self;
@@ -212,6 +222,7 @@ static err look_up(world_offer *o, fail *f) {
     o->embedder.name = o->m->name.p;
     o->embedder.self = o;
     o->embedder.embed = embed;
+    o->embedder.embed_ids = embed_ids;
     o->embedder.rank = o->m->embedder.rank ? rank : NULL;
     mutex_unlock(&o->m->w->lock);
     return E_OK;

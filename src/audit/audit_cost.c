@@ -6,9 +6,10 @@
 audit_cost audit_cost_of(const audit_sum *sums, size_t n, double large_price) {
     audit_cost c = {.people_share = (double)NAN, .large_price = large_price};
     double large = 0;
-    int64_t asked = 0;
+    int64_t asked = 0, decided = 0;
     for (size_t i = 0; i < n; i++) {
         c.requests += sums[i].requests;
+        if (sums[i].tier != GEN_TIER_NONE) decided += sums[i].requests;
         c.total += sums[i].cost_usd;
         if (sums[i].tier == GEN_TIER_HUMAN) c.people += sums[i].cost_usd;
         if (sums[i].tier != GEN_TIER_LLM) continue;
@@ -18,7 +19,7 @@ audit_cost audit_cost_of(const audit_sum *sums, size_t n, double large_price) {
     if (c.total > 0) c.people_share = c.people / c.total;
     c.large_price_seen = isnan(large_price) && asked > 0;
     if (c.large_price_seen) c.large_price = large / (double)asked;
-    c.large_only = c.large_price * (double)c.requests;
+    c.large_only = c.large_price * (double)decided;
     return c;
 }
 

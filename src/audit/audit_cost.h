@@ -13,7 +13,7 @@ typedef struct audit_cost {
     double large_price;    /* of one question to the large tier: as given, else the mean seen; NAN
                               unknown */
     bool large_price_seen; /* the mean of what was asked, not given */
-    double large_only;     /* all requests at large_price, nobody checking; NAN unknown */
+    double large_only;     /* what a tier decided at large_price, nobody checking; NAN unknown */
 } audit_cost;
 
 /* large_price NAN: take the mean of what was seen. */

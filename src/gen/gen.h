@@ -195,6 +195,11 @@ typedef struct gen_provider {
                  int64_t *prompt_tokens, fail *f);
 } gen_provider;
 
+typedef struct gen_ids {
+    const int32_t *p; /* [n] tokens of a model's vocabulary */
+    size_t n;
+} gen_ids;
+
 typedef struct gen_embedder {
     const char *name;
     void *self;
@@ -203,6 +208,11 @@ typedef struct gen_embedder {
     /* out: [n, width], each of unit length. tokens: sum over the texts, may be NULL. Any thread. */
     err (*embed)(void *self, const str *texts, size_t n, bool truncate, float *out, int64_t *tokens,
                  fail *f);
+    /* The same of texts that are tokens already, each with one or more: without the model's own
+     * first and last ones, or with them. E_INPUT for one outside the vocabulary. NULL: texts only.
+     */
+    err (*embed_ids)(void *self, const gen_ids *texts, size_t n, bool truncate, float *out,
+                     int64_t *tokens, fail *f);
     /* scores [n]: how well each text answers the query, higher is better (a cross-encoder's logit).
      * NULL: the model has no such head. Any thread. */
     err (*rank)(void *self, str query, const str *texts, size_t n, float *scores, int64_t *tokens,

@@ -61,6 +61,10 @@ typedef struct model_embed_options {
  * decoder. */
 err model_embed(model *m, const str *texts, size_t n, const model_embed_options *o, float *out,
                 int64_t *tokens, fail *f) MUST_CHECK;
+/* The same of texts that are tokens already, each with one or more; the model's own first and last
+ * ones stand around each or are put there. E_INPUT for one outside the vocabulary. */
+err model_embed_ids(model *m, const token_ids *texts, size_t n, const model_embed_options *o,
+                    float *out, int64_t *tokens, fail *f) MUST_CHECK;
 /* scores [n, labels]: what a cross-encoder's classification head says of the pairs of query and
  * text, before any sigmoid or softmax. Where it must be cut, the text is. E_UNSUPPORTED where the
  * model has no such head. */

@@ -13,6 +13,9 @@ typedef struct embed_job {
     model *m;
     encoder *e;
     const model_embed_options *o;
+    const str *texts; /* [n]; NULL: given */
+    const token_ids *given;
+    size_t n;
     arena scratch;       /* of one batch */
     int64_t most;        /* tokens of a sequence */
     const str *query;    /* NULL: texts alone */
@@ -65,10 +68,24 @@ static void put_sequence(embed_job *j, token_ids text) {
     j->first[++j->count] = j->rows;
 }
 
+/* Tokens that came as such, without the marks that may stand around them. */
+static err given_ids(const embed_job *j, token_ids ids, token_ids *out, fail *f) {
+    const tokenizer *t = j->m->tokenizer;
+    for (size_t i = 0; i < ids.n; i++)
+        if (ids.p[i] < 0 || (size_t)ids.p[i] >= tokenizer_count(t))
+            return fail_set(f, E_INPUT, "token %d is outside the vocabulary of %zu", ids.p[i],
+                            tokenizer_count(t));
+    if (ids.n && ids.p[0] == tokenizer_bos(t)) ids = (token_ids){ids.p + 1, ids.n - 1};
+    if (ids.n && ids.p[ids.n - 1] == tokenizer_eos(t)) ids.n--;
+    *out = ids;
+    return E_OK;
+}
+
 /* One text's ids, cut to what fits where that is asked for. */
-static err read_text(embed_job *j, str text, token_ids *out, fail *f) {
+static err read_text(embed_job *j, size_t at, token_ids *out, fail *f) {
     size_t marks = marks_of(j);
-    TRY(plain_ids(j, &j->scratch, text, out, f));
+    TRY(j->texts ? plain_ids(j, &j->scratch, j->texts[at], out, f)
+                 : given_ids(j, j->given[at], out, f));
     if ((int64_t)(out->n + marks) <= j->most) return E_OK;
     if (!j->o->truncate || (int64_t)marks >= j->most) return too_long(out->n + marks, j->most, f);
     out->n = (size_t)j->most - marks;
@@ -85,15 +102,15 @@ static err take_batch(embed_job *j, size_t rows, fail *f) {
 }
 
 /* As many of the texts as fit one batch; at least one. */
-static err fill_batch(embed_job *j, const str *texts, size_t n, fail *f) {
+static err fill_batch(embed_job *j, size_t at, fail *f) {
     token_ids one;
     arena_reset(&j->scratch);
-    TRY(read_text(j, texts[0], &one, f));
+    TRY(read_text(j, at, &one, f));
     size_t marks = marks_of(j), rows = one.n + marks;
     TRY(take_batch(j, rows > BATCH_ROWS ? rows : BATCH_ROWS, f));
     put_sequence(j, one);
-    while (j->count < n && j->rows + marks < j->room) {
-        TRY(read_text(j, texts[j->count], &one, f));
+    while (at + j->count < j->n && j->rows + marks < j->room) {
+        TRY(read_text(j, at + j->count, &one, f));
         if (j->rows + one.n + marks > j->room) break;
         put_sequence(j, one);
     }
@@ -127,9 +144,9 @@ static err run_batch(embed_job *j, float *out, fail *f) {
     return E_OK;
 }
 
-static err run_all(embed_job *j, const str *texts, size_t n, int64_t width, float *out, fail *f) {
-    for (size_t at = 0; at < n; at += j->count) {
-        TRY(fill_batch(j, texts + at, n - at, f));
+static err run_all(embed_job *j, int64_t width, float *out, fail *f) {
+    for (size_t at = 0; at < j->n; at += j->count) {
+        TRY(fill_batch(j, at, f));
         TRY(run_batch(j, out + (int64_t)at * width, f));
     }
     return E_OK;
@@ -147,16 +164,31 @@ static err open_job(embed_job *j, model *m, const model_embed_options *o, fail *
     return E_OK;
 }
 
+static err run_job(embed_job *j, int64_t width, float *out, int64_t *tokens, fail *f) {
+    mutex_lock(&j->m->lock);
+    err e = run_all(j, width, out, f);
+    mutex_unlock(&j->m->lock);
+    arena_deinit(&j->scratch);
+    if (e == E_OK && tokens) *tokens = j->tokens;
+    return e;
+}
+
 err model_embed(model *m, const str *texts, size_t n, const model_embed_options *o, float *out,
                 int64_t *tokens, fail *f) {
     embed_job j;
     TRY(open_job(&j, m, o, f));
-    mutex_lock(&m->lock);
-    err e = run_all(&j, texts, n, m->info.width, out, f);
-    mutex_unlock(&m->lock);
-    arena_deinit(&j.scratch);
-    if (e == E_OK && tokens) *tokens = j.tokens;
-    return e;
+    j.texts = texts;
+    j.n = n;
+    return run_job(&j, m->info.width, out, tokens, f);
+}
+
+err model_embed_ids(model *m, const token_ids *texts, size_t n, const model_embed_options *o,
+                    float *out, int64_t *tokens, fail *f) {
+    embed_job j;
+    TRY(open_job(&j, m, o, f));
+    j.given = texts;
+    j.n = n;
+    return run_job(&j, m->info.width, out, tokens, f);
 }
 
 static err check_head(const model *m, fail *f) {
@@ -180,12 +212,13 @@ err model_rank(model *m, str query, const str *texts, size_t n, const model_embe
     TRY(check_head(m, f));
     arena_init(&asked, 0);
     j.query = &query;
+    j.texts = texts;
+    j.n = n;
     err e = plain_ids(&j, &asked, query, &j.query_ids, f);
-    mutex_lock(&m->lock);
-    if (e == E_OK) e = run_all(&j, texts, n, m->info.labels, scores, f);
-    mutex_unlock(&m->lock);
+    if (e == E_OK)
+        e = run_job(&j, m->info.labels, scores, tokens, f);
+    else
+        arena_deinit(&j.scratch);
     arena_deinit(&asked);
-    arena_deinit(&j.scratch);
-    if (e == E_OK && tokens) *tokens = j.tokens;
     return e;
 }

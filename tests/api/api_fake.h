@@ -119,8 +119,31 @@ static err bag_embed(void *self, const str *texts, size_t n, bool truncate, floa
     if (tokens) *tokens = words;
     return E_OK;
 }
-static const gen_embedder bag = {
-    .name = "bag", .width = BAG_WIDTH, .tokens_max = 400, .embed = bag_embed};
+
+/* A token's number is the word; 999 is outside the vocabulary. */
+static err bag_embed_ids(void *self, const gen_ids *texts, size_t n, bool truncate, float *out,
+                         int64_t *tokens, fail *f) {
+    int64_t words = 0;
+    for (size_t i = 0; i < n; i++) {
+        buf b = {0};
+        for (size_t k = 0; k < texts[i].n; k++) {
+            if (texts[i].p[k] == 999) return fail_set(f, E_INPUT, "token 999 is outside");
+            buf_printf(&b, "%d ", texts[i].p[k]);
+        }
+        str text = buf_str(&b);
+        err e = bag_embed(self, &text, 1, truncate, out + i * BAG_WIDTH, NULL, f);
+        buf_deinit(&b);
+        TRY(e);
+        words += (int64_t)texts[i].n;
+    }
+    *tokens = words;
+    return E_OK;
+}
+static const gen_embedder bag = {.name = "bag",
+                                 .width = BAG_WIDTH,
+                                 .tokens_max = 400,
+                                 .embed = bag_embed,
+                                 .embed_ids = bag_embed_ids};
 
 /* A cross-encoder: how many bytes the text has less ten. */
 static err longest(void *self, str query, const str *texts, size_t n, float *scores,

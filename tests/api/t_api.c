@@ -281,7 +281,14 @@ static void refuses_embeddings(void **state) {
         {"{\"model\":\"bag\"}", "input"},
         {"{\"model\":\"bag\",\"input\":[]}", "input"},
         {"{\"model\":\"bag\",\"input\":\"\"}", "input"},
-        {"{\"model\":\"bag\",\"input\":[1,2]}", "input"},
+        {"{\"model\":\"bag\",\"input\":[1,2.5]}", "input"},
+        {"{\"model\":\"bag\",\"input\":[1,\"a\"]}", "input"},
+        {"{\"model\":\"bag\",\"input\":[\"a\",1]}", "input"},
+        {"{\"model\":\"bag\",\"input\":[[1],[]]}", "input"},
+        {"{\"model\":\"bag\",\"input\":[[1],[-1]]}", "input"},
+        {"{\"model\":\"bag\",\"input\":[[1],\"a\"]}", "input"},
+        {"{\"model\":\"bag\",\"input\":[999]}", "input"},
+        {"{\"model\":\"cross\",\"input\":[1]}", "input"},
         {"{\"model\":\"bag\",\"input\":\"a\",\"dimensions\":7}", "dimensions"},
         {"{\"model\":\"bag\",\"input\":\"a\",\"encoding_format\":\"hex\"}", "encoding_format"},
         {"{\"input\":\"a\"}", "model"},
@@ -294,6 +301,63 @@ static void refuses_embeddings(void **state) {
     str body = arena_printf(&fx.arena, "{\"model\":\"bag\",\"input\":\"%s\"}", text);
     assert_text(ask("/v1/embeddings", body.p, 400), "error.code", "context_length_exceeded");
     ask("/v1/embeddings", "{\"model\":\"none\",\"input\":\"a\"}", 404);
+}
+
+static void embeds_tokens(void **state) {
+    (void)state;
+    const json *words = ask("/v1/embeddings", "{\"model\":\"bag\",\"input\":\"7 8\"}", 200);
+    const json *one = ask("/v1/embeddings", "{\"model\":\"bag\",\"input\":[7,8]}", 200);
+    const json *many = ask("/v1/embeddings", "{\"model\":\"bag\",\"input\":[[1],[7,8]]}", 200);
+    assert_int_equal(at(one, "data")->count, 1);
+    assert_int_equal(at(many, "data")->count, 2);
+    assert_int_equal(at(many, "usage.prompt_tokens")->integer, 3);
+    for (size_t i = 0; i < BAG_WIDTH; i++) {
+        double want = json_at(at(words, "data.0.embedding"), i)->number;
+        assert_true(json_at(at(one, "data.0.embedding"), i)->number == want);
+        assert_true(json_at(at(many, "data.1.embedding"), i)->number == want);
+    }
+}
+
+/* The newest record. */
+static const json *newest(void) {
+    const json *list = ask("/v1/requests?limit=1", NULL, 200);
+    str id = text_at(list, "requests.0.id");
+    return ask(arena_printf(&fx.arena, "/v1/requests/%.*s", STR_ARG(id)).p, NULL, 200);
+}
+
+static void embeddings_are_on_the_record(void **state) {
+    (void)state;
+    ask("/v1/embeddings", "{\"model\":\"bag\",\"input\":[\"one two\",\"three\"],\"user\":\"kim\"}",
+        200);
+    const json *v = newest();
+    assert_text(v, "purpose", "embed");
+    assert_text(v, "task", "bag");
+    assert_text(v, "subject", "kim");
+    assert_text(v, "question", "one two\nthree");
+    assert_text(v, "answer", "2 vectors of 256");
+    assert_text(v, "steps.0.model", "bag");
+    assert_text(v, "steps.0.note", "2 texts");
+    assert_int_equal(at(v, "steps.0.tokens_in")->integer, 3);
+    ask("/v1/embeddings", "{\"model\":\"bag\",\"input\":[[7,8]]}", 200);
+    v = newest();
+    assert_text(v, "question", "[7,8]");
+    assert_text(v, "steps.0.note", "1 array of token ids");
+    ask("/v1/embeddings", "{\"model\":\"bag\",\"input\":[999]}", 400);
+    assert_text(newest(), "steps.0.outcome", "failed");
+}
+
+/* A megabyte of texts: the beginning is held, and what was left out is said. */
+static void a_long_record_is_cut(void **state) {
+    (void)state;
+    buf b = {0};
+    buf_put_z(&b, "{\"model\":\"bag\",\"input\":[\"\xc3\xa9\"");
+    for (int i = 0; i < 1000; i++) buf_printf(&b, ",\"%01000d\"", i);
+    buf_put_z(&b, "]}");
+    ask("/v1/embeddings", arena_z(&fx.arena, buf_str(&b)), 200);
+    buf_deinit(&b);
+    const json *v = newest();
+    assert_int_equal(text_at(v, "question").n, 32768);
+    assert_text(v, "steps.0.note", "1001 texts; the record holds the first 32768 bytes");
 }
 
 static void lists_models(void **state) {
@@ -728,6 +792,9 @@ int main(void) {
         cmocka_unit_test_setup(a_stream_that_breaks_says_so, reset),
         cmocka_unit_test_setup(who_leaves_stops_the_model, reset),
         cmocka_unit_test_setup(embeds, reset),
+        cmocka_unit_test_setup(embeds_tokens, reset),
+        cmocka_unit_test_setup(embeddings_are_on_the_record, reset),
+        cmocka_unit_test_setup(a_long_record_is_cut, reset),
         cmocka_unit_test_setup(refuses_embeddings, reset),
         cmocka_unit_test_setup(lists_models, reset),
         cmocka_unit_test_setup(a_task_answers, reset),

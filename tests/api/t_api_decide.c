@@ -103,11 +103,31 @@ static void reranks(void **state) {
                 "error.code", "model_not_found");
 }
 
+static void reranking_is_on_the_record(void **state) {
+    (void)state;
+    ask("/v1/rerank",
+        "{\"model\":\"cross\",\"query\":\"which?\",\"top_n\":1,\"user\":\"kim\"," DOCUMENTS "}",
+        200);
+    const json *list = ask("/v1/requests?limit=1", NULL, 200);
+    assert_text(list, "requests.0.question", "which?");
+    str id = text_at(list, "requests.0.id");
+    const json *v = ask(arena_printf(&fx.arena, "/v1/requests/%.*s", STR_ARG(id)).p, NULL, 200);
+    assert_text(v, "purpose", "rerank");
+    assert_text(v, "subject", "kim");
+    assert_text(v, "steps.0.note", "3 documents");
+    assert_int_equal(at(v, "steps.0.tokens_in")->integer, 3);
+    assert_true(str_starts(text_at(v, "answer"), STR("[{\"index\":1,\"relevance_score\":0.99")));
+    assert_true(str_find(text_at(v, "answer"), STR("pear")) == STR_INDEX_NONE);
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(chooses, reset),  cmocka_unit_test_setup(scores_and_judges, reset),
-        cmocka_unit_test_setup(abstains, reset), cmocka_unit_test_setup(refuses_questions, reset),
+        cmocka_unit_test_setup(chooses, reset),
+        cmocka_unit_test_setup(scores_and_judges, reset),
+        cmocka_unit_test_setup(abstains, reset),
+        cmocka_unit_test_setup(refuses_questions, reset),
         cmocka_unit_test_setup(reranks, reset),
+        cmocka_unit_test_setup(reranking_is_on_the_record, reset),
     };
     return cmocka_run_group_tests_name("api: decisions", tests, fake_open, fake_close);
 }

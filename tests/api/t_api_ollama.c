@@ -171,6 +171,7 @@ static void refuses_what_it_does_not_do(void **state) {
         {"/api/generate", ",\"images\":[\"x\"]", "images"},
         {"/api/generate", ",\"raw\":true,\"system\":\"x\"", "raw"},
         {"/api/embed", ",\"input\":[7]", "input"},
+        {"/api/embed", ",\"input\":[[7]]", "input"},
         {"/api/embed", ",\"input\":\"a\",\"dimensions\":5", "dimensions"},
         {"/api/embed", ",\"input\":\"a\",\"mode\":5", "mode"},
     };
@@ -303,10 +304,17 @@ static void embeds(void **state) {
     char *text = arena_alloc(&fx.arena, 2200);
     memset(text, 'a', 2100);
     text[2100] = 0;
-    ask("/api/embed", arena_printf(&fx.arena, "{\"model\":\"bag\",\"input\":\"%s\"}", text).p, 400);
+    v = ask("/api/embed", arena_printf(&fx.arena, "{\"model\":\"bag\",\"input\":\"%s\"}", text).p,
+            200);
+    assert_true(at(v, "truncated")->boolean); /* cut, as Ollama does it, but said */
+    assert_null(
+        json_get(ask("/api/embed", "{\"model\":\"bag\",\"input\":\"a\"}", 200), "truncated"));
     ask("/api/embed",
-        arena_printf(&fx.arena, "{\"model\":\"bag\",\"truncate\":true,\"input\":\"%s\"}", text).p,
-        200);
+        arena_printf(&fx.arena, "{\"model\":\"bag\",\"truncate\":false,\"input\":\"%s\"}", text).p,
+        400);
+    v = ask("/api/embeddings",
+            arena_printf(&fx.arena, "{\"model\":\"bag\",\"prompt\":\"%s\"}", text).p, 200);
+    assert_true(at(v, "truncated")->boolean);
 }
 
 static void tells_of_models(void **state) {

@@ -17,6 +17,11 @@ static void adds_up(void **state) {
                 fabs(c.large_only - 0.8) < 1e-9);
     c = audit_cost_of(sums, 3, 0.5);
     assert_true(!c.large_price_seen && fabs(c.large_only - 5) < 1e-9);
+    /* chats with a model, embeddings: no tier decided, no large model would have been asked */
+    const audit_sum more[] = {sums[0], {.tier = GEN_TIER_NONE, .requests = 900, .asked = 900}};
+    c = audit_cost_of(more, 2, 0.5);
+    assert_int_equal(c.requests, 908);
+    assert_true(fabs(c.large_only - 4) < 1e-9);
     c = audit_cost_of(sums, 0, (double)NAN);
     assert_true(isnan(c.people_share) && isnan(c.large_only));
 }

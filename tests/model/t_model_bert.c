@@ -53,6 +53,30 @@ static model *open_model(team *t, const char *kern) {
     return m;
 }
 
+/* A text's tokens, with the model's own around them and without, give the text's bits. */
+static void assert_tokens_agree(model *m, str text, const float *want) {
+    static float out[2][WIDTH];
+    const tokenizer *t = model_tokenizer(m);
+    model_embed_options o = {.tokens_max = 256, .truncate = true};
+    token_ids ids[2];
+    arena a;
+    fail f;
+    arena_init(&a, 0);
+    for (int i = 0; i < 2; i++) {
+        token_encode_options how = {.add_bos = i == 1, .add_eos = i == 1};
+        assert_ok(tokenizer_encode(t, &a, text, &how, &ids[i], &f), &f);
+    }
+    if (ids[0].n) { /* of an empty text there is none */
+        assert_ok(model_embed_ids(m, ids, 2, &o, out[0], NULL, &f), &f);
+        assert_memory_equal(out[0], want, sizeof out[0]);
+        assert_memory_equal(out[1], want, sizeof out[1]);
+    }
+    const int32_t outside[] = {7, (int32_t)tokenizer_count(t)};
+    ids[0] = (token_ids){outside, 2};
+    assert_int_equal(model_embed_ids(m, ids, 1, &o, out[0], NULL, &f), E_INPUT);
+    arena_deinit(&a);
+}
+
 static void agrees(const char *kern) {
     static golden g;
     static float out[TEXTS_MAX][WIDTH], alone[WIDTH];
@@ -71,6 +95,7 @@ static void agrees(const char *kern) {
         if (dot < 0.9999) fail_msg("%s, text %zu: cosine %.6f", kern, i, dot);
         assert_ok(model_embed(m, &g.texts[i], 1, &o, alone, NULL, &f), &f);
         assert_memory_equal(alone, out[i], sizeof alone);
+        assert_tokens_agree(m, g.texts[i], out[i]);
     }
     model_close(m);
     team_close(t);
