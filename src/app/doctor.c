@@ -24,7 +24,7 @@ const double doctor_prefill_share = 0.4, doctor_decode_share = 0.7;
 /* ---- the machine ---- */
 
 static err look_kernels(doctor *d, const kern_table **best, fail *f) {
-    static const char *const names[] = {"f32", "ref", "avx2", "avx512", "amx", "neon"};
+    static const char *const names[] = {"f32", "ref", "avx2", "avx512", "amx", "neon", "i8mm"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const kern_table *k;
         if (kern_select(names[i], &k, NULL) == E_OK) d->kernels[d->n_kernels++] = names[i];

@@ -31,6 +31,10 @@ static bool has_dot_products(void) {
     const unsigned long dot_products = 1ul << 20; /* HWCAP_ASIMDDP */
     return (getauxval(AT_HWCAP) & dot_products) != 0;
 }
+static bool has_matrix_products(void) {
+    const unsigned long matrix_products = 1ul << 13; /* HWCAP2_I8MM */
+    return has_dot_products() && (getauxval(AT_HWCAP2) & matrix_products) != 0;
+}
 #endif
 
 /* best first; "f32" is the same sums with or without AVX2 */
@@ -43,6 +47,7 @@ static const struct {
 #if defined(__x86_64__)
     {&kern_avx512_table, has_avx512, true, false}, {&kern_avx2_table, has_avx2, true, false},
 #elif defined(__aarch64__)
+    {&kern_i8mm_table, has_matrix_products, true, false},
     {&kern_neon_table, has_dot_products, true, false},
 #endif
     {&kern_ref_table, always, true, false},
@@ -66,9 +71,8 @@ err kern_select(const char *name, const kern_table **out, fail *f) {
     }
     fail_set(f, E_UNSUPPORTED, "there are no \"%s\" kernels", name ? name : "");
     return fail_hint(
-        f,
-        "choose f32 (float reference), ref (portable), avx2, avx512 or neon, or leave --kern out "
-        "for the fastest");
+        f, "choose f32 (float reference), ref (portable), avx2, avx512, neon or i8mm, or leave "
+           "--kern out for the fastest");
 }
 
 const int8_t kern_iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,

@@ -1,5 +1,5 @@
-/* kern_neon.c - the tables of NEON (Arm 8.2 with dot products). Compiled with its own flags
- * (Makefile), as all kern_*neon.c; run only where kern.c saw them. */
+/* kern_neon.c - the tables of NEON (Arm 8.2 with dot products, and with i8mm). Compiled with its
+ * own flags (Makefile), as all kern_*neon.c; run only where kern.c saw them. */
 #if defined(__aarch64__)
 #include "kern/kern.h"
 
@@ -37,6 +37,15 @@ const kern_table kern_neon_table = {.name = "neon",
                                     .attend = &kern_attend_neon,
                                     .rows = &kern_rows_neon,
                                     .products = &kern_neon_products,
+                                    .gemm_f32 = gemm_f32,
+                                    .dot_f32 = dot_f32,
+                                    .axpy_f32 = axpy_f32};
+/* the same but for products of several tokens */
+const kern_table kern_i8mm_table = {.name = "i8mm",
+                                    .int8 = true,
+                                    .attend = &kern_attend_neon,
+                                    .rows = &kern_rows_neon,
+                                    .products = &kern_i8mm_products,
                                     .gemm_f32 = gemm_f32,
                                     .dot_f32 = dot_f32,
                                     .axpy_f32 = axpy_f32};

@@ -5,35 +5,9 @@
  * to four at a time, 16 products an instruction. Sums equal kern_ref_product.c's bit for bit.
  * Checked under an emulator (tests/slow/t_neon.sh); its speed on a real machine is not known. */
 #if defined(__aarch64__)
-#include "kern/kern_block.h"
+#include "kern/kern_block_neon.h"
 
-#include <arm_neon.h>
-
-static inline void open_f16s(const uint8_t *p, float to[16]) {
-    for (int i = 0; i < 4; i++)
-        vst1q_f32(to + 4 * i, vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p + 8 * i))));
-}
-
-static inline void open_values(uint8_t code[512]) {
-    uint8x16_t table = veorq_u8(vreinterpretq_u8_s8(vld1q_s8(kern_iq4_values)), vdupq_n_u8(0x80));
-    for (int i = 0; i < 512; i += 16) vst1q_u8(code + i, vqtbl1q_u8(table, vld1q_u8(code + i)));
-}
-
-#include "kern/kern_open.h"
-#include "kern/kern_unroll.h"
-
-enum { V = 4, LANES = 4, QUAD = 4 }; /* vectors of a strip, rows of a vector */
-
-typedef struct tokens {
-    int64_t n;
-    const int8_t *q;      /* [blocks][n][32] */
-    const float *d, *sum; /* [blocks][n] */
-    const int32_t *neg;   /* [blocks][n] or, with halves, [blocks][2][n] */
-} tokens;
-
-typedef struct sums {
-    float32x4_t acc[KERN_TILE][V], low[KERN_TILE][V];
-} sums;
+enum { QUAD = 4 };
 
 /* tokens [t, t + N); codes are signed here */
 OPEN void step(const open_type *y, const int N, const open_block *k, const tokens *x, int64_t t,
@@ -54,68 +28,21 @@ OPEN void step(const open_type *y, const int N, const open_block *k, const token
                 UNROLL for (int v = 0; v < V; v++) s[i][v] = vdotq_s32(s[i][v], w[v], all);
             }
         }
-        UNROLL for (int i = 0; i < N; i++) {
-            float d = x->d[t + i],
-                  sum = y->halves ? d * (float)-x->neg[h * x->n + t + i] : x->sum[t + i];
-            UNROLL for (int v = 0; v < V; v++) {
-                float32x4_t scale = vmulq_f32(vld1q_f32(k->scale[h] + v * LANES), vdupq_n_f32(d));
-                to->acc[t + i][v] = vfmaq_f32(to->acc[t + i][v], vcvtq_f32_s32(s[i][v]), scale);
-                if (y->least)
-                    to->low[t + i][v] = vfmaq_f32(
-                        to->low[t + i][v], vld1q_f32(k->least[h] + v * LANES), vdupq_n_f32(sum));
-            }
-        }
+        UNROLL for (int i = 0; i < N; i++) add_sums(y, k, x, t + i, h, s[i], to);
     }
 }
 
-/* y[0 .. rows) = the sixteen values of a strip */
-static void store(const float32x4_t v[V], int64_t rows, float *y) {
-    float all[KERN_ROWS];
-    for (int i = 0; i < V; i++) vst1q_f32(all + i * LANES, v[i]);
-    memcpy(y, all, (size_t)(rows < KERN_ROWS ? rows : KERN_ROWS) * sizeof *y);
+OPEN void ready(const open_type *y, open_block *k) {
+    take_zero(y, k);
 }
-
-OPEN void strip_tile(const open_type *y, const uint8_t *p, int64_t blocks, tokens x, float *out,
-                     int64_t ldy, int64_t rows) {
-    sums s;
-    for (int64_t t = 0; t < x.n; t++)
-        for (int v = 0; v < V; v++) s.acc[t][v] = s.low[t][v] = vdupq_n_f32(0);
-    for (int64_t b = 0; b < blocks; b++) {
-        int in_unit = (int)(b % y->unit_blocks);
-        if (b && !in_unit) p += y->unit_bytes;
-        open_block k;
-        y->open(p, in_unit, &k);
-        if (y->zero)
-            for (int i = 0; i < BYTES; i++) k.code[i] = (uint8_t)(k.code[i] - y->zero);
-        int64_t t = 0;
-        for (; t + QUAD <= x.n; t += QUAD) step(y, QUAD, &k, &x, t, &s);
-        if (t + 2 <= x.n) {
-            step(y, 2, &k, &x, t, &s);
-            t += 2;
-        }
-        if (t < x.n) step(y, 1, &k, &x, t, &s);
-        x.q += x.n * KERN_BLOCK;
-        x.d += x.n;
-        x.sum += x.n;
-        x.neg += x.n * (y->halves ? 2 : 1);
+OPEN void meet(const open_type *y, const open_block *k, const tokens *x, sums *to) {
+    int64_t t = 0;
+    for (; t + QUAD <= x->n; t += QUAD) step(y, QUAD, k, x, t, to);
+    if (t + 2 <= x->n) {
+        step(y, 2, k, x, t, to);
+        t += 2;
     }
-    for (int64_t t = 0; t < x.n; t++) {
-        for (int v = 0; v < V; v++) s.acc[t][v] = vaddq_f32(s.acc[t][v], s.low[t][v]);
-        store(s.acc[t], rows, out + t * ldy);
-    }
-}
-
-OPEN void product(const open_type *k, const kern_weight *w, const kern_input *in, kern_part part,
-                  float *y, int64_t ldy) {
-    int64_t blocks = in->cols / KERN_BLOCK;
-    for (int64_t s = part.strip; s < part.strip + part.strips; s++)
-        for (int64_t i = part.tile; i < part.tile + part.tiles; i++) {
-            int64_t first = kern_tile_start(in, i), at = first * blocks;
-            tokens x = {kern_tile_start(in, i + 1) - first, in->q + at * KERN_BLOCK, in->d + at,
-                        in->sum + at, k->halves ? in->neg16 + 2 * at : in->neg + at};
-            strip_tile(k, (const uint8_t *)w->strips + (size_t)s * w->strip_bytes, blocks, x,
-                       y + first * ldy + s * KERN_ROWS, ldy, w->rows - s * KERN_ROWS);
-        }
+    if (t < x->n) step(y, 1, k, x, t, to);
 }
 
 #define PRODUCT(name, bytes, blocks, zero, sums, halves, least)                                  \
@@ -123,7 +50,7 @@ OPEN void product(const open_type *k, const kern_weight *w, const kern_input *in
                             int64_t ldy, void *scratch) {                                        \
         static const open_type k = {open_##name, bytes, blocks, zero, sums, halves, least};      \
         (void)scratch;                                                                           \
-        product(&k, w, x, part, y, ldy);                                                         \
+        product(&k, ready, meet, w, x, part, y, ldy);                                            \
     }
 OPEN_TYPES(PRODUCT)
 
