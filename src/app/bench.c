@@ -216,11 +216,13 @@ static err measure(bench *b) {
     TRY(kern_select(o->kern, &kern, b->f));
     TRY(weights_read(&b->weights, b->arena, o->path, b->f));
     TRY(team_open(&b->team, o->threads, b->f));
-    model_options options = {.kern = kern, .team = b->team, .cache_dir = o->cache_dir};
+    model_options options = {
+        .kern = kern, .team = b->team, .cache_dir = o->cache_dir, .int8 = o->int8};
     TRY(model_open(&b->model, o->path, &options, b->f));
     const model_info *about = model_about(b->model);
     b->out->is_encoder = about->is_encoder;
     b->out->kern = kern->name;
+    b->out->int8 = o->int8;
     b->out->threads = team_threads(b->team);
     b->out->quantisation = b->weights.quantisation;
     TRY(between(b, "limits", 0));

@@ -16,6 +16,7 @@ typedef struct bench_options {
     str name;
     int threads;           /* 0 = the cores there are */
     const char *kern;      /* NULL = the fastest */
+    bool int8;             /* matrices of floats are multiplied in int8 */
     const char *cache_dir; /* of packed weights, as every command uses it; NULL = none */
     kv_type kv;
     const char *kv_name;
@@ -42,7 +43,7 @@ typedef struct bench_decode {
 
 typedef struct bench_result {
     str model;
-    bool is_encoder;
+    bool is_encoder, int8;
     const char *quantisation, *kern, *kv;
     int threads;
     bench_figure prefill; /* tokens; of an encoder's sentences too */

@@ -141,6 +141,8 @@ static void put_result(json_writer *j, const bench_result *r) {
     json_put_int(j, r->threads);
     json_key(j, "kern");
     json_put_z(j, r->kern);
+    json_key(j, "int8");
+    json_put_bool(j, r->int8);
     json_key(j, "kv");
     json_put_z(j, r->kv);
     if (!r->is_encoder) put_spread(j, r);
@@ -177,8 +179,8 @@ static void print_line(const char *what, const bench_figure *v, const char *unit
 
 static void print_table(const bench_result *r) {
     char what[32];
-    printf("%.*s (%s), %d thread%s, kernels %s%s%s\n", STR_ARG(r->model), r->quantisation,
-           r->threads, r->threads > 1 ? "s" : "", r->kern,
+    printf("%.*s (%s%s), %d thread%s, kernels %s%s%s\n", STR_ARG(r->model), r->quantisation,
+           r->int8 ? ", floats in int8" : "", r->threads, r->threads > 1 ? "s" : "", r->kern,
            r->is_encoder ? "" : ", keys and values ", r->is_encoder ? "" : r->kv);
     printf("  %-16s %10s %-6s %-18s %15s %7s\n", "", "median", "", "least - most", "", "of limit");
     if (r->is_encoder)
@@ -207,6 +209,7 @@ static err read_options(const cli *c, bench_options *o, fail *f) {
     TRY(kv_type_of(cli_value(c, "kv"), &o->kv, f));
     o->kv_name = cli_value(c, "kv") ? cli_value(c, "kv") : "f16";
     o->kern = cli_value(c, "kern");
+    o->int8 = cli_flag(c, "int8");
     TRY(read_sentences(c, o, f));
     if (o->prompt || o->tokens) return E_OK;
     return fail_set(f, E_USAGE, "with -p 0 and -n 0 there is nothing to measure");
@@ -254,6 +257,7 @@ static const cli_option options[] = {
     {"repetitions", 'r', "R", "the median of R counts (default 5)", false},
     {"file", 'f', "F", "encoders: the sentences, one a line (default: 64 of 32 words)", false},
     {"kern", 0, "NAME", "numeric kernels (default: the fastest; bantam doctor lists them)", false},
+    {"int8", 0, NULL, "multiply matrices of floats (F32, F16, BF16) in int8", false},
     {"kv", 0, "TYPE", "type of keys and values: f32, f16 or q8 (default f16)", false},
     CLI_JSON_OPTION};
 
@@ -263,7 +267,7 @@ static const cli_verb verbs[] = {
      "bytes a second that the same threads reached in this run.\n\n"
      "  bantam bench smollm2\n"
      "  bantam bench ./model.gguf -p 512 -n 128 -b 1,16 -t 1,2 -r 5 --json\n"
-     "  bantam bench minilm --file sentences.txt\n",
+     "  bantam bench minilm --file sentences.txt --int8\n",
      options, sizeof options / sizeof *options, 1, 1, run_bench},
 };
 

@@ -186,6 +186,7 @@ static err open_all(const cli *c, serve *s, fail *f) {
     w->serving = true;
     w->threads = (int)threads;
     w->kern = cli_value(c, "kern");
+    w->int8 = cli_flag(c, "int8");
     w->kv = cli_value(c, "kv");
     w->url_base = arena_printf(&w->arena, "%s://%s:%d", cli_value(c, "tls-cert") ? "https" : "http",
                                serve_is_loopback(s->host) ? "localhost" : s->host, s->port)

@@ -321,8 +321,10 @@ static const cli_option init_options[] = {
     {"model", 0, "MODEL", "encoder of the small tier (default minilm)", false},
     CLI_JSON_OPTION,
     KERN_OPTION,
+    INT8_OPTION,
     THREADS_OPTION};
-static const cli_option plain_options[] = {CLI_JSON_OPTION, KERN_OPTION, THREADS_OPTION};
+static const cli_option plain_options[] = {CLI_JSON_OPTION, KERN_OPTION, INT8_OPTION,
+                                           THREADS_OPTION};
 #define OPTIONS(table) table, sizeof table / sizeof *table
 
 static const cli_verb verbs[] = {

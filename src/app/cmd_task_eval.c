@@ -141,6 +141,7 @@ static const cli_option eval_options[] = {
     {"each", 0, NULL, "list each row with its tier and reason", false},
     CLI_JSON_OPTION,
     KERN_OPTION,
+    INT8_OPTION,
     THREADS_OPTION};
 #define OPTIONS(table) table, sizeof table / sizeof *table
 

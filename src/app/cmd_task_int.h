@@ -9,6 +9,8 @@
 
 #define KERN_OPTION \
     { "kern", 0, "NAME", "numeric kernels: f32, ref or avx2 (default: the fastest)", false }
+#define INT8_OPTION \
+    { "int8", 0, NULL, "multiply the encoder's matrices of floats in int8: faster", false }
 #define THREADS_OPTION \
     { "threads", 't', "N", "compute threads (default: the cores there are)", false }
 

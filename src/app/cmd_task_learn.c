@@ -170,13 +170,15 @@ static const cli_option refit_options[] = {
     {"file", 0, "ROWS", "further texts whose answers are compared before and after", false},
     CLI_JSON_OPTION,
     KERN_OPTION,
+    INT8_OPTION,
     THREADS_OPTION};
 static const cli_option import_options[] = {
     {"from", 0, "ROWS", "columns text,label and/or label,reply[,passage]", false},
     CLI_JSON_OPTION,
     KERN_OPTION,
+    INT8_OPTION,
     THREADS_OPTION};
-static const cli_option export_options[] = {KERN_OPTION, THREADS_OPTION};
+static const cli_option export_options[] = {KERN_OPTION, INT8_OPTION, THREADS_OPTION};
 #define OPTIONS(table) table, sizeof table / sizeof *table
 
 static const cli_verb verbs[] = {

@@ -120,6 +120,7 @@ static const cli_option embed_options[] = {
     {"file", 0, "LINES", "one text a line", false},
     {"truncate", 0, NULL, "cut texts above 256 tokens instead of refusing them", false},
     {"kern", 0, "NAME", "numeric kernels: f32, ref or avx2", false},
+    {"int8", 0, NULL, "multiply matrices of floats in int8: faster, cosine above 0.999", false},
     CLI_JSON_OPTION};
 #define OPTIONS(table) table, sizeof table / sizeof *table
 
@@ -130,7 +131,7 @@ static const cli_verb verbs[] = {
      OPTIONS(tokenize_options), 1, 2, run_tokenize},
     {"embed", "MODEL [--file LINES|TEXT]", "print unit-length embeddings",
      "  bantam embed minilm \"where is my parcel\" --json\n"
-     "  bantam embed minilm --file lines.txt --json\n",
+     "  bantam embed minilm --file lines.txt --int8 --json\n",
      OPTIONS(embed_options), 1, 2, run_embed},
 };
 

@@ -36,6 +36,7 @@ err world_run(const cli *c, world_needs needs, err (*body)(const cli *c, world *
     err e = world_open(&w, f);
     w.threads = (int)threads;
     w.kern = cli_has(c, "kern") ? cli_value(c, "kern") : NULL;
+    w.int8 = cli_has(c, "int8") && cli_flag(c, "int8");
     w.kv = cli_has(c, "kv") ? cli_value(c, "kv") : NULL;
     w.context = (int32_t)context;
     w.accept_license = cli_has(c, "accept-license") && cli_flag(c, "accept-license");

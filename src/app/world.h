@@ -53,6 +53,7 @@ typedef struct world {
     team *team;
     int threads;
     const char *kern, *kv; /* --kern, --kv; NULL = best, f16 */
+    bool int8;             /* --int8: encoders' matrices of floats are multiplied in int8 */
     int32_t context;       /* --ctx; 0 = the model's */
     bool accept_license;   /* --accept-license: of a model that is fetched on the way */
     const char *draft;     /* --draft: a smaller model that guesses; NULL = none */
@@ -79,8 +80,8 @@ typedef struct world {
     cond changed; /* the state of a model */
 } world;
 
-/* Runs a command inside a world: opens what it needs, with the options --threads, --kern and --kv
- * where its verb has them, runs body, closes. */
+/* Runs a command inside a world: opens what it needs, with the options --threads, --kern, --int8
+ * and --kv where its verb has them, runs body, closes. */
 typedef enum world_needs { WORLD_MODELS, WORLD_STORE } world_needs;
 err world_run(const cli *c, world_needs needs, err (*body)(const cli *c, world *w, fail *f),
               fail *f) MUST_CHECK;

@@ -6,6 +6,7 @@
 #include "kern/kern.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* A generator's keys and values: never more than this share of the budget. */
 enum { KV_SHARE = 4 };
@@ -28,6 +29,16 @@ static void put_percent(void *self, int64_t done, int64_t total) {
     atomic_store(&m->percent, total > 0 ? (int)(100 * done / total) : 0);
 }
 
+/* Its vectors are not those of the floats: what was learned of either is not used with the other.
+ */
+static void mark_int8(world_model *m) {
+    static const char mark[] = "int8:";
+    size_t n = strlen(m->digest), before = sizeof mark - 1;
+    CHECK(n + before < sizeof m->digest);
+    memmove(m->digest + before, m->digest, n + 1);
+    memcpy(m->digest, mark, before);
+}
+
 static err open_weights(world_model *m, fail *f) {
     world *w = m->w;
     const kern_table *kern;
@@ -39,6 +50,8 @@ static err open_weights(world_model *m, fail *f) {
         snprintf(m->digest, sizeof m->digest, "%.*s", STR_ARG(m->found.sha256));
     else
         e = stamp_path(&a, m->found.path, m->digest, f);
+    bool int8 = w->int8 && m->found.kind == REGISTRY_ENCODER;
+    if (int8) mark_int8(m);
     str cache = arena_printf(&a, "%s/cache", w->home.dir);
     if (e == E_OK && !cache.p) e = fail_memory(f, "a model");
     if (e == E_OK)
@@ -46,6 +59,7 @@ static err open_weights(world_model *m, fail *f) {
                        &(model_options){.kern = kern,
                                         .team = m->vocabulary ? NULL : w->team,
                                         .cache_dir = cache.p,
+                                        .int8 = int8,
                                         .vocabulary_only = m->vocabulary,
                                         .progress = put_percent,
                                         .progress_self = m},

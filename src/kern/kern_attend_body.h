@@ -386,14 +386,35 @@ static void segment_run(tile *t, const kern_queries *q, int32_t segment) {
     }
 }
 
+/* Numbers [d, d + LANES) of up to LANES queries from query i on, turned so that a vector has one
+ * number of each: [LANES]. */
+INLINE void queries_turn(const tile *t, const kern_queries *q, int32_t i, int64_t d, vec v[LANES]) {
+    int left = (int)(t->dim - d);
+    vec scale = vec_set(q->scale * LOG2_E);
+    for (int j = 0; j < LANES; j++, i++) {
+        const float *from = q->q + i / t->group * q->q_stride + i % t->group * t->dim + d;
+        v[j] = i < t->queries ? vec_mul(vec_load_first(from, left), scale) : vec_set(0);
+    }
+    vec_transpose(v);
+}
+
 /* Queries by SCORE_QUERIES, so that one number of each lies side by side. */
 static void queries_pack(tile *t, const kern_queries *q) {
-    float scale = q->scale * LOG2_E;
-    for (int32_t i = 0; i < t->queries; i++) {
-        const float *from = q->q + i / t->group * q->q_stride + i % t->group * t->dim;
-        float *to = t->q + i / SCORE_QUERIES * SCORE_QUERIES * t->dim + i % SCORE_QUERIES;
-        for (int64_t d = 0; d < t->dim; d++) to[d * SCORE_QUERIES] = from[d] * scale;
-    }
+    enum { GROUPS = LANES / SCORE_QUERIES }; /* of a vector */
+    for (int32_t i = 0; i < t->queries; i += GROUPS * SCORE_QUERIES)
+        for (int64_t d = 0; d < t->dim; d += LANES) {
+            vec v[LANES];
+            float turned[LANES][LANES];
+            queries_turn(t, q, i, d, v);
+            for (int k = 0; k < LANES; k++) vec_store(turned[k], v[k]);
+            int64_t numbers = t->dim - d < LANES ? t->dim - d : LANES;
+            for (int g = 0; g < GROUPS; g++) {
+                float *to = t->q + (i + g * SCORE_QUERIES) * t->dim + d * SCORE_QUERIES;
+                for (int64_t k = 0; k < numbers; k++)
+                    memcpy(to + k * SCORE_QUERIES, turned[k] + g * SCORE_QUERIES,
+                           sizeof(float[SCORE_QUERIES]));
+            }
+        }
 }
 
 static void tile_begin(tile *t, const kern_pages *kv, const kern_queries *q, float *scratch) {
@@ -491,13 +512,26 @@ static void attend_segment(const kern_pages *kv, const kern_queries *q, int32_t 
 
 /* ---- rows into pages ---- */
 
-static void keep_f32(int64_t dim, const float *k, const float *v, int32_t slot, float *keys,
-                     float *values) {
+/* Numbers [d, d + LANES) of up to LANES positions' keys, turned so that a vector is one number. */
+static void keep_keys(const float *k, int64_t stride, int n, int64_t numbers, float *keys) {
+    vec v[LANES];
+    for (int i = 0; i < LANES; i++)
+        v[i] = i < n ? vec_load_first(k + i * stride, (int)numbers) : vec_set(0);
+    vec_transpose(v);
+    for (int64_t d = 0; d < LANES && d < numbers; d++)
+        vec_store_first(keys + d * KERN_PAGE, v[d], n);
+}
+
+static void keep_f32(int64_t dim, const float *k, const float *v, int64_t stride, int32_t n,
+                     int32_t slot, float *keys, float *values) {
     int64_t width = (dim + 15) / 16 * 16;
-    for (int64_t d = 0; d < dim; d++) keys[d * KERN_PAGE + slot] = k[d];
+    for (int32_t i = 0; i < n; i += LANES)
+        for (int64_t d = 0; d < dim; d += LANES)
+            keep_keys(k + i * stride + d, stride, n - i, dim - d, keys + d * KERN_PAGE + slot + i);
     values += slot * width;
-    memcpy(values, v, (size_t)dim * sizeof *v);
-    memset(values + dim, 0, (size_t)(width - dim) * sizeof *v);
+    for (int32_t i = 0; i < n; i++, v += stride)
+        for (int64_t d = 0; d < width; d += LANES, values += LANES)
+            vec_store(values, d < dim ? vec_load_first(v + d, (int)(dim - d)) : vec_set(0));
 }
 
 /* x [dim] and zeroes up to width as halves, saturated */
@@ -553,10 +587,9 @@ static void keep_q8(int64_t dim, const float *k, const float *v, int32_t slot, i
 
 static void attend_keep(kern_kv type, int64_t dim, const float *k, const float *v, int64_t stride,
                         int32_t n, int32_t slot, void *keys, void *values) {
-    for (int32_t i = 0; i < n; i++, k += stride, v += stride) {
-        if (type == KERN_KV_F32)
-            keep_f32(dim, k, v, slot + i, keys, values);
-        else if (type == KERN_KV_F16)
+    if (type == KERN_KV_F32) keep_f32(dim, k, v, stride, n, slot, keys, values);
+    for (int32_t i = 0; type != KERN_KV_F32 && i < n; i++, k += stride, v += stride) {
+        if (type == KERN_KV_F16)
             keep_f16(dim, k, v, slot + i, keys, values);
         else
             keep_q8(dim, k, v, slot + i, keys, values);

@@ -22,8 +22,12 @@ void kern_input_place(kern_input *in, const float *x, int64_t T, int64_t cols, v
     size_t blocks = (size_t)(T * blocks_of(cols));
     int64_t tile = T <= KERN_FEW ? KERN_TILE : KERN_TILE_MANY;
     char *p = memory;
-    *in = (kern_input){
-        .x = x, .T = T, .cols = cols, .tiles = (T + tile - 1) / tile, .q = (int8_t *)p};
+    *in = (kern_input){.x = x,
+                       .T = T,
+                       .cols = cols,
+                       .tiles = (T + tile - 1) / tile,
+                       .q = (int8_t *)p,
+                       .by_halves = true};
     p += lines(blocks * KERN_BLOCK);
     in->d = (float *)(void *)p;
     p += lines(blocks * 4);

@@ -31,9 +31,12 @@ typedef struct kern_input {
     float *sum;     /* [cols / 32][n] d * (sum of q) */
     int32_t *neg;   /* [cols / 32][n] minus the sum of q */
     int32_t *neg16; /* [cols / 32][2][n] the same by 16 columns */
+    bool by_halves; /* neg16 is wanted: a layout with a scale by 16 columns will read it */
 } kern_input;
 size_t kern_input_bytes(int64_t T, int64_t cols);
-/* Points into `memory` (64-byte aligned); quantise_tile then fills it, tile by tile. */
+/* Points into `memory` (64-byte aligned), with by_halves; quantise_tile then fills it, tile by
+ * tile.
+ */
 void kern_input_place(kern_input *in, const float *x, int64_t T, int64_t cols, void *memory);
 int64_t kern_tile_start(const kern_input *in, int64_t tile); /* first token; tile <= tiles */
 

@@ -30,8 +30,12 @@ typedef struct kern_rows_table {
     /* y = curve(gate) * up; y may be either. */
     void (*glu[KERN_CURVES])(const float *gate, const float *up, float *y, int64_t n);
     void (*add)(const float *x, float *y, int64_t n); /* y += x */
-    void (*scale)(float by, float *x, int64_t n);     /* x *= by */
-    void (*softmax)(float *x, int64_t n);             /* in place */
+    /* What follows a product: T rows of n numbers, ldy apart, get the bias (NULL: none), and in
+     * `finish` pass the curve. Bits as add's and activate's. */
+    void (*add_each)(const float *bias, int64_t T, int64_t n, float *y, int64_t ldy);
+    void (*finish[KERN_CURVES])(const float *bias, int64_t T, int64_t n, float *y, int64_t ldy);
+    void (*scale)(float by, float *x, int64_t n); /* x *= by */
+    void (*softmax)(float *x, int64_t n);         /* in place */
     /* Heads in place, dim numbers apart: pairs (i, i + half), or (2i, 2i + 1) with `next`, turn by
      * the angle of cosine[i], sine[i], i < half. */
     void (*turn)(float *x, int64_t heads, int64_t dim, const float *cosine, const float *sine,

@@ -7,17 +7,6 @@
 
 enum { SUMS = 4 }; /* sums in flight */
 
-INLINE vec load_some(const float *p, int64_t n) {
-    float whole[LANES] = {0};
-    memcpy(whole, p, (size_t)n * sizeof *p);
-    return vec_load(whole);
-}
-INLINE void store_some(float *p, vec v, int64_t n) {
-    float whole[LANES];
-    vec_store(whole, v);
-    memcpy(p, whole, (size_t)n * sizeof *p);
-}
-
 static float sum_of(const float *x, int64_t n) {
     vec s[SUMS];
     int64_t i = 0;
@@ -25,7 +14,7 @@ static float sum_of(const float *x, int64_t n) {
     for (; i + SUMS * LANES <= n; i += SUMS * LANES)
         for (int k = 0; k < SUMS; k++) s[k] = vec_add(s[k], vec_load(x + i + k * LANES));
     for (; i + LANES <= n; i += LANES) s[0] = vec_add(s[0], vec_load(x + i));
-    if (i < n) s[1] = vec_add(s[1], load_some(x + i, n - i));
+    if (i < n) s[1] = vec_add(s[1], vec_load_first(x + i, (int)(n - i)));
     return vec_add_lanes(vec_add(vec_add(s[0], s[1]), vec_add(s[2], s[3])));
 }
 
@@ -70,6 +59,25 @@ static void layernorm(const float *x, const kern_norm *o, int64_t n, float *y) {
     for (; i < n; i++) y[i] = fmaf((x[i] - mean) * by, o->weight[i], o->bias ? o->bias[i] : 0);
 }
 
+/* ---- sums ---- */
+
+static void add(const float *x, float *y, int64_t n) {
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) vec_store(y + i, vec_add(vec_load(y + i), vec_load(x + i)));
+    for (; i < n; i++) y[i] += x[i];
+}
+
+static void add_each(const float *bias, int64_t T, int64_t n, float *y, int64_t ldy) {
+    int64_t i = 0;
+    if (!bias) return;
+    for (; i + LANES <= n; i += LANES) {
+        vec b = vec_load(bias + i);
+        for (int64_t t = 0; t < T; t++)
+            vec_store(y + t * ldy + i, vec_add(vec_load(y + t * ldy + i), b));
+    }
+    for (int64_t t = 0; i < n && t < T; t++) add(bias + i, y + t * ldy + i, n - i);
+}
+
 /* ---- activations ---- */
 
 INLINE vec sigmoid(vec x) {
@@ -96,32 +104,40 @@ INLINE vec gelu(vec x) {
     return vec_mul(vec_mul(vec_set(0.5f), x), vec_add(one, erf));
 }
 
-#define CURVE(name)                                                                   \
-    static void name##_row(float *x, int64_t n) {                                     \
-        int64_t i = 0;                                                                \
-        for (; i + LANES <= n; i += LANES) vec_store(x + i, name(vec_load(x + i)));   \
-        if (i < n) store_some(x + i, name(load_some(x + i, n - i)), n - i);           \
-    }                                                                                 \
-    static void name##_glu(const float *gate, const float *up, float *y, int64_t n) { \
-        int64_t i = 0;                                                                \
-        for (; i + LANES <= n; i += LANES)                                            \
-            vec_store(y + i, vec_mul(name(vec_load(gate + i)), vec_load(up + i)));    \
-        if (i < n) {                                                                  \
-            vec g = load_some(gate + i, n - i), u = load_some(up + i, n - i);         \
-            store_some(y + i, vec_mul(name(g), u), n - i);                            \
-        }                                                                             \
+#define CURVE(name)                                                                             \
+    static void name##_row(float *x, int64_t n) {                                               \
+        int64_t i = 0;                                                                          \
+        for (; i + LANES <= n; i += LANES) vec_store(x + i, name(vec_load(x + i)));             \
+        if (i < n)                                                                              \
+            vec_store_first(x + i, name(vec_load_first(x + i, (int)(n - i))), (int)(n - i));    \
+    }                                                                                           \
+    static void name##_glu(const float *gate, const float *up, float *y, int64_t n) {           \
+        int64_t i = 0;                                                                          \
+        for (; i + LANES <= n; i += LANES)                                                      \
+            vec_store(y + i, vec_mul(name(vec_load(gate + i)), vec_load(up + i)));              \
+        if (i < n) {                                                                            \
+            vec g = vec_load_first(gate + i, (int)(n - i)),                                     \
+                u = vec_load_first(up + i, (int)(n - i));                                       \
+            vec_store_first(y + i, vec_mul(name(g), u), (int)(n - i));                          \
+        }                                                                                       \
+    }                                                                                           \
+    static void name##_finish(const float *bias, int64_t T, int64_t n, float *y, int64_t ldy) { \
+        int64_t i = 0;                                                                          \
+        for (; bias && i + LANES <= n; i += LANES) {                                            \
+            vec b = vec_load(bias + i);                                                         \
+            for (int64_t t = 0; t < T; t++)                                                     \
+                vec_store(y + t * ldy + i, name(vec_add(vec_load(y + t * ldy + i), b)));        \
+        }                                                                                       \
+        for (int64_t t = 0; i < n && t < T; t++) {                                              \
+            if (bias) add(bias + i, y + t * ldy + i, n - i);                                    \
+            name##_row(y + t * ldy + i, n - i);                                                 \
+        }                                                                                       \
     }
 CURVE(silu)
 CURVE(gelu)
 CURVE(gelu_tanh)
 
-/* ---- sums, softmax ---- */
-
-static void add(const float *x, float *y, int64_t n) {
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES) vec_store(y + i, vec_add(vec_load(y + i), vec_load(x + i)));
-    for (; i < n; i++) y[i] += x[i];
-}
+/* ---- softmax ---- */
 
 static void scale(float by, float *x, int64_t n) {
     vec b = vec_set(by);
@@ -138,7 +154,9 @@ static void softmax(float *x, int64_t n) {
     for (; i < n; i++) top = x[i] > top ? x[i] : top;
     vec t = vec_set(top);
     for (i = 0; i + LANES <= n; i += LANES) vec_store(x + i, vec_exp(vec_sub(vec_load(x + i), t)));
-    if (i < n) store_some(x + i, vec_exp(vec_sub(load_some(x + i, n - i), t)), n - i);
+    if (i < n)
+        vec_store_first(x + i, vec_exp(vec_sub(vec_load_first(x + i, (int)(n - i)), t)),
+                        (int)(n - i));
     scale(1 / sum_of(x, n), x, n);
 }
 
@@ -176,10 +194,11 @@ static void turn(float *x, int64_t heads, int64_t dim, const float *cosine, cons
     }
 }
 
-#define ROWS_TABLE                                                              \
-    {                                                                           \
-        .rmsnorm = rmsnorm, .layernorm = layernorm,                             \
-        .activate = {silu_row, gelu_row, gelu_tanh_row},                        \
-        .glu = {silu_glu, gelu_glu, gelu_tanh_glu}, .add = add, .scale = scale, \
-        .softmax = softmax, .turn = turn                                        \
+#define ROWS_TABLE                                                                    \
+    {                                                                                 \
+        .rmsnorm = rmsnorm, .layernorm = layernorm,                                   \
+        .activate = {silu_row, gelu_row, gelu_tanh_row},                              \
+        .glu = {silu_glu, gelu_glu, gelu_tanh_glu}, .add = add, .add_each = add_each, \
+        .finish = {silu_finish, gelu_finish, gelu_tanh_finish}, .scale = scale,       \
+        .softmax = softmax, .turn = turn                                              \
     }

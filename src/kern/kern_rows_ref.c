@@ -30,12 +30,16 @@ static float gelu_tanh(float x) {
     return 0.5f * x * (1 + tanhf(0.7978845608f * (x + 0.044715f * x * x * x)));
 }
 
-#define CURVE(name)                                                                   \
-    static void name##_row(float *x, int64_t n) {                                     \
-        for (int64_t i = 0; i < n; i++) x[i] = name(x[i]);                            \
-    }                                                                                 \
-    static void name##_glu(const float *gate, const float *up, float *y, int64_t n) { \
-        for (int64_t i = 0; i < n; i++) y[i] = name(gate[i]) * up[i];                 \
+#define CURVE(name)                                                                             \
+    static void name##_row(float *x, int64_t n) {                                               \
+        for (int64_t i = 0; i < n; i++) x[i] = name(x[i]);                                      \
+    }                                                                                           \
+    static void name##_glu(const float *gate, const float *up, float *y, int64_t n) {           \
+        for (int64_t i = 0; i < n; i++) y[i] = name(gate[i]) * up[i];                           \
+    }                                                                                           \
+    static void name##_finish(const float *bias, int64_t T, int64_t n, float *y, int64_t ldy) { \
+        for (int64_t t = 0; t < T; t++, y += ldy)                                               \
+            for (int64_t i = 0; i < n; i++) y[i] = name(bias ? y[i] + bias[i] : y[i]);          \
     }
 CURVE(silu)
 CURVE(gelu)
@@ -43,6 +47,9 @@ CURVE(gelu_tanh)
 
 static void add(const float *x, float *y, int64_t n) {
     for (int64_t i = 0; i < n; i++) y[i] += x[i];
+}
+static void add_each(const float *bias, int64_t T, int64_t n, float *y, int64_t ldy) {
+    for (int64_t t = 0; bias && t < T; t++, y += ldy) add(bias, y, n);
 }
 static void scale(float by, float *x, int64_t n) {
     for (int64_t i = 0; i < n; i++) x[i] *= by;
@@ -77,6 +84,8 @@ const kern_rows_table kern_rows_ref = {
     .activate = {silu_row, gelu_row, gelu_tanh_row},
     .glu = {silu_glu, gelu_glu, gelu_tanh_glu},
     .add = add,
+    .add_each = add_each,
+    .finish = {silu_finish, gelu_finish, gelu_tanh_finish},
     .scale = scale,
     .softmax = softmax,
     .turn = turn,

@@ -2,6 +2,8 @@
  * instruction set. The flags of the including file choose: AVX-512 (16 lanes), AVX2 with FMA and
  * F16C (8), NEON (4). Only ISA files include it.
  *
+ * vec_load_first, vec_store_first: n lanes of memory; what lies behind is not touched, loaded as 0.
+ * vec_transpose: lane j of v[i] <-> lane i of v[j].
  * vec_exp2: within 2e-7 relative; exactly 1 at 0, exactly 0 below -126 (-inf too).
  * vec_exp: within 2e-7 relative on [-87, 88]; exactly 1 at 0, exactly 0 below -87, limited above.
  */
@@ -114,6 +116,38 @@ INLINE void vec_store_pairs(float *p, vec even, vec odd) {
     vec_store(p, _mm512_permutex2var_ps(even, l, odd));
     vec_store(p + LANES, _mm512_permutex2var_ps(even, h, odd));
 }
+INLINE vec vec_load_first(const float *p, int n) {
+    return _mm512_maskz_loadu_ps(n >= LANES ? 0xffff : (__mmask16)((1u << n) - 1u), p);
+}
+INLINE void vec_store_first(float *p, vec v, int n) {
+    _mm512_mask_storeu_ps(p, n >= LANES ? 0xffff : (__mmask16)((1u << n) - 1u), v);
+}
+/* four by four inside each quarter, then the quarters */
+INLINE void vec_transpose(vec v[LANES]) {
+    vec a[LANES], b[LANES];
+    for (int i = 0; i < LANES; i += 4) {
+        __m512d x0 = _mm512_castps_pd(_mm512_unpacklo_ps(v[i], v[i + 1]));
+        __m512d x1 = _mm512_castps_pd(_mm512_unpackhi_ps(v[i], v[i + 1]));
+        __m512d y0 = _mm512_castps_pd(_mm512_unpacklo_ps(v[i + 2], v[i + 3]));
+        __m512d y1 = _mm512_castps_pd(_mm512_unpackhi_ps(v[i + 2], v[i + 3]));
+        a[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(x0, y0));
+        a[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(x0, y0));
+        a[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(x1, y1));
+        a[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(x1, y1));
+    }
+    for (int i = 0; i < 4; i++) {
+        b[i] = _mm512_shuffle_f32x4(a[i], a[i + 4], 0x88);
+        b[i + 4] = _mm512_shuffle_f32x4(a[i], a[i + 4], 0xdd);
+        b[i + 8] = _mm512_shuffle_f32x4(a[i + 8], a[i + 12], 0x88);
+        b[i + 12] = _mm512_shuffle_f32x4(a[i + 8], a[i + 12], 0xdd);
+    }
+    for (int i = 0; i < 4; i++) {
+        v[i] = _mm512_shuffle_f32x4(b[i], b[i + 8], 0x88);
+        v[i + 8] = _mm512_shuffle_f32x4(b[i], b[i + 8], 0xdd);
+        v[i + 4] = _mm512_shuffle_f32x4(b[i + 4], b[i + 12], 0x88);
+        v[i + 12] = _mm512_shuffle_f32x4(b[i + 4], b[i + 12], 0xdd);
+    }
+}
 
 #elif defined(__AVX2__)
 
@@ -212,6 +246,32 @@ INLINE void vec_store_pairs(float *p, vec even, vec odd) {
     vec_store(p, _mm256_permute2f128_ps(l, h, 0x20));
     vec_store(p + LANES, _mm256_permute2f128_ps(l, h, 0x31));
 }
+INLINE __m256i vec_first(int n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+INLINE vec vec_load_first(const float *p, int n) {
+    return _mm256_maskload_ps(p, vec_first(n));
+}
+INLINE void vec_store_first(float *p, vec v, int n) {
+    _mm256_maskstore_ps(p, vec_first(n), v);
+}
+INLINE void vec_transpose(vec v[LANES]) {
+    vec a[LANES];
+    for (int i = 0; i < LANES; i += 4) {
+        __m256d x0 = _mm256_castps_pd(_mm256_unpacklo_ps(v[i], v[i + 1]));
+        __m256d x1 = _mm256_castps_pd(_mm256_unpackhi_ps(v[i], v[i + 1]));
+        __m256d y0 = _mm256_castps_pd(_mm256_unpacklo_ps(v[i + 2], v[i + 3]));
+        __m256d y1 = _mm256_castps_pd(_mm256_unpackhi_ps(v[i + 2], v[i + 3]));
+        a[i] = _mm256_castpd_ps(_mm256_unpacklo_pd(x0, y0));
+        a[i + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(x0, y0));
+        a[i + 2] = _mm256_castpd_ps(_mm256_unpacklo_pd(x1, y1));
+        a[i + 3] = _mm256_castpd_ps(_mm256_unpackhi_pd(x1, y1));
+    }
+    for (int i = 0; i < 4; i++) {
+        v[i] = _mm256_permute2f128_ps(a[i], a[i + 4], 0x20);
+        v[i + 4] = _mm256_permute2f128_ps(a[i], a[i + 4], 0x31);
+    }
+}
 
 #elif defined(__aarch64__)
 
@@ -304,6 +364,23 @@ INLINE void vec_load_pairs(const float *p, vec *even, vec *odd) {
 INLINE void vec_store_pairs(float *p, vec even, vec odd) {
     float32x4x2_t both = {{even, odd}};
     vst2q_f32(p, both);
+}
+INLINE vec vec_load_first(const float *p, int n) {
+    float whole[LANES] = {0};
+    memcpy(whole, p, (size_t)(n < LANES ? n : LANES) * sizeof *p);
+    return vec_load(whole);
+}
+INLINE void vec_store_first(float *p, vec v, int n) {
+    float whole[LANES];
+    vec_store(whole, v);
+    memcpy(p, whole, (size_t)(n < LANES ? n : LANES) * sizeof *p);
+}
+INLINE void vec_transpose(vec v[LANES]) {
+    float32x4x2_t a = vtrnq_f32(v[0], v[1]), b = vtrnq_f32(v[2], v[3]);
+    for (int i = 0; i < 2; i++) {
+        v[i] = vcombine_f32(vget_low_f32(a.val[i]), vget_low_f32(b.val[i]));
+        v[i + 2] = vcombine_f32(vget_high_f32(a.val[i]), vget_high_f32(b.val[i]));
+    }
 }
 
 #else

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BATCH_ROWS = 1024 }; /* a longer text is a batch of its own */
+enum { BATCH_ROWS = 512 }; /* a longer text is a batch of its own */
 
 typedef struct embed_job {
     model *m;

@@ -140,8 +140,7 @@ static void feed_forward(encoder *e, const encoder_layer *l, int64_t T, const fl
                    2);
         op_glu(&e->op, s->activation, e->gate, e->up, e->up, T, s->ff);
     } else {
-        op_linear(&e->op, &l->up, x, T, e->up, s->ff);
-        op_activate(&e->op, s->activation, e->up, T, s->ff);
+        op_linear_curve(&e->op, &l->up, s->activation, x, T, e->up, s->ff);
     }
     op_linear(&e->op, &l->down, e->up, T, e->q, s->width);
 }
@@ -154,8 +153,11 @@ static const float *before(encoder *e, const encoder_norm *n, int64_t T) {
 }
 
 static void after(encoder *e, const encoder_norm *n, int64_t T) {
-    op_add(&e->op, e->q, e->x, T, e->spec.width);
-    if (!e->spec.norm_first) norm(e, n, e->x, T, e->x);
+    const encoder_spec *s = &e->spec;
+    if (s->norm_first)
+        op_add(&e->op, e->q, e->x, T, s->width);
+    else
+        op_add_layernorm(&e->op, e->q, n->weight, n->bias, s->eps, T, s->width, e->x);
 }
 
 err encoder_forward(model *m, const encoder_batch *b, const float **hidden, fail *f) {

@@ -80,6 +80,7 @@ typedef struct linear_job {
     op_context *c;
     const op_output *out;
     int32_t n;
+    const op_activation *curve;                                 /* NULL: none */
     kern_input in;                                              /* in.x [T, cols] */
     int64_t chunks_t[OP_OUTPUTS_MAX], chunks_r[OP_OUTPUTS_MAX]; /* of tokens, of rows or strips */
     int64_t strips[OP_OUTPUTS_MAX]; /* of a chunk; 0: this output goes by rows */
@@ -128,6 +129,17 @@ static linear_part part_of(const linear_job *j, int32_t i, int64_t at) {
     return k;
 }
 
+/* bias and curve */
+static void finish_part(const linear_job *j, const linear_part *k) {
+    const kern_rows_table *rows = j->c->kern->rows;
+    const float *bias = k->o->w->bias ? k->o->w->bias + k->r0 : NULL;
+    float *y = k->o->y + k->t0 * k->o->ldy + k->r0;
+    if (j->curve)
+        rows->finish[*j->curve](bias, k->T, k->rows, y, k->o->ldy);
+    else
+        rows->add_each(bias, k->T, k->rows, y, k->o->ldy);
+}
+
 static void run_chunk(const linear_job *j, int64_t at, int worker) {
     int32_t i = 0;
     for (; at >= j->chunks_r[i] * j->chunks_t[i]; i++) at -= j->chunks_r[i] * j->chunks_t[i];
@@ -143,9 +155,7 @@ static void run_chunk(const linear_job *j, int64_t at, int worker) {
     } else {
         by_rows(j, &k, worker);
     }
-    if (!o->w->bias) return;
-    for (int64_t t = k.t0; t < k.t0 + k.T; t++)
-        for (int64_t r = k.r0; r < k.r0 + k.rows; r++) o->y[t * o->ldy + r] += o->w->bias[r];
+    finish_part(j, &k);
 }
 
 /* The ticket stands for any chunk: the next of the worker's own range, else of another's. There are
@@ -199,21 +209,25 @@ static bool cut_output(linear_job *j, int32_t i) {
     return false;
 }
 
-void op_linears(op_context *c, const float *x, int64_t T, const op_output *out, int32_t n) {
+static void run_linears(op_context *c, const float *x, int64_t T, const op_output *out, int32_t n,
+                        const op_activation *curve) {
     linear_job j; /* its ranges are four KiB: not zeroed for each product */
     j.c = c;
+    j.curve = curve;
     j.out = out;
     j.n = n;
     int64_t cols = tensor_cols(out[0].w->w), chunks = 0, work = 0;
     CHECK(T >= 1 && T <= c->o.rows_max && cols <= c->o.cols_max && n >= 1 && n <= OP_OUTPUTS_MAX);
     kern_input_place(&j.in, x, T, cols, c->input);
-    bool int8 = false;
+    bool int8 = false, halves = false;
     for (int32_t i = 0; i < n; i++) {
         CHECK(tensor_cols(out[i].w->w) == cols);
         int8 = cut_output(&j, i) || int8;
+        halves = kern_shape_of(layout_of(out[i].w->w->type))->halves || halves;
         chunks += j.chunks_r[i] * j.chunks_t[i];
         work += tensor_rows(out[i].w->w) * cols * T;
     }
+    j.in.by_halves = halves;
     if (int8) op_spread(c, quantise_tile, &j, j.in.tiles, KERN_TILE * cols);
     j.ranges = team_threads(c->team) < RANGES_MAX ? team_threads(c->team) : RANGES_MAX;
     for (int r = 0; r < j.ranges; r++) {
@@ -221,6 +235,15 @@ void op_linears(op_context *c, const float *x, int64_t T, const op_output *out, 
         j.range[r].end = chunks * (r + 1) / j.ranges;
     }
     op_spread(c, take_chunk, &j, chunks, work / chunks);
+}
+
+void op_linears(op_context *c, const float *x, int64_t T, const op_output *out, int32_t n) {
+    run_linears(c, x, T, out, n, NULL);
+}
+
+void op_linear_curve(op_context *c, const weight *w, op_activation curve, const float *x, int64_t T,
+                     float *y, int64_t ldy) {
+    run_linears(c, x, T, &(op_output){.w = w, .y = y, .ldy = ldy}, 1, &curve);
 }
 
 void op_linear(op_context *c, const weight *w, const float *x, int64_t T, float *y, int64_t ldy) {

@@ -2,7 +2,7 @@
 #ifndef BANTAM_TENSOR_OP_LINEAR_H
 #define BANTAM_TENSOR_OP_LINEAR_H
 
-#include "tensor/op.h"
+#include "tensor/op_rows.h"
 
 /* A weight matrix ready for use. */
 typedef struct weight {
@@ -29,6 +29,10 @@ enum { OP_OUTPUTS_MAX = 4 };
  * and v; gate and up): one quantisation of x, one pass of the team. x is no output. */
 void op_linears(op_context *c, const float *x, int64_t T, const op_output *out, int32_t n);
 void op_linear(op_context *c, const weight *w, const float *x, int64_t T, float *y, int64_t ldy);
+/* y = curve(x w^T + bias): each part of the result passes the curve while it is in the cache. Bits
+ * as op_linear's and op_activate's. */
+void op_linear_curve(op_context *c, const weight *w, op_activation curve, const float *x, int64_t T,
+                     float *y, int64_t ldy);
 
 /* out [cols] = row `index` of w, as float */
 void op_row(const tensor *w, int64_t index, float *out);

@@ -64,6 +64,21 @@ void op_layernorm(op_context *c, const float *x, const float *weight, const floa
              3 * n);
 }
 
+static void add_layernorm_row(const row_job *j, int64_t t) {
+    float *x = j->y + t * j->n;
+    j->rows->add(j->other + t * j->n, x, j->n);
+    j->rows->layernorm(x, &j->norm, j->n, x);
+}
+
+void op_add_layernorm(op_context *c, const float *other, const float *weight, const float *bias,
+                      float eps, int64_t T, int64_t n, float *x) {
+    kern_norm norm = {.weight = weight, .bias = bias, .eps = eps};
+    run_rows(
+        c,
+        (row_job){.work = add_layernorm_row, .T = T, .other = other, .norm = norm, .n = n, .y = x},
+        4 * n);
+}
+
 static void activate_row(const row_job *j, int64_t t) {
     j->rows->activate[j->kind](j->y + t * j->n, j->n);
 }

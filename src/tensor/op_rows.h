@@ -11,6 +11,10 @@ void op_rmsnorm(op_context *c, const float *x, const float *weight, float eps, i
 /* bias NULL: none */
 void op_layernorm(op_context *c, const float *x, const float *weight, const float *bias, float eps,
                   int64_t T, int64_t n, float *y);
+/* x += other, and then its layernorm in place: one pass over the rows, bits as op_add's and
+ * op_layernorm's */
+void op_add_layernorm(op_context *c, const float *other, const float *weight, const float *bias,
+                      float eps, int64_t T, int64_t n, float *x);
 
 typedef enum op_activation {
     OP_SILU = KERN_SILU,          /* x / (1 + e^-x) */

@@ -64,6 +64,10 @@ is "its keys" "$(jq -c keys <<<"$json")" '["embeddings"]'
 holds "three of 384" "$json" '[.embeddings[] | length] == [384, 384, 384]'
 holds "unit length" "$json" '[.embeddings[] | (map(. * .) | add | sqrt - 1 | fabs) < 1e-4] | all'
 holds "equal texts, equal vectors" "$json" '.embeddings[0] == .embeddings[2]'
+floats=$json
+one_object "embed --int8" "$bin" embed minilm --file lines.txt --int8 --json
+holds "in int8 the vectors are near those of the floats, and not the same" "[$floats,$json]" \
+    '[.[].embeddings] | transpose | map(transpose | map(.[0] * .[1]) | add) | all(. > 0.998 and . < 0.9999999)'
 yes word | head -300 | tr '\n' ' ' >long.txt
 fails "a text above 256 tokens is an error" 2 "$bin" embed minilm --file long.txt --json
 one_object "--truncate cuts it" "$bin" embed minilm --file long.txt --truncate --json
@@ -220,6 +224,7 @@ fails "and that there is something to do" 2 "$bin" bench smollm2 -p 0 -n 0
 fails "above the context is an error" 2 "$bin" bench smollm2 -p 100000 -n 0
 one_object "bench of an encoder" "$bin" bench minilm -r 1 --json
 holds "counts sentences" "$json" '.encode | .sentences_s > 0 and .tok_s > .sentences_s'
+holds "says that floats were multiplied as floats" "$json" '.int8 == false'
 one_object "perplexity" "$bin" perplexity smollm2 --file "$root/LICENSE" --ctx 256 --json
 is "its keys" "$(jq -c keys <<<"$json")" '["ppl","tokens"]'
 # llama.cpp's own llama-perplexity -c 256 says 17.7438 of this file with this model; (256 - 1 - 128) x chunks

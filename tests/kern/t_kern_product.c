@@ -203,6 +203,27 @@ static void reference_adds_up(void **state) {
 
 static const kern_table *table;
 
+/* What is rounded equals the reference's, by halves or without them. */
+static void inputs_equal(void **state) {
+    (void)state;
+    enum { T = 23, COLS = 7 * KERN_BLOCK };
+    const int64_t blocks = T * COLS / KERN_BLOCK;
+    float *x = random_x(T * COLS);
+    input want = input_make(&kern_ref_products, x, T, COLS),
+          got = input_make(table->products, x, T, COLS);
+    assert_memory_equal(got.in.neg16, want.in.neg16, (size_t)blocks * 2 * sizeof *want.in.neg16);
+    memset(got.memory, 0, kern_input_bytes(T, COLS));
+    got.in.by_halves = false;
+    for (int64_t t = 0; t < got.in.tiles; t++) table->products->quantise_tile(&got.in, t);
+    assert_memory_equal(got.in.q, want.in.q, T * COLS);
+    assert_memory_equal(got.in.d, want.in.d, (size_t)blocks * sizeof *want.in.d);
+    assert_memory_equal(got.in.sum, want.in.sum, (size_t)blocks * sizeof *want.in.sum);
+    assert_memory_equal(got.in.neg, want.in.neg, (size_t)blocks * sizeof *want.in.neg);
+    mem_free(want.memory);
+    mem_free(got.memory);
+    mem_free(x);
+}
+
 /* Every number of tokens, and parts of every size, against the reference in one piece. */
 static void bits_are_the_references(void **state) {
     (void)state;
@@ -280,7 +301,8 @@ int main(void) {
     fail f;
     if (kern_select(NULL, &table, &f) == E_OK) print_message("fastest here: %s\n", table->name);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const struct CMUnitTest each[] = {WITH(bits_are_the_references, names[i]),
+        const struct CMUnitTest each[] = {WITH(inputs_equal, names[i]),
+                                          WITH(bits_are_the_references, names[i]),
                                           WITH(nothing_saturates, names[i])};
         if (kern_select(names[i], &table, &f) == E_OK)
             failed += cmocka_run_group_tests_name(names[i], each, NULL, NULL);

@@ -128,6 +128,33 @@ static void sums(void **state) {
     for (int i = 0; i < N; i++) assert_true(z[i] == y[i] * 0.3f);
 }
 
+/* Bias and curve of many rows give the bits of one row after the other. */
+static void rows_are_finished(void **state) {
+    (void)state;
+    enum { T = 3, ROOM = 128 };
+    static const int64_t lengths[] = {1, 15, 16, 40, 67};
+    float bias[ROOM], was[T * ROOM], y[T * ROOM], want[T * ROOM];
+    for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++)
+        for (int curve = -1; curve < KERN_CURVES; curve++)
+            for (int biased = 0; biased < 2; biased++) {
+                int64_t n = lengths[k];
+                random_floats(bias, ROOM);
+                random_floats(was, T * ROOM);
+                was[0] = -0.0f;
+                memcpy(y, was, sizeof y);
+                memcpy(want, was, sizeof want);
+                for (int64_t t = 0; t < T; t++) {
+                    if (biased) table->add(bias, want + t * ROOM, n);
+                    if (curve >= 0) table->activate[curve](want + t * ROOM, n);
+                }
+                if (curve < 0)
+                    table->add_each(biased ? bias : NULL, T, n, y, ROOM);
+                else
+                    table->finish[curve](biased ? bias : NULL, T, n, y, ROOM);
+                assert_memory_equal(y, want, sizeof y);
+            }
+}
+
 static void heads_turn(void **state) {
     (void)state;
     enum { HEADS = 3, DIM = 128 };
@@ -156,9 +183,12 @@ static void heads_turn(void **state) {
 static int with(const kern_rows_table *t, const char *what) {
     table = t;
     name = what;
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(norms), cmocka_unit_test(softmax_sums_to_one), cmocka_unit_test(curves),
-        cmocka_unit_test(sums), cmocka_unit_test(heads_turn)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(norms),
+                                       cmocka_unit_test(softmax_sums_to_one),
+                                       cmocka_unit_test(curves),
+                                       cmocka_unit_test(sums),
+                                       cmocka_unit_test(rows_are_finished),
+                                       cmocka_unit_test(heads_turn)};
     return cmocka_run_group_tests_name(what, tests, NULL, NULL);
 }
 

@@ -114,6 +114,9 @@ static void check_linear(op_context *c, dtype type) {
         op_linear(c, &packed, x + i * K, 1, alone, ROWS);
         assert_memory_equal(alone, packed_y + i * ROWS, sizeof alone);
     }
+    op_linear_curve(c, &packed, OP_GELU, x, T_MAX, y, ROWS);
+    op_activate(c, OP_GELU, packed_y, T_MAX, ROWS);
+    assert_memory_equal(y, packed_y, sizeof y);
     arena_deinit(&a);
 }
 
@@ -304,6 +307,9 @@ static void check_rows(op_context *c) {
     memcpy(z, x, sizeof z);
     op_add(c, y, z, T_MAX, K);
     for (int i = 0; i < T_MAX * K; i++) assert_true(z[i] == x[i] + y[i]);
+    op_layernorm(c, z, w, w, 1e-5f, T_MAX, K, z);
+    op_add_layernorm(c, y, w, w, 1e-5f, T_MAX, K, x);
+    assert_memory_equal(x, z, sizeof z);
 }
 static void rows_are_independent(void **state) {
     (void)state;
