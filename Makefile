@@ -29,7 +29,8 @@ LIB_OBJ  := $(patsubst src/%.c,$(B)/obj/%.o,$(filter-out $(APP_MAIN),$(SRC)))
 LIB      := $(B)/libbantam-internal.a
 BIN      := $(B)/bantam
 TESTS    := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/*/t_*.c)))
-BENCHES  := $(patsubst bench/%.c,$(B)/bench/%,$(sort $(wildcard bench/bench_*.c)))
+# bench_json needs two libraries that nothing else does: make bench-json
+BENCHES  := $(patsubst bench/%.c,$(B)/bench/%,$(filter-out bench/bench_json.c,$(sort $(wildcard bench/bench_*.c))))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/f_*.c)))
 
 .PHONY: all help
@@ -159,6 +160,15 @@ bench-serve: all $(B)/bench/bench_serve
 .PHONY: bench-mask
 bench-mask: $(B)/bench/bench_mask
 	@python3 bench/bench_mask.py $(MODELS) --rounds $(or $(ROUNDS),5) $(if $(SUITE),--suite $(SUITE))
+
+## make bench-json    our JSON beside yyjson and jansson (libjansson-dev): YYJSON=DIR [ROUNDS=5] [FILES="a.json"]
+.PHONY: bench-json
+bench-json: $(LIB)
+	@test -e "$(YYJSON)/src/yyjson.c" || { echo "YYJSON=DIR: a copy of github.com/ibireme/yyjson" >&2; exit 2; }
+	@mkdir -p $(B)/bench
+	@$(CC) -O3 -w -c -o $(B)/bench/yyjson.o $(YYJSON)/src/yyjson.c
+	@$(CC) $(CPPFLAGS) -I$(YYJSON)/src $(CFLAGS) -o $(B)/bench/bench_json bench/bench_json.c bench/peer_jansson.c $(B)/bench/yyjson.o $(LDFLAGS) $(LIB) -ljansson $(LDLIBS)
+	@$(B)/bench/bench_json $(or $(ROUNDS),5) $(FILES)
 
 ## make bench-peers   race llama.cpp and ik_llama.cpp by turns: LLAMA_CPP=DIR IK_LLAMA=DIR MODELS="a.gguf b.gguf"
 .PHONY: bench-peers

@@ -68,15 +68,23 @@ static void *arena_take(arena *a, size_t bytes, size_t align) {
     char *p = (char *)c + ARENA_HEADER_BYTES + at;
     c->used = at + bytes;
     a->bytes_used += bytes;
-    memset(p, 0, bytes);
+    return p;
+}
+
+static void *arena_take_zeroed(arena *a, size_t bytes, size_t align) {
+    void *p = arena_take(a, bytes, align);
+    if (p) memset(p, 0, bytes);
     return p;
 }
 
 void *arena_alloc(arena *a, size_t bytes) {
-    return arena_take(a, bytes ? bytes : 1, 16);
+    return arena_take_zeroed(a, bytes ? bytes : 1, 16);
 }
 void *arena_alloc_aligned(arena *a, size_t bytes) {
-    return arena_take(a, bytes ? bytes : 1, 64);
+    return arena_take_zeroed(a, bytes ? bytes : 1, 64);
+}
+void *arena_alloc_unset(arena *a, size_t bytes) {
+    return arena_take(a, bytes ? bytes : 1, 16);
 }
 
 void *arena_array(arena *a, size_t count, size_t size) {

@@ -25,6 +25,8 @@ void arena_reset(arena *a);
 
 void *arena_alloc(arena *a, size_t bytes);
 void *arena_alloc_aligned(arena *a, size_t bytes);
+/* Not zeroed: for what the caller fills at once. */
+void *arena_alloc_unset(arena *a, size_t bytes);
 /* count*size checked; NULL on overflow */
 void *arena_array(arena *a, size_t count, size_t size);
 #define arena_new(a, type) ((type *)arena_alloc((a), sizeof(type)))

@@ -1,42 +1,59 @@
 /* json_write.c - the writer of json.h: straight-line code over a buf, which remembers any failure.
  * The writer places commas and, for people, line breaks; it does not check that keys and values
- * alternate. Not here: parsing (json.c). */
+ * alternate. Not here: parsing (json_parse.c). */
 #include "text/json.h"
 
+#include "text/json_int.h"
 #include "text/utf8.h"
 
-#include <float.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+
+/* Room for n more bytes at the end, which the caller then writes and counts; NULL as buf_reserve.
+ */
+static inline char *room(buf *b, size_t n) {
+    if (!b->bytes_max && !b->failed && n < b->cap - b->n) return b->p + b->n;
+    return buf_reserve(b, n);
+}
+
+static inline void put_char(buf *b, char c) {
+    char *to = room(b, 1);
+    if (!to) return;
+    *to = c;
+    b->n++;
+}
+
+static inline void put_bytes(buf *b, const char *p, size_t n) {
+    char *to = room(b, n);
+    if (!to) return;
+    if (n) memcpy(to, p, n);
+    b->n += n;
+}
 
 static void new_line(json_writer *w) {
-    if (!w->pretty) return;
-    buf_put_char(w->out, '\n');
+    put_char(w->out, '\n');
     for (int i = 0; i < w->depth; i++) buf_put(w->out, STR("  "));
 }
 
 /* Before an item or a key. A value behind its key needs neither comma nor line. */
-static void separate(json_writer *w) {
-    if (w->need_comma) buf_put_char(w->out, ',');
-    if (w->depth > 0 && !w->after_key) new_line(w);
+static inline void separate(json_writer *w) {
+    if (w->need_comma) put_char(w->out, ',');
+    if (w->pretty && w->depth > 0 && !w->after_key) new_line(w);
     w->need_comma = true;
     w->after_key = false;
 }
 
-static void begin(json_writer *w, char open) {
+static inline void begin(json_writer *w, char open) {
     separate(w);
-    buf_put_char(w->out, open);
+    put_char(w->out, open);
     w->depth++;
     w->need_comma = false;
 }
 
-static void end(json_writer *w, char close) {
+static inline void end(json_writer *w, char close) {
     bool empty = !w->need_comma;
     w->depth--;
-    if (!empty) new_line(w);
-    buf_put_char(w->out, close);
+    if (!empty && w->pretty) new_line(w);
+    put_char(w->out, close);
     w->need_comma = true;
 }
 
@@ -53,39 +70,91 @@ void json_end_array(json_writer *w) {
     end(w, ']');
 }
 
-static bool is_plain(unsigned char c) {
-    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+static inline bool is_plain(char c) {
+    return (signed char)c >= 0x20 && c != '"' && c != '\\';
 }
 
-static void put_special(buf *out, str s, size_t *i) {
-    static const char names[] = "btn?fr"; /* \b is 8 */
-    unsigned char c = (unsigned char)s.p[*i];
-    if (c >= 0x80) {
-        size_t from = *i;
-        if (utf8_walk(s, i) < 0)
-            buf_put(out, STR("\xEF\xBF\xBD"));
-        else
-            buf_put(out, str_slice(s, from, *i));
+/* Less than 16 bytes: the blocks at both ends overlap, and nothing behind them is read. */
+static inline bool short_is_plain(const char *p, size_t n) {
+    char both[JSON_VECTOR_BYTES];
+    if (n >= 8) {
+        memcpy(both, p, 8);
+        memcpy(both + 8, p + n - 8, 8);
+    } else if (n >= 4) {
+        memcpy(both, p, 4);
+        memcpy(both + 4, p + n - 4, 4);
+        memcpy(both + 8, both, 8);
+    } else {
+        return n == 0 || (is_plain(p[0]) && is_plain(p[n / 2]) && is_plain(p[n - 1]));
+    }
+    json_halves marks = json_marks(both);
+    return (marks[0] | marks[1]) == 0;
+}
+
+/* Bytes up to the first that is not plain. */
+static inline size_t plain_bytes(const char *p, size_t n) {
+    size_t i = 0;
+    for (; n - i >= JSON_VECTOR_BYTES; i += JSON_VECTOR_BYTES) {
+        size_t at = json_first_mark(json_marks(p + i));
+        if (at < JSON_VECTOR_BYTES) return i + at;
+    }
+    if (short_is_plain(p + i, n - i)) return n;
+    while (is_plain(p[i])) i++;
+    return i;
+}
+
+static void put_escape(buf *out, unsigned char c) {
+    static const char names[] = "btn?fr", hex[] = "0123456789abcdef"; /* \b is 8 */
+    if (c == '"' || c == '\\')
+        put_bytes(out, (char[]){'\\', (char)c}, 2);
+    else if (c >= 8 && c <= 13 && c != 11)
+        put_bytes(out, (char[]){'\\', names[c - 8]}, 2);
+    else
+        put_bytes(out, (char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]}, 6);
+}
+
+/* From where text is no longer plain: runs of what stays as it is, well-formed characters among it,
+ * are copied as one. */
+static void put_marked(buf *out, str s, size_t at) {
+    const char *run = s.p, *p = s.p + at, *end = s.p + s.n;
+    while (p < end) {
+        if ((signed char)*p < 0) {
+            const char *behind = utf8_skip_wide(p, end);
+            if (behind == p) {
+                size_t bad = 0;
+                put_bytes(out, run, (size_t)(p - run));
+                put_bytes(out, "\xEF\xBF\xBD", 3);
+                utf8_walk((str){p, (size_t)(end - p)}, &bad);
+                run = behind = p + bad;
+            }
+            p = behind;
+        } else {
+            put_bytes(out, run, (size_t)(p - run));
+            put_escape(out, (unsigned char)*p);
+            run = ++p;
+        }
+        p += plain_bytes(p, (size_t)(end - p));
+    }
+    put_bytes(out, run, (size_t)(p - run));
+}
+
+/* In quotes, with `behind` after the closing one. */
+static inline void put_quoted(buf *out, str s, str behind) {
+    size_t plain = s.n ? plain_bytes(s.p, s.n) : 0;
+    if (plain == s.n) {
+        char *to = room(out, s.n + 2 + behind.n);
+        if (!to) return;
+        *to = '"';
+        if (s.n) memcpy(to + 1, s.p, s.n);
+        to[s.n + 1] = '"';
+        memcpy(to + s.n + 2, behind.p, behind.n);
+        out->n += s.n + 2 + behind.n;
         return;
     }
-    ++*i;
-    if (c == '"' || c == '\\')
-        buf_put_bytes(out, (char[]){'\\', (char)c}, 2);
-    else if (c >= 8 && c <= 13 && c != 11)
-        buf_put_bytes(out, (char[]){'\\', names[c - 8]}, 2);
-    else
-        buf_printf(out, "\\u%04x", c);
-}
-
-static void put_quoted(buf *out, str s) {
-    buf_put_char(out, '"');
-    for (size_t i = 0; i < s.n;) {
-        size_t from = i;
-        while (i < s.n && is_plain((unsigned char)s.p[i])) i++;
-        buf_put_bytes(out, s.p + from, i - from);
-        if (i < s.n) put_special(out, s, &i);
-    }
-    buf_put_char(out, '"');
+    put_char(out, '"');
+    put_marked(out, s, plain);
+    put_char(out, '"');
+    put_bytes(out, behind.p, behind.n);
 }
 
 void json_key(json_writer *w, const char *key) {
@@ -94,8 +163,7 @@ void json_key(json_writer *w, const char *key) {
 
 void json_key_str(json_writer *w, str key) {
     separate(w);
-    put_quoted(w->out, key);
-    buf_put(w->out, w->pretty ? STR(": ") : STR(":"));
+    put_quoted(w->out, key, w->pretty ? STR(": ") : STR(":"));
     w->need_comma = false;
     w->after_key = true;
 }
@@ -106,7 +174,7 @@ void json_put_str(json_writer *w, str s) {
         return;
     }
     separate(w);
-    put_quoted(w->out, s);
+    put_quoted(w->out, s, STR(""));
 }
 
 void json_put_z(json_writer *w, const char *z) {
@@ -115,38 +183,33 @@ void json_put_z(json_writer *w, const char *z) {
 
 void json_put_int(json_writer *w, int64_t v) {
     separate(w);
-    buf_printf(w->out, "%lld", (long long)v);
+    char text[JSON_INT_BYTES_MAX];
+    put_bytes(w->out, text, json_int_text(text, v));
 }
 
-/* 15 digits survive decimal -> double -> decimal, so where the shortest form has at most 15, %.15g
- * is it; 17 digits always read back. Below the normal range fewer digits are significant. */
 void json_put_double(json_writer *w, double v) {
-    char text[40] = "";
+    char text[JSON_DOUBLE_BYTES_MAX];
     if (!isfinite(v)) {
         json_put_null(w);
         return;
     }
-    for (int digits = fabs(v) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, v);
-        if (strtod(text, NULL) == v) break;
-    }
     separate(w);
-    buf_put_z(w->out, text);
+    put_bytes(w->out, text, json_double_text(text, v));
 }
 
 void json_put_bool(json_writer *w, bool v) {
     separate(w);
-    buf_put_z(w->out, v ? "true" : "false");
+    put_bytes(w->out, v ? "true" : "false", v ? 4 : 5);
 }
 
 void json_put_null(json_writer *w) {
     separate(w);
-    buf_put(w->out, STR("null"));
+    put_bytes(w->out, "null", 4);
 }
 
 void json_put_raw(json_writer *w, str json_text) {
     separate(w);
-    buf_put(w->out, json_text);
+    put_bytes(w->out, json_text.p, json_text.n);
 }
 
 static void put_number(json_writer *w, const json *v) {

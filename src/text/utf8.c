@@ -7,6 +7,8 @@
 #include <string.h>
 #include <utf8proc.h>
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "wide_bytes reads words so");
+
 enum { UTF8_BYTES_MAX = 256 << 20 };
 
 /* Bytes of the maximal well-formed or ill-formed piece at p (n > 0); *c is -1 when ill-formed.
@@ -41,14 +43,39 @@ static size_t ascii_words(const char *p, size_t n) {
     return i;
 }
 
-size_t utf8_bad_at(str s) {
-    for (size_t i = 0; i < s.n;) {
-        i += ascii_words(s.p + i, s.n - i);
-        if (i >= s.n) break;
+/* Bytes of the character of two to four bytes that w begins with, in the order of memory; 0 when
+ * there is none. Masks see the bytes' forms, then what a form alone would let through: overlong
+ * ones, surrogates, above U+10FFFF. */
+static inline size_t wide_bytes(uint32_t w) {
+    if ((w & 0xC0C0F0) == 0x8080E0) return (w & 0x200F) != 0 && (w & 0x200F) != 0x200D ? 3 : 0;
+    if ((w & 0xC0E0) == 0x80C0) return (w & 0x1E) != 0 ? 2 : 0;
+    if ((w & 0xC0C0C0F8) != 0x808080F0) return 0;
+    uint32_t plane = (w & 7) << 2 | (w >> 12 & 3);
+    return plane >= 1 && plane <= 16 ? 4 : 0;
+}
+
+const char *utf8_skip_wide(const char *p, const char *end) {
+    uint32_t w;
+    for (size_t n = 1; end - p >= 4 && n > 0; p += n) {
+        memcpy(&w, p, sizeof w);
+        n = wide_bytes(w);
+    }
+    while (p < end && (signed char)*p < 0) {
         int32_t c;
-        size_t n = utf8_piece((const unsigned char *)s.p + i, s.n - i, &c);
-        if (c < 0) return i;
-        i += n;
+        size_t n = utf8_piece((const unsigned char *)p, (size_t)(end - p), &c);
+        if (c < 0) break;
+        p += n;
+    }
+    return p;
+}
+
+size_t utf8_bad_at(str s) {
+    const char *p = s.p, *end = s.n ? s.p + s.n : s.p;
+    while (p < end) {
+        p += ascii_words(p, (size_t)(end - p));
+        const char *behind = utf8_skip_wide(p, end);
+        if (behind == p && p < end && (signed char)*p++ < 0) return (size_t)(p - 1 - s.p);
+        if (behind > p) p = behind;
     }
     return STR_INDEX_NONE;
 }

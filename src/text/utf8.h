@@ -16,6 +16,9 @@ enum { UTF8_REPLACEMENT = 0xFFFD, UTF8_CHAR_BYTES_MAX = 4 };
 /* Index of the first byte that belongs to no well-formed sequence, or STR_INDEX_NONE. */
 size_t utf8_bad_at(str s);
 bool utf8_ok(str s);
+/* Behind the run of well-formed characters of two to four bytes at p; p itself when there is none.
+ */
+const char *utf8_skip_wide(const char *p, const char *end);
 /* Bytes of the well-formed character at s.p (1 to 4) and its code point; 0 at the end or when
  * ill-formed, and *code is then left alone. */
 size_t utf8_next(str s, uint32_t *code);

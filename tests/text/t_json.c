@@ -1,4 +1,4 @@
-/* t_json.c - tests text/json.c and text/json_write.c: grammar, hostile input, numbers both ways. */
+/* t_json.c - tests text/json*.c: grammar, hostile input, numbers both ways. */
 #include "base/mem.h"
 #include "text/json.h"
 #include "test.h"
@@ -128,6 +128,15 @@ static void keeps_the_last_of_equal_keys(void **state) {
     assert_int_equal(v->count, 1001);
     assert_int_equal(json_get(v, "k17")->integer, 4017);
     assert_true(str_is(v->members[0].key, "k0"));
+    for (int n = 2; n < 80; n++) { /* the first key once more, behind n keys alike at both ends */
+        buf_reset(&b);
+        for (int i = 0; i < n; i++)
+            buf_printf(&b, "%c\"a long key %03d of many\":%d", i ? ',' : '{', i % (n - 1), i);
+        buf_put_char(&b, '}');
+        v = parse(buf_z(&b));
+        assert_int_equal(v->count, n - 1);
+        assert_int_equal(json_get(v, "a long key 000 of many")->integer, n - 1);
+    }
     buf_deinit(&b);
 }
 
@@ -186,6 +195,82 @@ static void doubles_are_shortest(void **state) {
         buf_deinit(&b);
         if (i % 1000 == 0) arena_reset(&a);
     }
+}
+
+static uint64_t drawn = 1;
+static uint64_t draw(void) {
+    drawn ^= drawn << 13;
+    drawn ^= drawn >> 7;
+    return drawn ^= drawn << 17;
+}
+
+/* Reading against strtod, writing against the least %.15g to %.17g that reads back. */
+static void numbers_as_the_c_library_has_them(void **state) {
+    (void)state;
+    for (int i = 0; i < 40000; i++) {
+        char text[64], shortest[64];
+        snprintf(text, sizeof text, "%llue%d", (unsigned long long)(draw() >> (draw() & 63)),
+                 (int)(draw() % 70) - 35);
+        double v = strtod(text, NULL);
+        assert_true(parse(text)->number == v);
+        if (i % 4 == 0) v = (double)(int64_t)draw() / 9.3e18;
+        if (i % 4 == 1) v = (double)(draw() % 1000000) / 100;
+        for (int digits = 15; digits <= 17; digits++) {
+            snprintf(shortest, sizeof shortest, "%.*g", digits, v);
+            if (strtod(shortest, NULL) == v) break;
+        }
+        buf b = {0};
+        json_put_double(&(json_writer){.out = &b}, v);
+        assert_string_equal(buf_z(&b), shortest);
+        buf_deinit(&b);
+        if (i % 1000 == 0) arena_reset(&a);
+    }
+}
+
+static void whole_numbers(void **state) {
+    (void)state;
+    static const int64_t rows[] = {0,   7,     -7,       10,        99,       100,
+                                   101, -1000, 12345678, INT64_MAX, INT64_MIN};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[32];
+        buf b = {0};
+        json_put_int(&(json_writer){.out = &b}, rows[i]);
+        snprintf(text, sizeof text, "%lld", (long long)rows[i]);
+        assert_string_equal(buf_z(&b), text);
+        buf_deinit(&b);
+    }
+}
+
+/* Strings of every length up to some vectors, one special byte at every place of them. */
+static void strings_at_every_length(void **state) {
+    (void)state;
+    static const char *const specials[] = {
+        "\"", "\\", "\n", "\x1f", "\xC3\xA9", "\xE6\x97\xA5", "\xF0\x9F\x98\x80"};
+    for (size_t n = 0; n < 70; n++)
+        for (size_t at = 0; at <= n; at++) {
+            const char *special = specials[(n + at) % (sizeof specials / sizeof *specials)];
+            buf plain = {0}, quoted = {0};
+            for (size_t i = 0; i < n; i++)
+                i == at ? buf_put_z(&plain, special) : buf_put_char(&plain, 'a');
+            char *exact = mem_alloc(plain.n ? plain.n : 1); /* nothing readable behind it */
+            if (plain.n) memcpy(exact, plain.p, plain.n);
+            json_put_str(&(json_writer){.out = &quoted}, (str){exact, plain.n});
+            assert_true(str_eq(parse(buf_z(&quoted))->string, buf_str(&plain)));
+            mem_free(exact);
+            buf_deinit(&plain);
+            buf_deinit(&quoted);
+        }
+}
+
+static void places_are_those_of_the_text(void **state) {
+    (void)state; /* also where escapes were decoded before */
+    refuse("[\"\\n\\n\\u00e9\\n\", x", "line 1, column 18");
+    refuse("{\"\xE6\x97\xA5\\\"\":\n \"\xE6\x97\xA5\\q\"}", "line 2, column 4");
+    refuse("[\"abc\\u12\"]", "column 6");
+    refuse("[\"abcdefghijklmnopqrstuvwxyz", "column 2");
+    refuse("[\"abc\\", "never closed");
+    refuse("[1,2", "ends inside");
+    refuse("{\"a\":1,", "ends inside");
 }
 
 static void typed_reads(void **state) {
@@ -304,6 +389,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(keeps_the_last_of_equal_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(numbers, setup, teardown),
         cmocka_unit_test_setup_teardown(doubles_are_shortest, setup, teardown),
+        cmocka_unit_test_setup_teardown(numbers_as_the_c_library_has_them, setup, teardown),
+        cmocka_unit_test_setup_teardown(whole_numbers, setup, teardown),
+        cmocka_unit_test_setup_teardown(strings_at_every_length, setup, teardown),
+        cmocka_unit_test_setup_teardown(places_are_those_of_the_text, setup, teardown),
         cmocka_unit_test_setup_teardown(typed_reads, setup, teardown),
         cmocka_unit_test_setup_teardown(writes, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_anyhow, setup, teardown),
