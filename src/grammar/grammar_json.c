@@ -159,6 +159,17 @@ const lexer_expr *json_number_expr(arena *a, bool whole) {
     return lexer_cat(a, e, lexer_cat(a, any_part(a), maybe(a, exponent)));
 }
 
+const lexer_expr *json_decimal_expr(arena *a, bool whole) {
+    const lexer_expr *e = lexer_cat(a, maybe(a, text(a, "-")), any_whole(a));
+    return whole ? e : lexer_cat(a, e, any_part(a));
+}
+
+const lexer_expr *json_fraction_expr(arena *a) {
+    const lexer_expr *part =
+        lexer_cat(a, digits(a, 0), lexer_cat(a, range(a, '1', '9'), digits(a, 0)));
+    return lexer_cat(a, json_decimal_expr(a, true), lexer_cat(a, text(a, "."), part));
+}
+
 const lexer_expr *json_space_expr(arena *a) {
     byte_set s = {0};
     for (const char *c = " \t\n\r"; *c; c++) byte_set_add(&s, (uint8_t)*c);
@@ -304,4 +315,13 @@ const lexer_expr *json_at_most(arena *a, const decimal *bound, bool exclusive, b
     if (!is_zero(bound) || !exclusive) return lexer_alt(a, below, negative);
     decimal zero = {.whole = "0"}; /* below zero: -0 is not */
     return minus(a, magnitude(a, &zero, true, true, whole));
+}
+
+const lexer_expr *json_equal_expr(arena *a, const decimal *v) {
+    const lexer_expr *sign = is_zero(v)    ? maybe(a, text(a, "-"))
+                             : v->negative ? text(a, "-")
+                                           : lexer_empty(a),
+                     *zeros = lexer_repeat(a, text(a, "0"), v->part[0] ? 0 : 1, -1),
+                     *part = lexer_cat(a, lexer_cat(a, text(a, "."), text(a, v->part)), zeros);
+    return lexer_cat(a, sign, lexer_cat(a, text(a, v->whole), v->part[0] ? part : maybe(a, part)));
 }

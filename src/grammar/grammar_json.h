@@ -17,8 +17,10 @@ const lexer_expr *json_quoted(arena *a, const lexer_expr *inner);
 /* The text as a string, each character in its one way, quotation marks included; E_INPUT: no
  * UTF-8. */
 err json_string_text(arena *a, str text, str *out, fail *f) MUST_CHECK;
-const lexer_expr *json_number_expr(arena *a, bool whole); /* any number; whole: no fraction */
-const lexer_expr *json_space_expr(arena *a);              /* up to 20 white space characters */
+const lexer_expr *json_number_expr(arena *a, bool whole);  /* any number; whole: no fraction */
+const lexer_expr *json_decimal_expr(arena *a, bool whole); /* without exponent */
+const lexer_expr *json_fraction_expr(arena *a);            /* not whole, without exponent */
+const lexer_expr *json_space_expr(arena *a);               /* up to 20 white space characters */
 
 /* A decimal number in digits: sign * (whole . part) */
 typedef struct decimal {
@@ -32,5 +34,8 @@ err decimal_read(str written, decimal *out, fail *f) MUST_CHECK;
  * bound, or > and <. */
 const lexer_expr *json_at_least(arena *a, const decimal *bound, bool exclusive, bool whole);
 const lexer_expr *json_at_most(arena *a, const decimal *bound, bool exclusive, bool whole);
+
+/* All ways of writing the number, without exponent. */
+const lexer_expr *json_equal_expr(arena *a, const decimal *v);
 
 #endif

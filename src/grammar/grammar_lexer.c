@@ -500,9 +500,11 @@ err lexer_build(const lexer **out, arena *to, const lexer_expr *e, fail *f) {
 
 /* ---- products ---- */
 
+typedef enum product_op { BOTH, ONLY_FIRST, EITHER } product_op;
+
 typedef struct product_job {
     const lexer *x, *y;
-    bool subtract;
+    product_op op;
     draft d;
     map known;      /* pair -> state */
     uint64_t *pair; /* [LEXER_STATES_MAX] */
@@ -510,7 +512,8 @@ typedef struct product_job {
 
 static err pair_state(product_job *j, int32_t x, int32_t y, int32_t *out, fail *f) {
     int64_t known;
-    if (x == LEXER_DEAD || (!j->subtract && y == LEXER_DEAD)) {
+    bool x_dead = x == LEXER_DEAD, y_dead = y == LEXER_DEAD;
+    if (j->op == EITHER ? x_dead && y_dead : x_dead || (j->op == BOTH && y_dead)) {
         *out = LEXER_DEAD;
         return E_OK;
     }
@@ -519,8 +522,9 @@ static err pair_state(product_job *j, int32_t x, int32_t y, int32_t *out, fail *
         *out = (int32_t)known;
         return E_OK;
     }
-    bool in_y = lexer_accepts(j->y, y);
-    TRY(draft_add(&j->d, lexer_accepts(j->x, x) && (j->subtract ? !in_y : in_y), out, f));
+    bool in_x = lexer_accepts(j->x, x), in_y = lexer_accepts(j->y, y);
+    bool in = j->op == EITHER ? in_x || in_y : in_x && in_y == (j->op == BOTH);
+    TRY(draft_add(&j->d, in, out, f));
     j->pair[*out] = pair;
     return map_put(&j->known, (str){(const char *)&j->pair[*out], sizeof pair}, *out, f);
 }
@@ -552,9 +556,9 @@ static err product_fill(product_job *j, int32_t *first, fail *f) {
     return E_OK;
 }
 
-static err product(const lexer **out, arena *to, const lexer *x, const lexer *y, bool subtract,
+static err product(const lexer **out, arena *to, const lexer *x, const lexer *y, product_op op,
                    fail *f) {
-    product_job j = {.x = x, .y = y, .subtract = subtract};
+    product_job j = {.x = x, .y = y, .op = op};
     int32_t first = 0;
     map_init(&j.known, NULL);
     j.pair = mem_alloc(LEXER_STATES_MAX * sizeof *j.pair);
@@ -567,10 +571,13 @@ static err product(const lexer **out, arena *to, const lexer *x, const lexer *y,
 }
 
 err lexer_subtract(const lexer **out, arena *to, const lexer *x, const lexer *y, fail *f) {
-    return product(out, to, x, y, true, f);
+    return product(out, to, x, y, ONLY_FIRST, f);
 }
 err lexer_intersect(const lexer **out, arena *to, const lexer *x, const lexer *y, fail *f) {
-    return product(out, to, x, y, false, f);
+    return product(out, to, x, y, BOTH, f);
+}
+err lexer_unite(const lexer **out, arena *to, const lexer *x, const lexer *y, fail *f) {
+    return product(out, to, x, y, EITHER, f);
 }
 
 /* ---- counted ---- */
@@ -627,30 +634,83 @@ bool lexer_matches(const lexer *l, str text) {
     return lexer_accepts(l, s);
 }
 
-err lexer_multiples(const lexer **out, arena *to, int32_t m, fail *f) {
-    enum { DEAD, START, SIGNED, ZERO, REMAINDERS }; /* then one state a remainder */
-    lexer *l = arena_new(to, lexer);
-    int32_t states = REMAINDERS + m, classes = 12; /* the digits, the sign, all else */
-    int32_t *next = arena_new_n(to, int32_t, (size_t)states * (size_t)classes);
-    bool *accepts = arena_new_n(to, bool, (size_t)states);
-    if (!l || !next || !accepts) return fail_memory(f, "a pattern");
-    *l = (lexer){.states = states,
-                 .start = START,
-                 .classes = classes,
-                 .next = next,
-                 .accepts = accepts,
-                 .hash = mix(0x6d756c7469706c65ull, (uint64_t)m)};
-    for (int b = 0; b < 256; b++)
-        l->class_of[b] = (uint8_t)(b >= '0' && b <= '9' ? b - '0' : b == '-' ? 10 : 11);
-    next[START * classes + 10] = SIGNED;
-    accepts[ZERO] = accepts[REMAINDERS] = true;
-    for (int32_t d = 0; d < 10; d++) {
-        int32_t first = d ? REMAINDERS + d % m : ZERO;
-        next[START * classes + d] = next[SIGNED * classes + d] = first;
-        for (int32_t r = 0; r < m; r++)
-            next[(REMAINDERS + r) * classes + d] = REMAINDERS + (int32_t)((10ll * r + d) % m);
+/* ---- multiples ---- */
+
+/* What the states are: the remainder of the digits so far, by the digits behind the point. */
+typedef struct multiple_job {
+    int32_t m, places, classes, states;
+    int32_t *next; /* [states, classes] */
+    bool *accepts; /* [states] */
+} multiple_job;
+enum { MULTIPLE_DEAD, MULTIPLE_START, MULTIPLE_SIGNED, MULTIPLE_ZERO, MULTIPLE_REST };
+enum { MULTIPLE_MINUS = 10, MULTIPLE_POINT = 11, MULTIPLE_CLASSES = 13 };
+
+/* Of remainder r with `digits` digits behind the point; -1: no point yet. Behind the point and
+ * before its first digit, digits is 0. */
+static int32_t multiple_at(const multiple_job *j, int32_t digits, int32_t r) {
+    return MULTIPLE_REST + (digits + 1) * j->m + r;
+}
+
+/* Whether r, with that many digits behind the point, is a multiple. */
+static bool divides(const multiple_job *j, int32_t digits, int32_t r) {
+    int64_t v = r;
+    for (int32_t i = digits; i < j->places; i++) v = v * 10 % j->m;
+    return v % j->m == 0;
+}
+
+static void multiple_whole(multiple_job *j) {
+    int32_t *first = &j->next[MULTIPLE_START * j->classes],
+            *behind = &j->next[MULTIPLE_SIGNED * j->classes];
+    first[MULTIPLE_MINUS] = MULTIPLE_SIGNED;
+    for (int32_t d = 0; d < 10; d++)
+        first[d] = behind[d] = d ? multiple_at(j, -1, d % j->m) : MULTIPLE_ZERO;
+    j->accepts[MULTIPLE_ZERO] = true;
+    j->next[MULTIPLE_ZERO * j->classes + MULTIPLE_POINT] = multiple_at(j, 0, 0);
+    for (int32_t r = 0; r < j->m; r++) {
+        int32_t at = multiple_at(j, -1, r);
+        j->accepts[at] = divides(j, 0, r);
+        j->next[at * j->classes + MULTIPLE_POINT] = multiple_at(j, 0, r);
+        for (int32_t d = 0; d < 10; d++)
+            j->next[at * j->classes + d] = multiple_at(j, -1, (int32_t)((10ll * r + d) % j->m));
     }
-    TRY(find_members(l, to, f));
-    *out = l;
-    return E_OK;
+}
+
+/* The last row, `places` + 1, is of zeros behind the places that count. */
+static void multiple_part(multiple_job *j) {
+    for (int32_t digits = 0; digits <= j->places + 1; digits++)
+        for (int32_t r = 0; r < j->m; r++) {
+            int32_t at = multiple_at(j, digits, r);
+            bool fits = divides(j, digits < j->places ? digits : j->places, r);
+            j->accepts[at] = digits > 0 && fits;
+            for (int32_t d = 0; d < 10 && digits < j->places; d++)
+                j->next[at * j->classes + d] =
+                    multiple_at(j, digits + 1, (int32_t)((10ll * r + d) % j->m));
+            if (digits >= j->places && fits)
+                j->next[at * j->classes] = multiple_at(j, j->places + 1, r);
+        }
+}
+
+err lexer_multiples(const lexer **out, arena *to, int32_t m, int32_t places, fail *f) {
+    draft d = {.classes = MULTIPLE_CLASSES};
+    multiple_job j = {m, places, MULTIPLE_CLASSES, 0, NULL, NULL};
+    int64_t states = MULTIPLE_REST + (int64_t)m * (places + 3);
+    if (m < 1 || places < 0 || states > LEXER_STATES_MAX)
+        return fail_set(f, E_TOO_LARGE, "multiples of %d / 10^%d need more than %d states", m,
+                        places, LEXER_STATES_MAX);
+    for (int b = 0; b < 256; b++)
+        d.class_of[b] = (uint8_t)(b >= '0' && b <= '9' ? b - '0'
+                                  : b == '-'           ? MULTIPLE_MINUS
+                                  : b == '.'           ? MULTIPLE_POINT
+                                                       : MULTIPLE_CLASSES - 1);
+    d.n = d.room = j.states = (int32_t)states;
+    d.next = j.next = mem_zero((size_t)states * MULTIPLE_CLASSES * sizeof *j.next);
+    d.accepts = j.accepts = mem_zero((size_t)states);
+    err e = j.next && j.accepts ? E_OK : fail_memory(f, "a pattern");
+    if (e == E_OK) {
+        multiple_whole(&j);
+        multiple_part(&j);
+        e = finish(out, to, &d, MULTIPLE_START, f);
+    }
+    draft_free(&d);
+    return e;
 }

@@ -77,13 +77,14 @@ typedef struct lexer {
 
 /* The automaton lives in the arena `to`; scratch is freed. States that lead nowhere are dead. */
 err lexer_build(const lexer **out, arena *to, const lexer_expr *e, fail *f) MUST_CHECK;
-/* x and not y; x and y */
+/* x and not y; x and y; x or y */
 err lexer_subtract(const lexer **out, arena *to, const lexer *x, const lexer *y,
                    fail *f) MUST_CHECK;
 err lexer_intersect(const lexer **out, arena *to, const lexer *x, const lexer *y,
                     fail *f) MUST_CHECK;
-/* The decimal whole numbers that m divides, m from 1 on. */
-err lexer_multiples(const lexer **out, arena *to, int32_t m, fail *f) MUST_CHECK;
+err lexer_unite(const lexer **out, arena *to, const lexer *x, const lexer *y, fail *f) MUST_CHECK;
+/* JSON numbers without exponent that are whole multiples of m / 10^places, m from 1 on. */
+err lexer_multiples(const lexer **out, arena *to, int32_t m, int32_t places, fail *f) MUST_CHECK;
 /* base, a lexer of quoted strings, with at least and at most that many characters (a byte that is
  * read between two characters and does not end the string begins one); most -1: no end. Nothing, if
  * most is less than least. base outlives it. */

@@ -5,25 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const refused[] = {"not",
-                                      "if",
-                                      "dependentSchemas",
-                                      "dependentRequired",
-                                      "dependencies",
-                                      "propertyNames",
-                                      "contains",
-                                      "unevaluatedProperties",
-                                      "unevaluatedItems",
-                                      "$dynamicRef",
-                                      "$recursiveRef",
-                                      "minContains",
-                                      "maxContains"};
-
 err schema_refuse(const char *word, const json *schema, fail *f) {
     buf b = {.bytes_max = 4096};
     json_writer w = {.out = &b};
     json_put_value(&w, schema);
     str shown = buf_str(&b);
+    if (word[0] == SCHEMA_DERIVED[0]) word += 2; /* one of ours */
     fail_set(f, E_UNSUPPORTED, "the schema word \"%s\" cannot be held by a grammar, in %.*s%s",
              word, (int)(shown.n < 200 ? shown.n : 200), shown.p ? shown.p : "",
              shown.n > 200 ? "..." : "");
@@ -58,108 +45,22 @@ bool schema_equal(const json *x, const json *y) {
     return true;
 }
 
-err schema_set_add(schema_set *s, const json *schema, fail *f) {
+static err add_under(schema_set *s, const json *schema, uint8_t under, fail *f) {
     for (int i = 0; i < s->n; i++)
-        if (s->s[i] == schema) return E_OK;
+        if (s->s[i] == schema) {
+            s->under[i] |= under;
+            return E_OK;
+        }
     if (s->n == SCHEMA_JOINED_MAX)
         return fail_set(f, E_TOO_LARGE, "more than %d schemas hold for one value",
                         SCHEMA_JOINED_MAX);
+    s->under[s->n] = under;
     s->s[s->n++] = schema;
     return E_OK;
 }
 
-/* ---- references ---- */
-
-static bool has_inner_id(const json *v, bool root, int depth) {
-    if (depth > JSON_DEPTH_MAX) return true;
-    if (v->kind == JSON_ARRAY) {
-        for (size_t i = 0; i < v->count; i++)
-            if (has_inner_id(&v->items[i], false, depth + 1)) return true;
-    } else if (v->kind == JSON_OBJECT) {
-        const json *id = json_get(v, "$id");
-        if (!root && id && id->kind == JSON_STRING) return true;
-        for (size_t i = 0; i < v->count; i++)
-            if (has_inner_id(&v->members[i].value, false, depth + 1)) return true;
-    }
-    return false;
-}
-
-/* One step of a JSON pointer, %XX and ~ undone, into out; false when it is malformed. */
-static bool unescape(str step, char *out, size_t room, size_t *n) {
-    *n = 0;
-    for (size_t i = 0; i < step.n; i++) {
-        char c = step.p[i];
-        if (*n + 1 >= room) return false;
-        if (c == '%' && i + 2 < step.n) {
-            char hex[3] = {step.p[i + 1], step.p[i + 2], 0}, *end;
-            c = (char)strtol(hex, &end, 16);
-            if (*end) return false;
-            i += 2;
-        }
-        out[(*n)++] = c;
-    }
-    size_t k = 0;
-    for (size_t i = 0; i < *n; i++) {
-        char c = out[i];
-        if (c == '~') {
-            if (++i == *n || (out[i] != '0' && out[i] != '1')) return false;
-            c = out[i] == '0' ? '~' : '/';
-        }
-        out[k++] = c;
-    }
-    *n = k;
-    return true;
-}
-
-static const json *pointer(const json *at, str path) {
-    char name[512];
-    size_t n;
-    while (at && path.p) {
-        str step = str_cut(&path, '/');
-        int64_t index;
-        if (!unescape(step, name, sizeof name, &n)) return NULL;
-        str key = {name, n};
-        const json *found = NULL;
-        if (at->kind == JSON_OBJECT) {
-            for (size_t i = 0; i < at->count && !found; i++)
-                if (str_eq(at->members[i].key, key)) found = &at->members[i].value;
-        } else if (at->kind == JSON_ARRAY && str_to_int(key, &index) && index >= 0) {
-            found = json_at(at, (size_t)index);
-        }
-        at = found;
-    }
-    return at;
-}
-
-static const json *anchored(const json *v, str name, int depth) {
-    const json *found = NULL;
-    if (depth > JSON_DEPTH_MAX) return NULL;
-    for (size_t i = 0; v->kind == JSON_ARRAY && i < v->count && !found; i++)
-        found = anchored(&v->items[i], name, depth + 1);
-    if (v->kind != JSON_OBJECT) return found;
-    const json *anchor = json_get(v, "$anchor");
-    if (anchor && anchor->kind == JSON_STRING && str_eq(anchor->string, name)) return v;
-    for (size_t i = 0; i < v->count && !found; i++)
-        found = anchored(&v->members[i].value, name, depth + 1);
-    return found;
-}
-
-static err follow(const schema_doc *d, const json *ref, const json *schema, const json **out,
-                  fail *f) {
-    if (ref->kind != JSON_STRING) return fail_set(f, E_INPUT, "$ref must be a string");
-    str to = ref->string;
-    const json *id = json_get(d->root, "$id");
-    if (id && id->kind == JSON_STRING && str_starts(to, id->string))
-        to = str_slice(to, id->string.n, to.n);
-    if (to.n == 0) to = STR("#");
-    if (to.p[0] != '#' || has_inner_id(d->root, true, 0)) return schema_refuse("$ref", schema, f);
-    to = str_slice(to, 1, to.n);
-    if (to.n == 0)
-        *out = d->root;
-    else
-        *out = to.p[0] == '/' ? pointer(d->root, str_slice(to, 1, to.n)) : anchored(d->root, to, 0);
-    if (*out) return E_OK;
-    return fail_set(f, E_INPUT, "$ref \"%.*s\" leads nowhere", STR_ARG(ref->string));
+err schema_set_add(schema_set *s, const json *schema, fail *f) {
+    return add_under(s, schema, 0, f);
 }
 
 /* ---- ways ---- */
@@ -173,73 +74,174 @@ typedef struct way_job {
 /* Alternatives still to be chosen from. */
 typedef struct groups {
     const json *g[SCHEMA_JOINED_MAX];
+    uint8_t under[SCHEMA_JOINED_MAX];
+    bool several[SCHEMA_JOINED_MAX]; /* which of them hold matters: each set of them is a way */
     int n;
 } groups;
 
-/* true says nothing where the word is about what else there may be */
-static bool harmless(const char *word, const json *v) {
-    return v->kind == JSON_BOOL && v->boolean &&
-           (!strcmp(word, "propertyNames") || !strncmp(word, "unevaluated", 11));
-}
-
-static err check_words(const json *s, fail *f) {
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-        const json *v = json_get(s, refused[i]);
-        if (v && !harmless(refused[i], v)) return schema_refuse(refused[i], s, f);
-    }
-    return E_OK;
-}
+/* What `include` works on: the schemas found, the choices left, whether false is among them. */
+typedef struct found {
+    schema_set *set;
+    groups *more;
+    bool never;
+} found;
 
 static err check_list(const json *list, const char *word, fail *f) {
     if (list->kind == JSON_ARRAY && list->count > 0) return E_OK;
     return fail_set(f, E_INPUT, "\"%s\" must be a list of schemas that is not empty", word);
 }
 
-static err shown_apart(way_job *j, const json *list, const json *schema, fail *f);
+static err add_group(found *to, const json *list, uint8_t under, bool several, fail *f) {
+    groups *more = to->more;
+    for (int i = 0; i < more->n; i++)
+        if (more->g[i] == list && more->under[i] == under) return E_OK;
+    if (more->n == SCHEMA_JOINED_MAX)
+        return fail_set(f, E_TOO_LARGE, "more than %d choices for one value", SCHEMA_JOINED_MAX);
+    more->g[more->n] = list;
+    more->under[more->n] = under;
+    more->several[more->n++] = several;
+    return E_OK;
+}
 
-/* s and all that it includes without choice, into set and more; *never: false is among them */
-static err include(way_job *j, const json *s, schema_set *set, groups *more, bool *never, fail *f) {
+/* s speaks of what no other schema within it speaks of: those included by it are marked. */
+static err own(schema_set *set, const json *s, uint8_t *under, fail *f) {
+    static const char *const words[] = {"unevaluatedProperties", "unevaluatedItems"};
+    bool owns = false;
+    for (int i = 0; i < 2; i++) {
+        const json *v = json_get(s, words[i]);
+        owns = owns || (v && !schema_says_nothing(v));
+    }
+    if (!owns) return E_OK;
+    int i = 0;
+    while (i < set->owners && set->owner[i] != s) i++;
+    if (i == SCHEMA_OWNERS_MAX)
+        return fail_set(f, E_TOO_LARGE, "more than %d \"unevaluated...\" hold for one value",
+                        SCHEMA_OWNERS_MAX);
+    if (i == set->owners) set->owner[set->owners++] = s;
+    *under |= (uint8_t)(1 << i);
+    return E_OK;
+}
+
+static err one_of_group(way_job *j, const json *list, const json **out, fail *f);
+static err include(way_job *j, const json *s, found *to, uint8_t under, fail *f);
+
+static err include_choices(way_job *j, const json *s, found *to, uint8_t under, fail *f) {
+    const json *any = json_get(s, "anyOf"), *one = json_get(s, "oneOf"), *list;
+    if (any) {
+        TRY(check_list(any, "anyOf", f));
+        TRY(add_group(to, any, under, under != 0, f));
+    }
+    if (one) {
+        TRY(check_list(one, "oneOf", f));
+        TRY(one_of_group(j, one, &list, f));
+        TRY(add_group(to, list, under, false, f));
+    }
+    if (json_get(s, "if") && (under || json_get(s, "then") || json_get(s, "else"))) {
+        TRY(schema_if(j->d, s, &list, f));
+        TRY(add_group(to, list, under, false, f));
+    }
+    return E_OK;
+}
+
+static err include_dependents(way_job *j, const json *s, found *to, uint8_t under, fail *f) {
+    static const char *const words[] = {"dependentRequired", "dependentSchemas", "dependencies"};
+    for (int i = 0; i < 3; i++) {
+        const json *v = json_get(s, words[i]), *list;
+        if (v && v->kind != JSON_OBJECT)
+            return fail_set(f, E_INPUT, "\"%s\" must be an object", words[i]);
+        for (size_t k = 0; v && k < v->count; k++) {
+            TRY(schema_dependent(j->d, v->members[k].key, &v->members[k].value, &list, f));
+            TRY(add_group(to, list, under, false, f));
+        }
+    }
+    return E_OK;
+}
+
+static err include_words(way_job *j, const json *s, found *to, uint8_t under, fail *f) {
+    const json *all = json_get(s, "allOf"), *not_so = json_get(s, "not"), *opposite;
+    if (json_get(s, "$recursiveRef")) return schema_refuse("$recursiveRef", s, f);
+    if (all) TRY(check_list(all, "allOf", f));
+    for (size_t i = 0; all && i < all->count; i++) TRY(include(j, &all->items[i], to, under, f));
+    if (not_so) {
+        TRY(schema_negate(j->d, not_so, &opposite, f));
+        TRY(include(j, opposite, to, 0, f)); /* what must not hold evaluates nothing */
+    }
+    TRY(include_choices(j, s, to, under, f));
+    return include_dependents(j, s, to, under, f);
+}
+
+/* draft 7: what stands beside a reference does not count */
+static void take_out(schema_set *set, const json *s) {
+    for (int i = 0; i < set->n; i++)
+        if (set->s[i] == s) {
+            set->s[i] = set->s[--set->n];
+            set->under[i] = set->under[set->n];
+        }
+}
+
+static err include_refs(way_job *j, const json *s, found *to, uint8_t under, fail *f) {
+    static const char *const words[] = {"$ref", "$dynamicRef"};
+    for (int i = 0; i < 2; i++) {
+        const json *target;
+        if (!json_get(s, words[i])) continue;
+        TRY(schema_follow(j->d, s, words[i], &target, f));
+        TRY(include(j, target, to, under, f));
+    }
+    return E_OK;
+}
+
+/* s and all that it includes without choice */
+static err include(way_job *j, const json *s, found *to, uint8_t under, fail *f) {
+    schema_set *set = to->set;
     if (s->kind == JSON_BOOL) {
-        *never = *never || !s->boolean;
+        to->never = to->never || !s->boolean;
         return E_OK;
     }
     if (s->kind != JSON_OBJECT)
         return fail_set(f, E_INPUT, "a schema must be an object, true or false, not %s",
                         json_kind_name(s->kind));
     for (int i = 0; i < set->n; i++)
-        if (set->s[i] == s) return E_OK;
+        if (set->s[i] == s && (set->under[i] & under) == under) return E_OK;
     if (++j->depth > SCHEMA_DEPTH_MAX)
         return fail_set(f, E_TOO_LARGE, "references nest deeper than %d", SCHEMA_DEPTH_MAX);
-    const json *ref = json_get(s, "$ref"), *target;
-    if (ref) {
-        TRY(follow(j->d, ref, s, &target, f));
-        TRY(schema_set_add(set, s, f)); /* so that a circle of references ends */
-        TRY(include(j, target, set, more, never, f));
-        if (j->d->draft7) {
-            for (int i = 0; i < set->n; i++) /* what stands beside it does not count */
-                if (set->s[i] == s) set->s[i] = set->s[--set->n];
-            j->depth--;
-            return E_OK;
-        }
-    }
-    TRY(check_words(s, f));
-    TRY(schema_set_add(set, s, f));
-    const json *all = json_get(s, "allOf");
-    if (all) TRY(check_list(all, "allOf", f));
-    for (size_t i = 0; all && i < all->count; i++)
-        TRY(include(j, &all->items[i], set, more, never, f));
-    const char *const choices[] = {"anyOf", "oneOf"};
-    for (int i = 0; i < 2; i++) {
-        const json *list = json_get(s, choices[i]);
-        if (!list) continue;
-        TRY(check_list(list, choices[i], f));
-        if (i && list->count > 1) TRY(shown_apart(j, list, s, f));
-        if (more->n == SCHEMA_JOINED_MAX)
-            return fail_set(f, E_TOO_LARGE, "more than %d choices for one value",
-                            SCHEMA_JOINED_MAX);
-        more->g[more->n++] = list;
-    }
+    bool alone = j->d->draft7 && json_get(s, "$ref");
+    if (!alone) TRY(own(set, s, &under, f));
+    TRY(add_under(set, s, under, f)); /* first, so that a circle of references ends */
+    TRY(include_refs(j, s, to, under, f));
+    if (alone)
+        take_out(set, s);
+    else
+        TRY(include_words(j, s, to, under, f));
     j->depth--;
+    return E_OK;
+}
+
+static err spread(way_job *j, const schema_set *set, const groups *left, fail *f);
+
+/* The ways on with these alternatives of the last group. */
+static err choose(way_job *j, const schema_set *set, const groups *left, const size_t *chosen,
+                  size_t n, fail *f) {
+    schema_set next = *set;
+    groups rest = *left;
+    found to = {.set = &next, .more = &rest};
+    rest.n--;
+    for (size_t i = 0; i < n; i++)
+        TRY(include(j, &left->g[rest.n]->items[chosen[i]], &to, left->under[rest.n], f));
+    return to.never ? E_OK : spread(j, &next, &rest, f);
+}
+
+/* Each set of the alternatives: the others may hold or not, which changes nothing then. */
+static err choose_several(way_job *j, const schema_set *set, const groups *left, fail *f) {
+    size_t count = left->g[left->n - 1]->count, chosen[SCHEMA_SEVERAL_MAX];
+    if (count > SCHEMA_SEVERAL_MAX)
+        return fail_set(f, E_TOO_LARGE, "\"anyOf\" of more than %d beside \"unevaluated...\"",
+                        SCHEMA_SEVERAL_MAX);
+    for (unsigned bits = 1; bits < 1u << count; bits++) {
+        size_t n = 0;
+        for (size_t i = 0; i < count; i++)
+            if (bits >> i & 1) chosen[n++] = i;
+        TRY(choose(j, set, left, chosen, n, f));
+    }
     return E_OK;
 }
 
@@ -256,15 +258,11 @@ static err spread(way_job *j, const schema_set *set, const groups *left, fail *f
     }
     if (++j->depth > SCHEMA_DEPTH_MAX)
         return fail_set(f, E_TOO_LARGE, "alternatives nest deeper than %d", SCHEMA_DEPTH_MAX);
-    const json *list = left->g[left->n - 1];
-    for (size_t i = 0; i < list->count; i++) {
-        schema_set next = *set;
-        groups rest = *left;
-        bool never = false;
-        rest.n--;
-        TRY(include(j, &list->items[i], &next, &rest, &never, f));
-        if (!never) TRY(spread(j, &next, &rest, f));
-    }
+    if (left->several[left->n - 1])
+        TRY(choose_several(j, set, left, f));
+    else
+        for (size_t i = 0; i < left->g[left->n - 1]->count; i++)
+            TRY(choose(j, set, left, &i, 1, f));
     j->depth--;
     return E_OK;
 }
@@ -274,10 +272,10 @@ static err find_ways(const schema_doc *d, const schema_set *in, schema_ways *out
     way_job j = {.d = d, .out = out, .depth = depth};
     schema_set set = {.n = 0};
     groups more = {.n = 0};
-    bool never = false;
+    found to = {.set = &set, .more = &more};
     out->n = 0;
-    for (int i = 0; i < in->n; i++) TRY(include(&j, in->s[i], &set, &more, &never, f));
-    return never ? E_OK : spread(&j, &set, &more, f);
+    for (int i = 0; i < in->n; i++) TRY(include(&j, in->s[i], &to, 0, f));
+    return to.never ? E_OK : spread(&j, &set, &more, f);
 }
 
 err schema_find_ways(const schema_doc *d, const schema_set *in, schema_ways *out, fail *f) {
@@ -302,7 +300,7 @@ static int kinds_of_name(str name, bool *whole) {
     return 0;
 }
 
-static err kinds_of(const json *type, int *kinds, bool *whole, fail *f) {
+err schema_kinds_of(const json *type, int *kinds, bool *whole, fail *f) {
     bool fraction = false, one_whole = false;
     *kinds = 0;
     *whole = false;
@@ -326,7 +324,7 @@ err schema_kinds(const schema_set *s, int *kinds, bool *whole, fail *f) {
         int some;
         bool some_whole;
         if (!type) continue;
-        TRY(kinds_of(type, &some, &some_whole, f));
+        TRY(schema_kinds_of(type, &some, &some_whole, f));
         *kinds &= some;
         *whole = *whole || some_whole;
     }
@@ -349,18 +347,18 @@ static bool listed(const json *s, const json *v) {
     return false;
 }
 
-/* Words that bound a value of this kind beside type, enum and const. */
-static const char *bound_beside(const json *s, json_kind kind) {
+const char *schema_bound_beside(const json *s, json_kind kind) {
     static const char *const words[][12] = {
-        [JSON_NUMBER] = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
-                         "multipleOf"},
-        [JSON_STRING] = {"minLength", "maxLength", "pattern"},
+        [JSON_NUMBER] = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
+                         SCHEMA_NOT_MULTIPLE, SCHEMA_FRACTION, SCHEMA_NONE_OF},
+        [JSON_STRING] = {"minLength", "maxLength", "pattern", SCHEMA_NOT_PATTERN, SCHEMA_NONE_OF},
         [JSON_ARRAY] = {"items", "prefixItems", "additionalItems", "minItems", "maxItems",
-                        "uniqueItems"},
+                        "uniqueItems", "contains", "unevaluatedItems"},
         [JSON_OBJECT] = {"properties", "required", "additionalProperties", "patternProperties",
-                         "minProperties", "maxProperties"}};
+                         "minProperties", "maxProperties", "propertyNames",
+                         "unevaluatedProperties"}};
     if (kind < JSON_NUMBER) return NULL;
-    for (int i = 0; words[kind][i]; i++)
+    for (int i = 0; i < 12 && words[kind][i]; i++)
         if (json_get(s, words[kind][i])) return words[kind][i];
     return NULL;
 }
@@ -387,10 +385,6 @@ err schema_values(const schema_doc *d, const schema_set *s, const json ***out, i
         const json *v = one ? one : &list->items[k];
         bool fits = fits_type(v, kinds, whole);
         for (int i = 0; i < s->n && fits; i++) fits = listed(s->s[i], v);
-        for (int i = 0; i < s->n && fits; i++) {
-            const char *word = bound_beside(s->s[i], v->kind);
-            if (word) return schema_refuse(word, s->s[i], f);
-        }
         if (fits) (*out)[(*n)++] = v;
     }
     return E_OK;
@@ -489,16 +483,21 @@ static err apart(way_job *j, const schema_set *x, const schema_set *y, bool *out
     return *out ? E_OK : members_apart(j, x, y, out, f);
 }
 
-static err shown_apart(way_job *j, const json *list, const json *schema, fail *f) {
+/* The list where its alternatives are shown to exclude each other; else each with the opposites of
+ * those that it might hold at once with. */
+static err one_of_group(way_job *j, const json *list, const json **out, fail *f) {
+    uint64_t apart_from[SCHEMA_ONE_OF_MAX] = {0};
+    bool all = true;
+    if (list->count > SCHEMA_ONE_OF_MAX)
+        return fail_set(f, E_TOO_LARGE, "\"oneOf\" of more than %d", SCHEMA_ONE_OF_MAX);
     for (size_t i = 0; i < list->count; i++)
         for (size_t k = 0; k < i; k++) {
             bool ok;
             TRY(schemas_apart(j, &list->items[i], &list->items[k], &ok, f));
-            if (ok) continue;
-            schema_refuse("oneOf", schema, f);
-            return fail_hint(f,
-                             "its alternatives may hold at once: say anyOf, or give each a member "
-                             "with a constant of its own");
+            apart_from[i] |= (uint64_t)ok << k;
+            apart_from[k] |= (uint64_t)ok << i;
+            all = all && ok;
         }
-    return E_OK;
+    *out = list;
+    return all ? E_OK : schema_exactly_one(j->d, list, apart_from, out, f);
 }

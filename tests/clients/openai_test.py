@@ -122,7 +122,7 @@ def holds_a_schema():
     for choice in got.choices:
         assert json.loads(choice.message.content)["colour"] in COLOURS, got
     error = expect(openai.BadRequestError, lambda: ask("smollm2", "hi", response_format={
-        "type": "json_schema", "json_schema": {"name": "c", "schema": {"not": {}}}}))
+        "type": "json_schema", "json_schema": {"name": "c", "schema": {"type": "array", "uniqueItems": True}}}))
     assert error.code == "invalid_json_schema", error
 
 

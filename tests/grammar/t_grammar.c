@@ -165,17 +165,55 @@ static void schemas(void **state) {
           LIST("{'a':1,'b':2}", "{'a':1,'b':2,'c':3}"),
           LIST("{}", "{'a':1}", "{'a':1,'b':2,'c':3,'d':4}"));
     holds("true", LIST("1", "[]", "{'a':[null]}", "-1.5e3"), LIST("", "01", "[1,]", "nul"));
-    refused("{'not':{'type':'string'}}", "not");
     refused("{'type':'array','uniqueItems':true}", "uniqueItems");
-    refused("{'if':{},'then':{}}", "if");
-    refused("{'oneOf':[{'type':'integer'},{'minimum':2}]}", "oneOf");
-    refused("{'enum':[1,2],'minimum':2}", "minimum");
+    refused("{'not':{'additionalProperties':{'type':'string'}}}", "additionalProperties");
+    refused("{'enum':[[1],2],'minItems':2}", "minItems");
     refused("false", "nothing satisfies");
     refused("{'type':'object','required':['a'],'properties':{'a':{'$ref':'#'}}}",
             "nothing satisfies");
     refused("{'type':'strin'}", "type");
     refused("{'$ref':'http://example.com/x'}", "$ref");
     refused("{'type':'string','pattern':'(?=a)'}", "look-around");
+}
+
+static void words_that_speak_of_schemas(void **state) {
+    (void)state;
+    holds("{'not':{'type':'string'}}", LIST("1", "[]", "null"), LIST("'a'", "''"));
+    holds("{'type':'number','not':{'type':'integer'}}", LIST("1.5", "-0.25"), LIST("1", "1.0"));
+    holds("{'type':'integer','not':{'multipleOf':3}}", LIST("1", "-4"), LIST("0", "9", "-3"));
+    holds("{'type':'string','not':{'enum':['a','bc']}}", LIST("'ab'", "''"),
+          LIST("'a'", "'bc'", "'\\u0061'"));
+    holds("{'not':{'const':[1,{'x':2}]}}", LIST("[1]", "[1,{'x':3}]", "[1,{'x':2,'y':1}]", "{}"),
+          LIST("[1,{'x':2}]"));
+    holds("{'if':{'properties':{'k':{'const':'a'}},'required':['k']},'then':{'required':['x']},"
+          "'else':{'properties':{'x':false}},'type':'object','properties':{'k':{'type':'string'},"
+          "'x':{'type':'integer'}},'additionalProperties':false}",
+          LIST("{'k':'a','x':1}", "{'k':'b'}", "{}"), LIST("{'k':'a'}", "{'k':'b','x':1}"));
+    holds("{'oneOf':[{'type':'integer'},{'minimum':2}]}", LIST("1", "2.5", "'x'"),
+          LIST("3", "1.5"));
+    holds("{'type':'object','properties':{'a':{'type':'null'},'b':{'type':'null'}},"
+          "'dependentRequired':{'a':['b']},'additionalProperties':false}",
+          LIST("{}", "{'b':null}", "{'a':null,'b':null}"), LIST("{'a':null}"));
+    holds("{'type':'array','contains':{'type':'string'},'minContains':2,'maxContains':3}",
+          LIST("['a',1,'b']", "['a','b','c']"), LIST("['a']", "['a','b','c','d']", "[]"));
+    holds("{'type':'object','propertyNames':{'pattern':'^[a-z]+$','maxLength':2}}",
+          LIST("{}", "{'a':1,'bc':2}"), LIST("{'A':1}", "{'abc':1}"));
+    holds("{'type':'array','items':{'enum':['x','y',1]},'uniqueItems':true,'minItems':1}",
+          LIST("['x']", "[1,'x','y']"), LIST("[]", "['x','x']", "['x',1,'y','x']"));
+    holds("{'enum':[1,2,'ab','c',3.5],'minimum':2,'minLength':2}", LIST("2", "3.5", "'ab'"),
+          LIST("1", "'c'"));
+    holds("{'type':'number','multipleOf':0.25,'minimum':0}", LIST("0.5", "1.25", "3", "0.750"),
+          LIST("0.3", "-0.25", "1.125"));
+    holds("{'type':'object','allOf':[{'properties':{'a':{'type':'integer'}}}],"
+          "'anyOf':[{'required':['a']},{'properties':{'b':{'type':'null'}},'required':['b']}],"
+          "'unevaluatedProperties':false}",
+          LIST("{'a':1}", "{'a':1,'b':null}", "{'b':null}"),
+          LIST("{}", "{'a':1,'c':1}", "{'c':1}"));
+    holds("{'type':'array','prefixItems':[{'type':'integer'}],'unevaluatedItems':{'type':'null'}}",
+          LIST("[]", "[1,null]"), LIST("[null]", "[1,2]"));
+    holds("{'$id':'http://e.org/a/b.json','$ref':'c.json#n','$defs':{'x':{'$id':'/a/c.json',"
+          "'$defs':{'y':{'$anchor':'n','type':'null'}}}}}",
+          LIST("null"), LIST("1"));
 }
 
 /* ---- masks ---- */
@@ -424,6 +462,7 @@ int main(void) {
         cmocka_unit_test(regexes),
         cmocka_unit_test(numbers_within_bounds),
         cmocka_unit_test(schemas),
+        cmocka_unit_test(words_that_speak_of_schemas),
         cmocka_unit_test(masks_are_what_can_be_accepted),
         cmocka_unit_test(groups_of_tokens_change_no_mask),
         cmocka_unit_test(long_strings_cost_nothing),

@@ -96,7 +96,7 @@ static void free_text_and_calls(void **state) {
 static void errors_name_the_tool(void **state) {
     (void)state;
     static const char *const bad[][2] = {
-        {"{'properties':{'x':{'not':{}}}}", "add: "},
+        {"{'properties':{'x':{'type':'array','uniqueItems':true}}}", "add: "},
         {"{'type':'string'}", "add: no arguments"},
         {"{'properties':{'x':false},'required':['x']}", "add: no arguments"},
         {"{'type':7}", "add: "},
