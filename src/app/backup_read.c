@@ -5,11 +5,10 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/map.h"
+#include "text/archive_library.h"
 #include "text/hash.h"
 #include "text/json.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -102,6 +101,7 @@ static err unpack_all(reader *r, struct archive *tar, fail *f) {
 }
 
 static err unpack_archive(reader *r, fail *f) {
+    TRY(archive_library_load(f));
     struct archive *tar = archive_read_new();
     if (!tar) return fail_memory(f, "an archive");
     err e = unpack_all(r, tar, f);

@@ -9,11 +9,10 @@
 #include "base/file.h"
 #include "base/map.h"
 #include "bantam.h"
+#include "text/archive_library.h"
 #include "text/hash.h"
 #include "text/json.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -306,6 +305,7 @@ static err make_archive(sink *s, const home *h, store *db, const char *to, const
                         fail *f) {
     int fd;
     int64_t bytes;
+    TRY(archive_library_load(f));
     TRY(file_write(partial, STR(""), 0600, f));
     TRY(file_open_append(&fd, partial, &bytes, f));
     err e = tar_open(s, fd, f);

@@ -7,40 +7,51 @@
 
 #include <string.h>
 
-static int64_t floats_per_row(const model_run_shape *s) {
-    int64_t experts = s->experts ? s->experts + 2 * s->width : 0;
-    return 2 * (s->width + s->q_width + s->kv_width + s->ff) + experts;
+/* Buffers of `width` floats a row, one behind the other. */
+typedef struct buffer {
+    float **at;
+    int64_t width;
+} buffer;
+
+static int64_t widths_of(const buffer *b, size_t n) {
+    int64_t sum = 0;
+    for (size_t i = 0; i < n; i++) sum += b[i].width;
+    return sum;
 }
 
-/* One block of floats, cut into the buffers. */
+static float *place_buffers(const buffer *b, size_t n, int64_t rows, float *at) {
+    for (size_t i = 0; i < n; i++) {
+        *b[i].at = at;
+        at += b[i].width * rows;
+    }
+    return at;
+}
+
+/* One block of floats. What attention needs is done with when the feed-forward begins, which takes
+ * its place. */
 static err take_buffers(model_run *r, fail *f) {
     const model_run_shape *s = &r->shape;
-    const struct {
-        float **at;
-        int64_t width;
-    } parts[] = {{&r->x, s->width},
-                 {&r->h, s->width},
-                 {&r->q, s->q_width},
-                 {&r->a, s->q_width},
-                 {&r->k, s->kv_width},
-                 {&r->v, s->kv_width},
-                 {&r->gate, s->ff},
-                 {&r->up, s->ff},
-                 {&r->route, s->experts},
-                 {&r->expert_x, s->experts ? s->width : 0},
-                 {&r->expert_y, s->experts ? s->width : 0}};
+    int64_t experts_width = s->experts ? s->width : 0, rows = r->o.rows_max;
+    const buffer both[] = {{&r->x, s->width},
+                           {&r->h, s->width},
+                           {&r->route, s->experts},
+                           {&r->expert_x, experts_width},
+                           {&r->expert_y, experts_width}};
+    const buffer attention[] = {
+        {&r->q, s->q_width}, {&r->a, s->q_width}, {&r->k, s->kv_width}, {&r->v, s->kv_width}};
+    const buffer feed_forward[] = {{&r->gate, s->ff}, {&r->up, s->ff}};
+    int64_t first = widths_of(attention, 4), second = widths_of(feed_forward, 2);
+    int64_t each = widths_of(both, 5) + (first > second ? first : second);
     size_t bytes;
-    if (!mem_size((size_t)r->o.rows_max, (size_t)floats_per_row(s) * sizeof(float), &bytes))
+    if (!mem_size((size_t)rows, (size_t)each * sizeof(float), &bytes))
         return fail_memory(f, "activations");
     r->memory = mem_alloc_aligned(bytes);
     if (!r->memory)
         return fail_set(f, E_NO_MEMORY, "no %zu bytes for the activations of %lld tokens", bytes,
-                        (long long)r->o.rows_max);
-    float *at = r->memory;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        *parts[i].at = at;
-        at += parts[i].width * r->o.rows_max;
-    }
+                        (long long)rows);
+    float *behind = place_buffers(both, 5, rows, r->memory);
+    place_buffers(attention, 4, rows, behind);
+    place_buffers(feed_forward, 2, rows, behind);
     return E_OK;
 }
 

@@ -28,7 +28,7 @@ struct model_run {
     op_angles angles[MODEL_ROPES]; /* of the batch's rows */
     float *memory;
     float *x, *h;               /* [rows_max, width]: residual stream, normed */
-    float *q, *a;               /* [rows_max, q_width] */
+    float *q, *a;               /* [rows_max, q_width]: where gate and up lie, too */
     float *k, *v;               /* [rows_max, kv_width] */
     float *gate, *up;           /* [rows_max, ff] */
     float *route;               /* [rows_max, experts]: their shares */

@@ -3,10 +3,9 @@
 #include "net/http_client.h"
 
 #include "base/clock.h"
+#include "net/curl_library.h"
 #include "net/url.h"
 
-#include <curl/curl.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,17 +25,6 @@ typedef struct transfer {
     bool stalled, stopped, begun;
     char etag[HEADER_BYTES_MAX], retry_after[HEADER_BYTES_MAX], range[HEADER_BYTES_MAX];
 } transfer;
-
-/* curl_global_init is only thread-safe in newer builds; the first caller does it for all. */
-static void curl_start(void) {
-    static atomic_int state; /* 0 not yet, 1 being done, 2 done */
-    int expected = 0;
-    if (atomic_compare_exchange_strong(&state, &expected, 1)) {
-        curl_global_init(CURL_GLOBAL_DEFAULT);
-        atomic_store(&state, 2);
-    }
-    while (atomic_load(&state) != 2) clock_sleep_ms(1);
-}
 
 static int transfer_status(transfer *t) {
     long status = 0;
@@ -345,7 +333,7 @@ static err answer_fill(transfer *t, arena *a, int64_t start_ns, http_answer *out
 
 err http_ask(arena *a, const http_call *c, http_answer *out, fail *f) {
     TRY(check_url(c, a, f));
-    curl_start();
+    TRY(curl_library_load(f));
     transfer t = {.call = c, .curl = curl_easy_init()};
     if (!t.curl) return fail_memory(f, "an HTTP request");
     struct curl_slist *list = NULL;

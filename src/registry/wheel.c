@@ -3,10 +3,9 @@
 #include "registry/wheel.h"
 
 #include "base/file.h"
+#include "text/archive_library.h"
 #include "text/hash.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,6 +24,7 @@ static err wheel_bad(const wheel *w, const char *what) {
 }
 
 static err wheel_open(wheel *w, const char *path, fail *f) {
+    TRY(archive_library_load(f));
     *w = (wheel){.path = path, .f = f, .zip = archive_read_new()};
     if (!w->zip) return fail_memory(f, "a wheel");
     archive_read_support_format_zip(w->zip);
