@@ -97,9 +97,19 @@ static void put_text(json_writer *w, str text) {
     json_end_object(w);
 }
 
+/* Anthropic signs its thoughts; ours need none to come back. */
+static void put_thought(json_writer *w, str text) {
+    json_begin_object(w);
+    api_put_z(w, "type", "thinking");
+    json_field_str(w, "thinking", text);
+    json_field_str(w, "signature", STR(""));
+    json_end_object(w);
+}
+
 static void put_content(api_call *c, json_writer *w, str text, const gen_reply *r) {
     json_key(w, "content");
     json_begin_array(w);
+    if (r->reasoning.n) put_thought(w, r->reasoning);
     if (text.n) put_text(w, text);
     for (size_t i = 0; i < r->n_calls; i++) put_call(c, w, &r->calls[i]);
     json_end_array(w);
@@ -171,38 +181,49 @@ static err close_block(anthropic_chat *m, fail *f) {
     return end_event(m, &w, "content_block_stop", f);
 }
 
-/* call NULL: a block of text. */
+static anthropic_block block_of(const gen_event *event) {
+    if (event->call) return ANTHROPIC_CALL;
+    return event->thinks ? ANTHROPIC_THOUGHT : ANTHROPIC_TEXT;
+}
+
 static err open_block(anthropic_chat *m, const gen_event *event, fail *f) {
     json_writer w;
     TRY(close_block(m, f));
-    m->open = event->call ? ANTHROPIC_CALL : ANTHROPIC_TEXT;
+    m->open = block_of(event);
     m->call_index = event->call_index;
     begin_event(m, &w, "content_block_start");
     json_field_int(&w, "index", (int64_t)m->index);
     json_key(&w, "content_block");
     if (event->call)
         put_call(m->chat.call, &w, &(gen_call){.id = event->call->id, .name = event->call->name});
+    else if (event->thinks)
+        put_thought(&w, STR(""));
     else
         put_text(&w, STR(""));
     return end_event(m, &w, "content_block_start", f);
 }
 
 static err send_delta(anthropic_chat *m, const gen_event *event, fail *f) {
+    static const char *const types[] = {[ANTHROPIC_TEXT] = "text_delta",
+                                        [ANTHROPIC_CALL] = "input_json_delta",
+                                        [ANTHROPIC_THOUGHT] = "thinking_delta"};
+    static const char *const keys[] = {[ANTHROPIC_TEXT] = "text",
+                                       [ANTHROPIC_CALL] = "partial_json",
+                                       [ANTHROPIC_THOUGHT] = "thinking"};
     json_writer w;
     begin_event(m, &w, "content_block_delta");
     json_field_int(&w, "index", (int64_t)m->index);
     json_key(&w, "delta");
     json_begin_object(&w);
-    api_put_z(&w, "type", event->call ? "input_json_delta" : "text_delta");
-    json_key(&w, event->call ? "partial_json" : "text");
-    json_put_str(&w, event->text);
+    api_put_z(&w, "type", types[m->open]);
+    json_field_str(&w, keys[m->open], event->text);
     json_end_object(&w);
     return end_event(m, &w, "content_block_delta", f);
 }
 
 static bool fits_open(const anthropic_chat *m, const gen_event *event) {
-    if (!event->call) return m->open == ANTHROPIC_TEXT;
-    return m->open == ANTHROPIC_CALL && m->call_index == event->call_index;
+    if (m->open != block_of(event)) return false;
+    return !event->call || m->call_index == event->call_index;
 }
 
 static err stream_event(void *self, const gen_event *event, fail *f) {

@@ -6,7 +6,12 @@
 
 extern const api_dialect api_anthropic;
 
-typedef enum anthropic_block { ANTHROPIC_NONE, ANTHROPIC_TEXT, ANTHROPIC_CALL } anthropic_block;
+typedef enum anthropic_block {
+    ANTHROPIC_NONE,
+    ANTHROPIC_TEXT,
+    ANTHROPIC_CALL,
+    ANTHROPIC_THOUGHT
+} anthropic_block;
 
 typedef struct anthropic_chat {
     api_chat chat;

@@ -153,11 +153,11 @@ static err read_thinking(api_call *c, gen_request *rq, fail *f) {
     if (str_is(type, "adaptive")) return E_OK;
     if (!on && !str_is(type, "disabled"))
         return api_refuse(c, f, "thinking.type", "thinking.type is enabled, disabled or adaptive");
-    json_member *m = arena_new(c->a, json_member);
+    json_member *m = arena_new_n(c->a, json_member, API_THINK_VARIABLES);
     json *extra = arena_new(c->a, json);
     if (!m || !extra) return fail_memory(f, "a template's variables");
-    *m = (json_member){STR("enable_thinking"), {.kind = JSON_BOOL, .boolean = on}};
-    *extra = (json){.kind = JSON_OBJECT, .count = 1, .members = m};
+    api_think_variables(m, on);
+    *extra = (json){.kind = JSON_OBJECT, .count = API_THINK_VARIABLES, .members = m};
     rq->extra = extra;
     return E_OK;
 }

@@ -157,8 +157,10 @@ static err run_choices(chat_group *g, fail *f) {
 
 static gen_reply sum_of(const chat_group *g) {
     gen_reply sum = g->choices[0].reply;
-    for (int32_t i = 1; i < g->n; i++)
+    for (int32_t i = 1; i < g->n; i++) {
         sum.completion_tokens += g->choices[i].reply.completion_tokens;
+        sum.reasoning_tokens += g->choices[i].reply.reasoning_tokens;
+    }
     return sum;
 }
 

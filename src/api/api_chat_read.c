@@ -46,6 +46,7 @@ static const api_field fields[] = {
     {"tool_choice", API_FIELD_READ, NULL},
     {"function_call", API_FIELD_READ, NULL},
     {"reasoning_effort", API_FIELD_READ, NULL},
+    {"reasoning_format", API_FIELD_READ, NULL},
     {"verbosity", API_FIELD_READ, NULL},
     {"chat_template_kwargs", API_FIELD_READ, NULL},
     {"priority", API_FIELD_READ, NULL},
@@ -188,9 +189,10 @@ static err check_word(api_call *c, const char *key, const char *const *words, st
                       STR_ARG(str_slice(*out, 0, 64)));
 }
 
-static void put_variable(json *object, json_member *m, const char *key, json value) {
-    if (json_get(object, key)) return; /* the client's own word stands */
-    m[object->count++] = (json_member){str_from(key), value};
+static void put_variable(json *object, json_member *m, json_member value) {
+    for (size_t i = 0; i < object->count; i++)
+        if (str_eq(m[i].key, value.key)) return; /* the client's own word stands */
+    m[object->count++] = value;
 }
 
 /* Variables of the chat template. How much a model thinks is one in the templates that know it. */
@@ -208,15 +210,26 @@ static err read_variables(api_call *c, api_chat *chat, fail *f) {
     size_t n = given && given->kind == JSON_OBJECT ? given->count : 0;
     if (!n && !effort.n) return E_OK;
     json *all = arena_new(c->a, json);
-    json_member *m = arena_new_n(c->a, json_member, n + 2);
+    json_member *m = arena_new_n(c->a, json_member, n + 1 + API_THINK_VARIABLES);
     if (!all || !m) return fail_memory(f, "template variables");
     for (size_t i = 0; i < n; i++) m[i] = given->members[i];
     *all = (json){.kind = JSON_OBJECT, .count = n, .members = m};
-    if (effort.n)
-        put_variable(all, m, "reasoning_effort", (json){.kind = JSON_STRING, .string = effort});
-    if (str_is(effort, "none"))
-        put_variable(all, m, "enable_thinking", (json){.kind = JSON_BOOL, .boolean = false});
+    const json word = {.kind = JSON_STRING, .string = effort};
+    if (effort.n) put_variable(all, m, (json_member){STR("reasoning_effort"), word});
+    json_member off[API_THINK_VARIABLES];
+    api_think_variables(off, false);
+    for (size_t i = 0; str_is(effort, "none") && i < API_THINK_VARIABLES; i++)
+        put_variable(all, m, off[i]);
     chat->request.extra = all;
+    return E_OK;
+}
+
+/* Whether what a model thinks is told apart: llama-server's words for it. */
+static err read_thoughts(api_call *c, api_chat *chat, fail *f) {
+    static const char *const formats[] = {"auto", "deepseek", "none", NULL};
+    str format;
+    TRY(check_word(c, "reasoning_format", formats, &format, f));
+    chat->blended = str_is(format, "none");
     return E_OK;
 }
 
@@ -281,5 +294,6 @@ err api_chat_read(api_call *c, api_chat *chat, fail *f) {
     TRY(read_format(c, chat, f));
     TRY(api_chat_read_tools(c, chat, f));
     TRY(read_variables(c, chat, f));
+    TRY(read_thoughts(c, chat, f));
     return read_logprobs(c, chat, f);
 }

@@ -81,6 +81,7 @@ err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) {
     if (chat->call->inside && !chat->request.priority)
         chat->request.priority = chat->call->inside->priority;
     TRY(api_read_admission(chat->call, &chat->request, f));
+    chat->request.apart = !chat->blended;
     if (chat->is_task && chat->request.adapter.n)
         return api_refuse(chat->call, f, "adapter", "adapter is for models, not for tasks");
     if (chat->is_task) {

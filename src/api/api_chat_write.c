@@ -14,7 +14,7 @@ static void put_details(json_writer *w, const gen_reply *r) {
     json_end_object(w);
     json_key(w, "completion_tokens_details");
     json_begin_object(w);
-    json_field_int(w, "reasoning_tokens", 0);
+    json_field_int(w, "reasoning_tokens", r->reasoning_tokens);
     json_field_int(w, "audio_tokens", 0);
     json_field_int(w, "accepted_prediction_tokens", 0);
     json_field_int(w, "rejected_prediction_tokens", 0);
@@ -158,6 +158,7 @@ static void put_whole_choice(api_chat *chat, json_writer *w, const gen_reply *r,
     else
         json_put_str(w, content.p ? content : STR(""));
     json_field_text(w, "refusal", STR_NONE);
+    if (r->reasoning.n) json_field_str(w, "reasoning_content", r->reasoning);
     put_calls(chat, w, r);
     json_end_object(w);
     api_put_logprobs(w, chat->request.top_logprobs >= 0 ? r->tokens : NULL, r->n_tokens);
@@ -251,7 +252,7 @@ err api_chat_send_event(api_chat *chat, const gen_event *event, fail *f) {
     if (event->call)
         put_call_delta(chat, &w, event);
     else
-        json_field_str(&w, "content", event->text);
+        json_field_str(&w, event->thinks ? "reasoning_content" : "content", event->text);
     end_choice(chat, &w, event, NULL);
     return end_chunk(chat, &w, f);
 }

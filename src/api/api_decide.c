@@ -140,6 +140,17 @@ static bool client_left(void *rq) {
     return http_gone(rq);
 }
 
+/* The letters are scored where the answer begins: a model that thinks first is told not to. */
+static err answer_at_once(gen_request *rq, fail *f) {
+    json *extra = arena_new(rq->arena, json);
+    json_member *m = arena_new_n(rq->arena, json_member, API_THINK_VARIABLES);
+    if (!extra || !m) return fail_memory(f, "template variables");
+    api_think_variables(m, false);
+    *extra = (json){.kind = JSON_OBJECT, .count = API_THINK_VARIABLES, .members = m};
+    rq->extra = extra;
+    return E_OK;
+}
+
 static err read_body(api_call *c, decide *d, fail *f) {
     gen_request *rq = &d->chat.request;
     TRY(api_check_fields(c, c->body, "", fields, sizeof fields / sizeof *fields, f));
@@ -160,6 +171,7 @@ static err read_body(api_call *c, decide *d, fail *f) {
     rq->gone = client_left;
     rq->gone_ctx = c->rq;
     rq->top_logprobs = -1;
+    TRY(answer_at_once(rq, f));
     TRY(read_state(c, d, f));
     return read_questions(c, d, f);
 }

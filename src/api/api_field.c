@@ -110,3 +110,9 @@ err api_read_ids(api_call *c, const json *v, const char *param, gen_ids *out, fa
     *out = (gen_ids){ids, v->count};
     return E_OK;
 }
+
+void api_think_variables(json_member *m, bool on) {
+    const json v = {.kind = JSON_BOOL, .boolean = on};
+    m[0] = (json_member){STR("enable_thinking"), v};
+    m[1] = (json_member){STR("thinking"), v}; /* DeepSeek's */
+}

@@ -34,6 +34,9 @@ const char *api_place(api_call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 str api_text_of(const json *v, const char *key);
 /* An array of token ids, perhaps of none, into the request's arena; param names it in errors. */
 err api_read_ids(api_call *c, const json *v, const char *param, gen_ids *out, fail *f) MUST_CHECK;
+/* The chat template's words for whether the model may think: API_THINK_VARIABLES members. */
+enum { API_THINK_VARIABLES = 2 };
+void api_think_variables(json_member *m, bool on);
 /* A value as JSON text in the request's arena. */
 err api_json_text(api_call *c, const json *v, str *out, fail *f) MUST_CHECK;
 /* JSON text as a value on one line, {} where it is empty; what is no JSON as a string. */

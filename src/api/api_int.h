@@ -131,7 +131,8 @@ struct api_chat {
     api_call *call;
     gen_request request;
     bool is_task, stream, include_usage;
-    bool legacy; /* asked with `functions`: answers with `function_call` */
+    bool legacy;  /* asked with `functions`: answers with `function_call` */
+    bool blended; /* what the model thinks stays in its text (reasoning_format none) */
     str task_name;
     int32_t n;     /* choices */
     int32_t index; /* of this one */

@@ -60,14 +60,16 @@ static void put_logprobs(json_writer *w, const gen_token *tokens, size_t n) {
     api_put_token_list(w, tokens, n);
 }
 
-/* Head and words; the object is left open. */
-static void put_words(ollama_chat *m, json_writer *w, str text, const gen_call *calls, size_t n) {
+/* Head and words, of them what was thought; the object is left open. */
+static void put_words(ollama_chat *m, json_writer *w, str text, str thought, const gen_call *calls,
+                      size_t n) {
     json_begin_object(w);
     json_field_text(w, "model", m->asked);
     api_ollama_put_now(w, "created_at");
     if (m->generates) {
         json_key(w, "response");
         json_put_str(w, text.p ? text : STR(""));
+        if (thought.n) json_field_str(w, "thinking", thought);
         return;
     }
     json_key(w, "message");
@@ -75,6 +77,7 @@ static void put_words(ollama_chat *m, json_writer *w, str text, const gen_call *
     api_put_z(w, "role", "assistant");
     json_key(w, "content");
     json_put_str(w, text.p ? text : STR(""));
+    if (thought.n) json_field_str(w, "thinking", thought);
     if (n) put_calls(m->chat.call, w, calls, n);
     json_end_object(w);
 }
@@ -110,7 +113,7 @@ static err answer_whole(ollama_chat *m, gen_exchange *x, fail *f) {
     str text;
     TRY(run(m, x, f));
     TRY(api_chat_content(&m->chat, x, &text, f));
-    put_words(m, w, text, x->reply->calls, x->reply->n_calls);
+    put_words(m, w, text, x->reply->reasoning, x->reply->calls, x->reply->n_calls);
     if (m->chat.request.top_logprobs >= 0) put_logprobs(w, x->reply->tokens, x->reply->n_tokens);
     put_done(m, w, x);
     return E_OK;
@@ -138,7 +141,8 @@ static err stream_event(void *self, const gen_event *event, fail *f) {
     bool logprobs = m->chat.request.top_logprobs >= 0 && event->n_tokens && !event->call;
     if (event->call || (!event->text.n && !logprobs)) return E_OK; /* calls: when they are whole */
     begin_line(m, &w);
-    put_words(m, &w, event->text, NULL, 0);
+    put_words(m, &w, event->thinks ? STR("") : event->text, event->thinks ? event->text : STR(""),
+              NULL, 0);
     json_field_bool(&w, "done", false);
     if (logprobs) put_logprobs(&w, event->tokens, event->n_tokens);
     json_end_object(&w);
@@ -149,7 +153,7 @@ static err send_calls(ollama_chat *m, const gen_reply *r, fail *f) {
     json_writer w;
     if (!r->n_calls) return E_OK;
     begin_line(m, &w);
-    put_words(m, &w, STR(""), r->calls, r->n_calls);
+    put_words(m, &w, STR(""), STR(""), r->calls, r->n_calls);
     json_field_bool(&w, "done", false);
     json_end_object(&w);
     return send_line(m, f);
@@ -166,7 +170,7 @@ static err answer_stream(ollama_chat *m, gen_exchange *x, fail *f) {
     }
     TRY(send_calls(m, x->reply, f));
     begin_line(m, &w);
-    put_words(m, &w, STR(""), NULL, 0);
+    put_words(m, &w, STR(""), STR(""), NULL, 0);
     put_done(m, &w, x);
     TRY(send_line(m, f));
     m->chat.call->done = true;
@@ -181,7 +185,7 @@ static err answer_empty(ollama_chat *m, fail *f) {
     TRY(api_read_admission(c, &m->chat.request, f)); /* checked, though nothing is admitted */
     if (!unload) TRY(api_ollama_load(c, m->chat.request.model, &m->load_ns, f));
     TRY(api_ollama_settle(c, m->chat.request.model, &m->keep, f));
-    put_words(m, &c->w, STR(""), NULL, 0);
+    put_words(m, &c->w, STR(""), STR(""), NULL, 0);
     json_field_bool(&c->w, "done", true);
     api_put_z(&c->w, "done_reason", unload ? "unload" : "load");
     json_end_object(&c->w);

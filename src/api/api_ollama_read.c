@@ -207,13 +207,12 @@ static err read_think(api_call *c, gen_request *rq, fail *f) {
                                    str_is(v->string, "high") || str_is(v->string, "max"));
     if (v->kind != JSON_BOOL && !word)
         return api_refuse(c, f, "think", "think must be true, false, low, medium, high or max");
-    json_member *m = arena_new_n(c->a, json_member, 2);
+    json_member *m = arena_new_n(c->a, json_member, API_THINK_VARIABLES + 1);
     json *extra = arena_new(c->a, json);
     if (!m || !extra) return fail_memory(f, "a template's variables");
-    m[0] =
-        (json_member){STR("enable_thinking"), {.kind = JSON_BOOL, .boolean = word || v->boolean}};
-    if (word) m[1] = (json_member){STR("reasoning_effort"), *v};
-    *extra = (json){.kind = JSON_OBJECT, .count = word ? 2 : 1, .members = m};
+    api_think_variables(m, word || v->boolean);
+    m[API_THINK_VARIABLES] = (json_member){STR("reasoning_effort"), *v};
+    *extra = (json){.kind = JSON_OBJECT, .count = API_THINK_VARIABLES + word, .members = m};
     rq->extra = extra;
     return E_OK;
 }

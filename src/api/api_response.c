@@ -11,36 +11,45 @@
 
 /* ---- keeping ---- */
 
+typedef struct item_list {
+    keep_item *items;
+    size_t n;
+    buf text; /* of the item being written */
+    bool failed;
+} item_list;
+
+static void add_item(item_list *l, arena *a, str ref) {
+    keep_item *item = &l->items[l->n++];
+    *item = (keep_item){.ref = ref, .side = KEEP_OUTPUT, .text = arena_str(a, buf_str(&l->text))};
+    l->failed |= l->text.failed || !item->ref.p || !item->text.p;
+    buf_reset(&l->text);
+}
+
 static err output_items(api_response *r, const response_end *end, keep_item **out, size_t *n,
                         fail *f) {
     arena *a = r->chat.request.arena;
     const gen_reply *g = end->x->reply;
-    keep_item *items = arena_new_n(a, keep_item, g->n_calls + 1);
-    size_t count = 0;
-    bool failed = !items;
-    for (size_t i = 0; !failed && i <= g->n_calls; i++) {
-        buf b = {0};
-        json_writer w = {.out = &b};
-        const char *status = api_response_status(end->x);
-        if (i == 0 && !end->content.n && g->n_calls) continue;
-        if (i == 0)
-            api_response_put_message(r, &w, end->content.p ? end->content : STR(""), NULL, 0,
-                                     status);
-        else
-            api_response_put_call(r, &w, &g->calls[i - 1], i - 1, g->calls[i - 1].arguments,
-                                  status);
-        items[count] =
-            (keep_item){.ref = i == 0 ? api_response_message_id(r) : api_response_call_id(r, i - 1),
-                        .side = KEEP_OUTPUT,
-                        .text = arena_str(a, buf_str(&b))};
-        failed = b.failed || !items[count].ref.p || !items[count].text.p;
-        buf_deinit(&b);
-        count++;
+    const char *status = api_response_status(end->x);
+    item_list l = {.items = arena_new_n(a, keep_item, g->n_calls + 2)};
+    if (!l.items) return fail_memory(f, "items");
+    if (g->reasoning.n) {
+        api_response_put_thought(r, &(json_writer){.out = &l.text}, g->reasoning, status);
+        add_item(&l, a, api_response_thought_id(r));
     }
-    if (failed) return fail_memory(f, "items");
-    *out = items;
-    *n = count;
-    return E_OK;
+    if (end->content.n || !g->n_calls) {
+        api_response_put_message(r, &(json_writer){.out = &l.text},
+                                 end->content.p ? end->content : STR(""), NULL, 0, status);
+        add_item(&l, a, api_response_message_id(r));
+    }
+    for (size_t i = 0; i < g->n_calls; i++) {
+        api_response_put_call(r, &(json_writer){.out = &l.text}, &g->calls[i], i,
+                              g->calls[i].arguments, status);
+        add_item(&l, a, api_response_call_id(r, i));
+    }
+    buf_deinit(&l.text);
+    *out = l.items;
+    *n = l.n;
+    return l.failed ? fail_memory(f, "items") : E_OK;
 }
 
 static err add_new(api_response *r, store_tx *tx, const char *status, str object, int64_t *id,

@@ -6,7 +6,12 @@
 
 enum { RESPONSE_TAG_BYTES = 40 };
 
-typedef enum response_block { RESPONSE_NONE, RESPONSE_TEXT, RESPONSE_CALL } response_block;
+typedef enum response_block {
+    RESPONSE_NONE,
+    RESPONSE_TEXT,
+    RESPONSE_CALL,
+    RESPONSE_THOUGHT
+} response_block;
 
 typedef struct api_response {
     api_chat chat;
@@ -50,7 +55,11 @@ void api_response_put_call(api_response *r, json_writer *w, const gen_call *call
 void api_response_put_text(api_response *r, json_writer *w, str text, const gen_token *tokens,
                            size_t n);
 void api_response_put_text_logprobs(json_writer *w, const gen_token *tokens, size_t n);
+/* text .p NULL: without content yet */
+void api_response_put_thought(api_response *r, json_writer *w, str text, const char *status);
+void api_response_put_thought_text(json_writer *w, str text);
 str api_response_message_id(api_response *r);
+str api_response_thought_id(api_response *r);
 str api_response_call_id(api_response *r, size_t index);
 const char *api_response_status(const gen_exchange *x); /* "completed", "incomplete" */
 /* A kept object again, with another status (and error). */

@@ -154,11 +154,12 @@ static err read_reasoning(api_call *c, api_response *r, fail *f) {
         return api_refuse(c, f, "reasoning.effort",
                           "reasoning.effort is none, minimal, low, medium, high or xhigh");
     json *extra = arena_new(c->a, json);
-    json_member *m = arena_new_n(c->a, json_member, 2);
+    json_member *m = arena_new_n(c->a, json_member, 1 + API_THINK_VARIABLES);
     if (!extra || !m) return fail_memory(f, "template variables");
     m[0] = (json_member){STR("reasoning_effort"), {.kind = JSON_STRING, .string = effort}};
-    m[1] = (json_member){STR("enable_thinking"), {.kind = JSON_BOOL, .boolean = false}};
-    *extra = (json){.kind = JSON_OBJECT, .count = str_is(effort, "none") ? 2 : 1, .members = m};
+    api_think_variables(m + 1, false);
+    size_t n = str_is(effort, "none") ? 1 + API_THINK_VARIABLES : 1;
+    *extra = (json){.kind = JSON_OBJECT, .count = n, .members = m};
     r->chat.request.extra = extra;
     return E_OK;
 }

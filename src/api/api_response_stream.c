@@ -1,6 +1,9 @@
 /* api_response_stream.c - a response as events, each with its sequence_number:
  *
  *     response.created, response.in_progress,
+ *     thoughts:   response.output_item.added, response.content_part.added,
+ *                 response.reasoning_text.delta ..., response.reasoning_text.done,
+ *                 response.content_part.done, response.output_item.done
  *     a message:  response.output_item.added, response.content_part.added,
  *                 response.output_text.delta ..., response.output_text.done,
  *                 response.content_part.done, response.output_item.done
@@ -45,15 +48,28 @@ static err begin_stream(api_response *r, fail *f) {
 
 /* ---- items ---- */
 
+static const struct {
+    const char *delta, *done;
+} piece_names[] = {
+    [RESPONSE_TEXT] = {"response.output_text.delta", "response.output_text.done"},
+    [RESPONSE_CALL] = {"response.function_call_arguments.delta",
+                       "response.function_call_arguments.done"},
+    [RESPONSE_THOUGHT] = {"response.reasoning_text.delta", "response.reasoning_text.done"}};
+
+static response_block block_of(const gen_event *event) {
+    if (event->call) return RESPONSE_CALL;
+    return event->thinks ? RESPONSE_THOUGHT : RESPONSE_TEXT;
+}
+
 static str open_id(api_response *r) {
-    return r->open == RESPONSE_CALL ? api_response_call_id(r, r->call_index)
-                                    : api_response_message_id(r);
+    if (r->open == RESPONSE_CALL) return api_response_call_id(r, r->call_index);
+    return r->open == RESPONSE_THOUGHT ? api_response_thought_id(r) : api_response_message_id(r);
 }
 
 static void put_place(api_response *r, json_writer *w) {
     json_field_str(w, "item_id", open_id(r));
     json_field_int(w, "output_index", (int64_t)r->n_output - 1);
-    if (r->open == RESPONSE_TEXT) json_field_int(w, "content_index", 0);
+    if (r->open != RESPONSE_CALL) json_field_int(w, "content_index", 0);
 }
 
 static err send_item(api_response *r, const char *type, str text, const char *status, fail *f) {
@@ -63,6 +79,8 @@ static err send_item(api_response *r, const char *type, str text, const char *st
     json_key(&w, "item");
     if (r->open == RESPONSE_CALL)
         api_response_put_call(r, &w, r->call, r->call_index, text.p ? text : STR(""), status);
+    else if (r->open == RESPONSE_THOUGHT)
+        api_response_put_thought(r, &w, text, status);
     else
         api_response_put_message(r, &w, text, NULL, 0, status);
     return end_event(r, &w, type, f);
@@ -73,7 +91,10 @@ static err send_part(api_response *r, const char *type, str text, fail *f) {
     begin_event(r, &w, type);
     put_place(r, &w);
     json_key(&w, "part");
-    api_response_put_text(r, &w, text, NULL, 0);
+    if (r->open == RESPONSE_THOUGHT)
+        api_response_put_thought_text(&w, text);
+    else
+        api_response_put_text(r, &w, text, NULL, 0);
     return end_event(r, &w, type, f);
 }
 
@@ -86,7 +107,7 @@ static err send_piece(api_response *r, const char *type, const char *key, str te
     if (r->open == RESPONSE_TEXT)
         api_response_put_text_logprobs(&w, event ? event->tokens : NULL,
                                        event && r->logprobs ? event->n_tokens : 0);
-    else if (!event)
+    else if (r->open == RESPONSE_CALL && !event)
         json_field_str(&w, "name", r->call->name);
     return end_event(r, &w, type, f);
 }
@@ -95,11 +116,11 @@ static err close_item(api_response *r, const char *status, fail *f) {
     if (r->open == RESPONSE_NONE) return E_OK;
     TRY(buf_ok(&r->text, f));
     str text = r->text.n ? buf_str(&r->text) : STR("");
-    if (r->open == RESPONSE_TEXT) {
-        TRY(send_piece(r, "response.output_text.done", "text", text, NULL, f));
-        TRY(send_part(r, "response.content_part.done", text, f));
+    if (r->open == RESPONSE_CALL) {
+        TRY(send_piece(r, piece_names[r->open].done, "arguments", text, NULL, f));
     } else {
-        TRY(send_piece(r, "response.function_call_arguments.done", "arguments", text, NULL, f));
+        TRY(send_piece(r, piece_names[r->open].done, "text", text, NULL, f));
+        TRY(send_part(r, "response.content_part.done", text, f));
     }
     TRY(send_item(r, "response.output_item.done", text, status, f));
     r->open = RESPONSE_NONE;
@@ -109,7 +130,7 @@ static err close_item(api_response *r, const char *status, fail *f) {
 
 static err open_item(api_response *r, const gen_event *event, fail *f) {
     TRY(close_item(r, "completed", f));
-    r->open = event->call ? RESPONSE_CALL : RESPONSE_TEXT;
+    r->open = block_of(event);
     r->call = event->call;
     r->call_index = event->call_index;
     r->n_output++;
@@ -118,8 +139,8 @@ static err open_item(api_response *r, const gen_event *event, fail *f) {
 }
 
 static bool fits_open(const api_response *r, const gen_event *event) {
-    if (!event->call) return r->open == RESPONSE_TEXT;
-    return r->open == RESPONSE_CALL && r->call_index == event->call_index;
+    if (r->open != block_of(event)) return false;
+    return !event->call || r->call_index == event->call_index;
 }
 
 static err stream_event(void *self, const gen_event *event, fail *f) {
@@ -129,9 +150,7 @@ static err stream_event(void *self, const gen_event *event, fail *f) {
     if (!fits_open(r, event)) TRY(open_item(r, event, f));
     if (!event->text.n) return E_OK;
     buf_put(&r->text, event->text);
-    return send_piece(
-        r, event->call ? "response.function_call_arguments.delta" : "response.output_text.delta",
-        "delta", event->text, event, f);
+    return send_piece(r, piece_names[r->open].delta, "delta", event->text, event, f);
 }
 
 /* ---- the end ---- */
@@ -141,8 +160,8 @@ static err send_end(api_response *r, const gen_exchange *x, fail *f) {
     response_end end = {.status = api_response_status(x), .x = x};
     TRY(api_chat_content(&r->chat, x, &end.content, f));
     TRY(begin_stream(r, f));
-    if (r->chat.is_task || (!r->n_output && !x->reply->n_calls))
-        TRY(open_item(r, &(gen_event){0}, f));
+    bool said = r->open == RESPONSE_TEXT || r->open == RESPONSE_CALL || x->reply->n_calls;
+    if (r->chat.is_task || !said) TRY(open_item(r, &(gen_event){0}, f));
     if (r->chat.is_task) TRY(stream_event(r, &(gen_event){.text = end.content}, f));
     TRY(close_item(r, end.status, f));
     buf_reset(&c->out);

@@ -2,8 +2,8 @@
  *
  * The conversation is instructions (of this request alone), the items of the responses before, and
  * input. A message and the calls behind it become one message of the assistant; the result of a
- * call one of role tool. Reasoning items of earlier answers are left out: what was thought is not
- * said again. An item_reference stands for a kept item. */
+ * call one of role tool. A reasoning item goes with the assistant's message behind it: whether it
+ * is said again is the chat template's to decide. An item_reference stands for a kept item. */
 #include "api/api_response.h"
 
 #include <stdio.h>
@@ -31,6 +31,7 @@ typedef struct turns {
     size_t n, max;
     gen_call *calls; /* [max] of all messages, in order */
     size_t n_calls;
+    str thought;      /* of the assistant's message to come; "" none */
     keep_item *items; /* of this request, to be kept; NULL while older ones are read */
     size_t n_items;
 } turns;
@@ -40,15 +41,17 @@ static gen_message *add(turns *t, gen_role role) {
     *m = (gen_message){.role = role,
                        .content = STR(""),
                        .name = STR(""),
-                       .reasoning = STR(""),
+                       .reasoning = role == GEN_ASSISTANT ? t->thought : STR(""),
                        .call_id = STR("")};
+    t->thought = STR("");
     return m;
 }
 
 /* ---- texts ---- */
 
 static bool is_text_part(str type) {
-    return str_is(type, "input_text") || str_is(type, "output_text") || str_is(type, "text");
+    return str_is(type, "input_text") || str_is(type, "output_text") || str_is(type, "text") ||
+           str_is(type, "reasoning_text");
 }
 
 /* A string, or parts of text, one after the other. */
@@ -147,6 +150,13 @@ static err read_output(turns *t, const json *v, const char *place, fail *f) {
     return E_OK;
 }
 
+/* Its summary is not read: ours have none. */
+static err read_thought(turns *t, const json *v, const char *place, fail *f) {
+    const json *content = json_get(v, "content");
+    if (api_is_empty(content)) return E_OK;
+    return read_content(t->call, content, api_place(t->call, "%s.content", place), &t->thought, f);
+}
+
 static err read_item(turns *t, const json *v, const char *place, fail *f) {
     api_call *c = t->call;
     str type = api_text_of(v, "type");
@@ -154,7 +164,7 @@ static err read_item(turns *t, const json *v, const char *place, fail *f) {
     if (!type.n || str_is(type, "message")) return read_message(t, v, place, f);
     if (str_is(type, "function_call")) return read_call(t, v, place, f);
     if (str_is(type, "function_call_output")) return read_output(t, v, place, f);
-    if (str_is(type, "reasoning")) return E_OK;
+    if (str_is(type, "reasoning")) return read_thought(t, v, place, f);
     return api_refuse(c, f, api_place(c, "%s.type", place),
                       "%s: an item of type \"%.*s\" is not supported", place,
                       STR_ARG(str_slice(type, 0, 64)));
@@ -300,7 +310,7 @@ static err read_before(api_call *c, str previous, keep_item **items, size_t *n, 
 }
 
 err api_response_turns(api_call *c, api_response *r, fail *f) {
-    turns t = {.call = c};
+    turns t = {.call = c, .thought = STR("")};
     const json *input = NULL;
     keep_item *before = NULL;
     size_t n_before = 0;

@@ -7,6 +7,10 @@ str api_response_message_id(api_response *r) {
     return arena_printf(r->chat.request.arena, "msg_%s", r->tag);
 }
 
+str api_response_thought_id(api_response *r) {
+    return arena_printf(r->chat.request.arena, "rs_%s", r->tag);
+}
+
 str api_response_call_id(api_response *r, size_t index) {
     return arena_printf(r->chat.request.arena, "fc_%s_%zu", r->tag, index);
 }
@@ -51,6 +55,26 @@ void api_response_put_message(api_response *r, json_writer *w, str text, const g
     json_end_object(w);
 }
 
+void api_response_put_thought_text(json_writer *w, str text) {
+    json_begin_object(w);
+    api_put_z(w, "type", "reasoning_text");
+    json_field_str(w, "text", text);
+    json_end_object(w);
+}
+
+void api_response_put_thought(api_response *r, json_writer *w, str text, const char *status) {
+    json_begin_object(w);
+    json_field_str(w, "id", api_response_thought_id(r));
+    api_put_z(w, "type", "reasoning");
+    api_put_z(w, "status", status);
+    put_empty_list(w, "summary");
+    json_key(w, "content");
+    json_begin_array(w);
+    if (text.p) api_response_put_thought_text(w, text);
+    json_end_array(w);
+    json_end_object(w);
+}
+
 void api_response_put_call(api_response *r, json_writer *w, const gen_call *call, size_t index,
                            str arguments, const char *status) {
     json_begin_object(w);
@@ -71,6 +95,7 @@ static void put_output(api_response *r, json_writer *w, const response_end *end)
     if (end->x) {
         const gen_reply *g = end->x->reply;
         const char *status = api_response_status(end->x);
+        if (g->reasoning.n) api_response_put_thought(r, w, g->reasoning, status);
         if (end->content.n || !g->n_calls)
             api_response_put_message(r, w, end->content.p ? end->content : STR(""), g->tokens,
                                      g->n_tokens, status);
@@ -92,7 +117,7 @@ static void put_usage(json_writer *w, const gen_reply *g) {
     json_field_int(w, "output_tokens", g->completion_tokens);
     json_key(w, "output_tokens_details");
     json_begin_object(w);
-    json_field_int(w, "reasoning_tokens", 0);
+    json_field_int(w, "reasoning_tokens", g->reasoning_tokens);
     json_end_object(w);
     json_field_int(w, "total_tokens", g->prompt_tokens + g->completion_tokens);
     json_end_object(w);

@@ -27,11 +27,13 @@ static err open_trace(gen_exchange *x, fail *f) {
     return E_OK;
 }
 
-/* The words of a reply, and below them each call as one line of JSON. STR_NONE: no memory. */
+/* The words of a reply, before them what was thought, below them each call as one line of JSON.
+ * STR_NONE: no memory. */
 static str answer_of(const gen_exchange *x) {
     const gen_reply *r = x->reply;
     buf b = {0};
-    if (!r->n_calls) return r->text;
+    if (!r->n_calls && !r->reasoning.n) return r->text;
+    if (r->reasoning.n) buf_printf(&b, "<think>\n%.*s\n</think>\n", STR_ARG(r->reasoning));
     buf_put(&b, r->text);
     for (size_t i = 0; i < r->n_calls; i++) {
         json_writer w = {.out = &b};

@@ -99,6 +99,7 @@ typedef struct gen_request {
     const gen_message *messages;
     size_t n_messages;
     bool raw;           /* messages[0] is the prompt as it is, no chat template */
+    bool apart;         /* what the model thinks is told apart from what it says */
     int32_t max_tokens; /* 0 = as many as the context holds */
     gen_sampling sampling;
     const str *stops;
@@ -143,6 +144,7 @@ typedef struct gen_token {
 /* One piece of an answer as it is made; text never splits a UTF-8 character. */
 typedef struct gen_event {
     str text;
+    bool thinks;          /* text is what the model thinks, not of the answer */
     const gen_call *call; /* text is a piece of its arguments; NULL = of the answer */
     size_t call_index;
     bool call_begins;        /* its first event: id and name are known, text may be empty */
@@ -167,7 +169,9 @@ typedef struct gen_trace gen_trace;
 
 typedef struct gen_reply {
     str text;
-    const gen_call *calls; /* [n_calls]; finish is GEN_CALLS */
+    str reasoning;            /* what was thought, where that was told apart; "" none */
+    int64_t reasoning_tokens; /* of completion_tokens; 0 none, or not known */
+    const gen_call *calls;    /* [n_calls]; finish is GEN_CALLS */
     size_t n_calls;
     str model; /* what really answered */
     gen_finish finish;

@@ -2,6 +2,7 @@
 #include "gen/gen_calls.h"
 
 #include "base/rand.h"
+#include "gen/gen_text.h"
 
 #include <string.h>
 
@@ -55,26 +56,14 @@ static err new_id(gen_calls *c, str *out, fail *f) {
 
 /* ---- text ---- */
 
-/* Where `needle` begins in the text or may begin at its end; its length when it does not. */
-static size_t might_begin(str text, str needle, bool *whole) {
-    size_t at = str_find(text, needle);
-    *whole = at != STR_INDEX_NONE;
-    if (*whole) return at;
-    for (at = text.n > needle.n ? text.n - needle.n : 0; at < text.n; at++)
-        if (str_starts(needle, str_slice(text, at, text.n))) break;
-    return at;
-}
-
-static bool is_space(char b) {
-    return b == ' ' || b == '\n' || b == '\t' || b == '\r';
-}
-
 /* Where the trigger stands or might; for an anchored one, or where JSON is the other choice, only
  * at the beginning of all. */
 static size_t find_trigger(const gen_calls *c, str text, bool *whole) {
+    *whole = false;
+    if (!c->plan) return text.n;
     const grammar_calls *g = &c->plan->grammar;
     str trigger = g->trigger;
-    if (!g->anchored && !g->answer) return might_begin(text, trigger, whole);
+    if (!g->anchored && !g->answer) return gen_text_find(text, trigger, whole);
     *whole = !c->begun && str_starts(text, trigger);
     return !c->begun && (*whole || str_starts(trigger, text)) ? 0 : text.n;
 }
@@ -85,7 +74,7 @@ static err take_text(gen_calls *c, gen_event *in, fail *f) {
     size_t sure = find_trigger(c, text, &called);
     for (size_t i = 0; i < c->n_stops; i++) {
         bool whole;
-        size_t at = might_begin(text, c->stops[i], &whole);
+        size_t at = gen_text_find(text, c->stops[i], &whole);
         if (at < sure || (whole && at == sure)) {
             sure = at;
             stopped = whole;
@@ -94,7 +83,7 @@ static err take_text(gen_calls *c, gen_event *in, fail *f) {
         }
     }
     size_t kept = sure;
-    while (!stopped && kept > 0 && is_space(text.p[kept - 1])) kept--;
+    if (!stopped) kept -= gen_text_space_behind(text, kept);
     TRY(send_text(c, kept, in, f));
     if (stopped) {
         c->stopped = true;

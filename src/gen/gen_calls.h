@@ -38,7 +38,8 @@ typedef struct gen_calls {
     size_t n_calls;
 } gen_calls;
 
-/* plan, stops and arena (of the request) outlive it. */
+/* plan, stops and arena (of the request) outlive it. plan NULL: nothing can be called, stops count.
+ */
 void gen_calls_init(gen_calls *c, const gen_tools_plan *plan, const gen_request *rq, gen_sink sink);
 void gen_calls_deinit(gen_calls *c);
 /* in->text is what was made; its tokens go with the first event that comes of it. */

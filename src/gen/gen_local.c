@@ -6,12 +6,17 @@
 #include "gen/gen_calls.h"
 #include "gen/gen_prompt.h"
 #include "gen/gen_shape.h"
+#include "gen/gen_think.h"
 #include "token/chat.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { LOCAL_WAIT_MS = 100 }; /* how often a waiting worker looks whether its client has left */
+enum {
+    LOCAL_WAIT_MS = 100,    /* how often a waiting worker looks whether its client has left */
+    PROMPT_END_TOKENS = 16, /* where a tag of thinking may stand */
+    PROMPT_END_BYTES = 256
+};
 
 struct gen_local {
     arena arena;
@@ -24,6 +29,7 @@ struct gen_local {
     chat *chat;     /* NULL: none, or one we cannot render */
     fail chat_fail; /* why */
     gen_tools tools;
+    gen_think_vocabulary thoughts; /* tags NULL: it does not think, as far as we know */
     str name;
 };
 
@@ -38,6 +44,8 @@ static err open_chat(gen_local *g, const model *m, fail *f) {
     err bad = chat_open(&g->chat, g->tokenizer, text, &g->chat_fail);
     if (bad == E_NO_MEMORY) return fail_memory(f, "a chat template");
     if (bad != E_OK) g->chat = NULL;
+    TRY(gen_think_vocabulary_init(&g->thoughts, g->chat ? gen_think_find(text) : NULL, g->tokenizer,
+                                  f));
     return gen_tools_find(&g->tools, g->chat, text, f);
 }
 
@@ -76,6 +84,7 @@ void gen_local_close(gen_local *g) {
     engine_close(g->engine);
     gen_shaper_close(g->shaper);
     chat_close(g->chat);
+    gen_think_vocabulary_deinit(&g->thoughts);
     arena_deinit(&g->arena);
     mem_free(g);
 }
@@ -128,6 +137,21 @@ static err read_prompt(gen_local *g, const gen_request *rq, token_ids *out, fail
     return chat_encode(g->chat, rq->arena, &in, out, f);
 }
 
+/* Whether the answer to this prompt begins with what the model thinks. */
+static gen_think_state begins(const gen_local *g, const gen_request *rq, const token_ids *prompt) {
+    char text[PROMPT_END_BYTES];
+    size_t n = 0, first = prompt->n > PROMPT_END_TOKENS ? prompt->n - PROMPT_END_TOKENS : 0;
+    if (rq->raw || rq->n_ids || !g->thoughts.tags) return GEN_THINK_OFF;
+    for (size_t i = first; i < prompt->n; i++) {
+        str piece = tokenizer_piece(g->tokenizer, prompt->p[i]);
+        if (piece.n > sizeof text - n) n = 0; /* a long one is no tag */
+        if (piece.n > sizeof text) continue;
+        memcpy(text + n, piece.p, piece.n);
+        n += piece.n;
+    }
+    return gen_think_begin(g->thoughts.tags, (str){text, n});
+}
+
 /* ---- the answer ---- */
 
 typedef struct run {
@@ -135,8 +159,11 @@ typedef struct run {
     const gen_request *rq;
     gen_sink sink;
     const gen_tools_plan *plan; /* NULL: nothing can be called */
+    gen_think think;
+    bool
+        reads; /* calls or stops behind what is thought: by the calls' reader, which has the text */
     gen_calls calls;
-    buf text;     /* without a plan; otherwise the calls' reader has it */
+    buf text;     /* where there is no reader */
     int32_t *ids; /* [max] in the request's arena */
     gen_token *tokens;
     size_t n, max;
@@ -172,6 +199,16 @@ static err put_logprobs(run *r, const engine_event *e, gen_token *out, fail *f) 
     return E_OK;
 }
 
+/* What the model says, not what it thinks. */
+static err take_said(void *self, const gen_event *event, fail *f) {
+    run *r = self;
+    if (r->reads) return gen_calls_put(&r->calls, event, f);
+    buf_put(&r->text, event->text);
+    if (r->sink.put && (event->text.n || event->n_tokens))
+        return r->sink.put(r->sink.self, event, f);
+    return E_OK;
+}
+
 static err take_event(run *r, const engine_event *e, fail *f) {
     gen_event out = {.text = e->text, .prompt_tokens = (int64_t)r->n_prompt};
     if (e->id != TOKEN_NONE) {
@@ -184,10 +221,9 @@ static err take_event(run *r, const engine_event *e, fail *f) {
         }
         r->n++;
     }
-    if (r->plan) return gen_calls_put(&r->calls, &out, f);
-    buf_put(&r->text, e->text);
-    if (r->sink.put && (e->text.n || out.n_tokens)) return r->sink.put(r->sink.self, &out, f);
-    return E_OK;
+    bool end = e->id != TOKEN_NONE && tokenizer_is_end(r->g->tokenizer, e->id);
+    if (r->think.tags) return gen_think_put(&r->think, &out, e->id != TOKEN_NONE && !end, f);
+    return take_said(r, &out, f);
 }
 
 static err check_time(const gen_request *rq, fail *f) {
@@ -210,8 +246,8 @@ static err read_events(run *r, engine_sequence *s, fail *f) {
         err e = engine_next(s, LOCAL_WAIT_MS, &event, f);
         if (e == E_OK) {
             e = take_event(r, &event, f);
-            r->finish = r->plan && r->calls.stopped ? ENGINE_STOP : event.finish;
-            r->stop = r->plan ? (r->calls.stopped ? r->calls.stop : -1) : event.stop;
+            r->finish = r->reads && r->calls.stopped ? ENGINE_STOP : event.finish;
+            r->stop = r->reads ? (r->calls.stopped ? r->calls.stop : -1) : event.stop;
         }
         if (e == E_TIMEOUT) e = E_OK;
         if (e != E_OK) return e;
@@ -221,7 +257,8 @@ static err read_events(run *r, engine_sequence *s, fail *f) {
         return fail_set(f, E_TIMEOUT,
                         "the request's deadline passed while it waited for its turn; "
                         "nothing of it was begun");
-    if (r->plan) return gen_calls_end(&r->calls, f);
+    if (r->think.tags) TRY(gen_think_end(&r->think, f));
+    if (r->reads) return gen_calls_end(&r->calls, f);
     return buf_ok(&r->text, f);
 }
 
@@ -241,17 +278,30 @@ static err fill_calls(run *r, gen_reply *out, fail *f) {
     return E_OK;
 }
 
+/* The answer, and what was thought: apart, or before it. */
+static err fill_text(run *r, gen_reply *out, fail *f) {
+    arena *a = r->rq->arena;
+    str said = buf_str(r->reads ? &r->calls.text : &r->text), thought = buf_str(&r->think.text);
+    if (r->think.as_text) {
+        buf_put(&r->think.text, said);
+        TRY(buf_ok(&r->think.text, f));
+        said = buf_str(&r->think.text);
+        thought = STR("");
+    }
+    out->text = arena_str(a, said);
+    out->reasoning = arena_str(a, thought);
+    out->reasoning_tokens = r->think.tokens;
+    return out->text.p && out->reasoning.p ? E_OK : fail_memory(f, "an answer");
+}
+
 static err fill_reply(run *r, engine_sequence *s, gen_reply *out, fail *f) {
     engine_timings t;
     engine_timings_get(s, &t);
-    str text = arena_str(r->rq->arena, buf_str(r->plan ? &r->calls.text : &r->text));
-    if (!text.p) return fail_memory(f, "an answer");
     /* the end token is not part of the answer */
     size_t n = r->n;
     if (n && tokenizer_is_end(r->g->tokenizer, r->ids[n - 1])) n--;
     *out =
-        (gen_reply){.text = text,
-                    .model = r->g->name,
+        (gen_reply){.model = r->g->name,
                     .finish = finish_of(r),
                     .stop = r->stop >= 0 ? r->rq->stops[r->stop] : STR(""),
                     .prompt_tokens = (int64_t)r->n_prompt,
@@ -261,6 +311,7 @@ static err fill_reply(run *r, engine_sequence *s, gen_reply *out, fail *f) {
                     .tokens = r->tokens,
                     .n_tokens = r->tokens ? n : 0,
                     .timings = {t.prefill_tok_s, t.decode_tok_s, t.first_token_ms, t.known_tokens}};
+    TRY(fill_text(r, out, f));
     return r->plan ? fill_calls(r, out, f) : E_OK;
 }
 
@@ -312,23 +363,29 @@ static void give_adapter(gen_local *g, const gen_request *rq, const model_adapte
     if (rq->adapter.n) g->adapters.give(g->adapters.self, a);
 }
 
-static err open_mask(run *r, engine_ask *ask, gen_shape_run **shape, fail *f) {
+static err open_mask(run *r, engine_ask *ask, gen_shape_run **shape, gen_think_mask *thoughts,
+                     fail *f) {
     const gen_request *rq = r->rq;
     if (!r->plan && rq->shape.kind == GEN_SHAPE_NONE) return E_OK;
     TRY(gen_shape_open(shape, r->g->shaper, &rq->shape, r->plan ? &r->plan->grammar : NULL, f));
     ask->mask = gen_shape_mask(*shape);
+    if (r->think.state == GEN_THINK_OFF) return E_OK;
+    gen_think_mask_init(thoughts, &r->g->thoughts, r->think.state, ask->mask);
+    ask->mask = &thoughts->mask;
     return E_OK;
 }
 
 /* With the adapter taken. */
 static err answer(run *r, engine_ask *ask, gen_reply *out, fail *f) {
     gen_shape_run *shape = NULL;
+    gen_think_mask thoughts;
     TRY(read_bias(r->rq, &ask->sampling, f));
-    TRY(open_mask(r, ask, &shape, f));
+    TRY(open_mask(r, ask, &shape, &thoughts, f));
     gen_calls_init(&r->calls, r->plan, r->rq, r->sink);
     err e = run_sequence(r, ask, out, f);
     gen_shape_close(shape);
     gen_calls_deinit(&r->calls);
+    gen_think_deinit(&r->think);
     buf_deinit(&r->text);
     return e;
 }
@@ -339,12 +396,19 @@ static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply 
     TRY(gen_tools_plan_make(&r.plan, &r.g->tools, rq, f));
     TRY(read_prompt(r.g, rq, &prompt, f));
     r.n_prompt = prompt.n;
+    gen_think_state begun = begins(r.g, rq, &prompt);
+    if (begun != GEN_THINK_OFF) {
+        gen_think_init(&r.think, r.g->thoughts.tags, begun, !rq->apart);
+        r.think.sink = sink;
+        r.think.rest = (gen_sink){.self = &r, .put = take_said};
+    }
+    r.reads = r.plan || (r.think.tags && rq->n_stops);
     engine_ask ask = {.prompt = prompt.p,
                       .n_prompt = prompt.n,
                       .max_tokens = rq->max_tokens,
                       .sampling = sampling_of(&rq->sampling),
                       .stops = rq->stops,
-                      .n_stops = r.plan ? 0 : rq->n_stops, /* the calls' reader looks for them */
+                      .n_stops = r.reads ? 0 : rq->n_stops, /* the calls' reader looks for them */
                       .top_logprobs = rq->top_logprobs,
                       .tenant = rq->tenant.n ? str_hash(rq->tenant) | 1 : 0,
                       .priority = rq->priority,

@@ -1,6 +1,7 @@
 /* api_fake.h - a whole server for tests of api/: real store, record, queue and task; models that
  * are fakes behind api_models. "echo" says three words and repeats the question, "caller" calls
- * the first tool twice, "phone" asks for two tools, "seeded" says its seed, "stuck" runs until its
+ * the first tool twice, "phone" asks for two tools, "thinker" thinks
+ * before it answers, "seeded" says its seed, "stuck" runs until its
  * client leaves, "broken" fails after two words, "bag" embeds by hashing words. */
 #ifndef BANTAM_TEST_API_FAKE_H
 #define BANTAM_TEST_API_FAKE_H
@@ -270,6 +271,30 @@ static err caller(void *self, const gen_request *rq, gen_sink sink, gen_reply *o
     return E_OK;
 }
 
+/* Thinks in two pieces, then answers; calls the first tool where there is one. */
+static err thinker(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
+    static const gen_call call = {STR("call_1"), STR("now"), STR("{}")};
+    static const char *const thoughts[] = {"Let me ", "think."};
+    (void)self;
+    remember(rq);
+    for (size_t i = 0; i < 2 && sink.put; i++)
+        TRY(sink.put(sink.self, &(gen_event){.text = str_from(thoughts[i]), .thinks = rq->apart},
+                     f));
+    TRY(put_word(sink, "Yes.", f));
+    if (rq->n_tools) TRY(put_piece(sink, &call, 0, "", f));
+    if (rq->n_tools) TRY(put_piece(sink, &call, 0, "{}", f));
+    *out = (gen_reply){.text = rq->apart ? STR("Yes.") : STR("Let me think.Yes."),
+                       .reasoning = rq->apart ? STR("Let me think.") : STR(""),
+                       .reasoning_tokens = 5,
+                       .model = STR("thinker"),
+                       .calls = &call,
+                       .n_calls = rq->n_tools ? 1 : 0,
+                       .finish = rq->n_tools ? GEN_CALLS : GEN_STOP,
+                       .prompt_tokens = 21,
+                       .completion_tokens = 7};
+    return E_OK;
+}
+
 /* Says its seed, one digit. */
 static err seeded(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
     (void)self;
@@ -344,6 +369,8 @@ static err fake_provider(void *self, str model, gen_provider *out, fail *f) {
         *out = (gen_provider){.name = "phone", .generate = phone};
     else if (str_is(model, "caller"))
         *out = (gen_provider){.name = "caller", .generate = caller};
+    else if (str_is(model, "thinker"))
+        *out = (gen_provider){.name = "thinker", .generate = thinker};
     else if (str_is(model, "seeded"))
         *out = (gen_provider){.name = "seeded", .generate = seeded};
     else if (str_is(model, "broken"))
@@ -369,8 +396,8 @@ static err fake_embedder(void *self, str model, const gen_embedder **out, fail *
 static char asked_last[128];
 
 static err fake_find(str model, fail *f) {
-    if (str_is(model, "echo") || str_is(model, "phone") || str_is(model, "broken") ||
-        str_is(model, "stuck") || str_is(model, "bag"))
+    if (str_is(model, "echo") || str_is(model, "phone") || str_is(model, "thinker") ||
+        str_is(model, "broken") || str_is(model, "stuck") || str_is(model, "bag"))
         return E_OK;
     return fail_set(f, E_NOT_FOUND, "there is no model \"%.*s\"", STR_ARG(model));
 }

@@ -224,6 +224,35 @@ static void streams_words_as_they_come(void **state) {
     assert_true(str_eq(text_at(event_at(0), "id"), text_at(event_at(5), "id")));
 }
 
+static void tells_thoughts_apart(void **state) {
+    (void)state;
+    const json *v = ask("/v1/chat/completions", CHAT("thinker", ""), 200);
+    assert_text(v, "choices.0.message.reasoning_content", "Let me think.");
+    assert_text(v, "choices.0.message.content", "Yes.");
+    assert_int_equal(at(v, "usage.completion_tokens_details.reasoning_tokens")->integer, 5);
+    v = ask(arena_printf(&fx.arena, "/v1/requests/%.*s", STR_ARG(text_at(v, "bantam.trace"))).p,
+            NULL, 200);
+    assert_text(v, "answer", "<think>\nLet me think.\n</think>\nYes.");
+    v = ask("/v1/chat/completions", CHAT("thinker", ",\"n\":2"), 200);
+    assert_int_equal(at(v, "usage.completion_tokens_details.reasoning_tokens")->integer, 10);
+    v = ask("/v1/chat/completions", CHAT("thinker", ",\"reasoning_format\":\"none\""), 200);
+    assert_text(v, "choices.0.message.content", "Let me think.Yes.");
+    assert_null(json_get(at(v, "choices.0.message"), "reasoning_content"));
+    v = ask("/v1/chat/completions", CHAT("echo", ""), 200);
+    assert_null(json_get(at(v, "choices.0.message"), "reasoning_content"));
+    assert_text(ask("/v1/chat/completions", CHAT("thinker", ",\"reasoning_format\":\"x\""), 400),
+                "error.param", "reasoning_format");
+    ask("/v1/chat/completions", CHAT("thinker", ",\"reasoning_effort\":\"none\""), 200);
+    assert_false(json_get(last_request.extra, "enable_thinking")->boolean);
+    assert_false(json_get(last_request.extra, "thinking")->boolean);
+    stream(CHAT("thinker", ",\"stream\":true"));
+    assert_text(event_at(1), "choices.0.delta.reasoning_content", "Let me ");
+    assert_null(json_get(at(event_at(1), "choices.0.delta"), "content"));
+    assert_text(event_at(2), "choices.0.delta.reasoning_content", "think.");
+    assert_text(event_at(3), "choices.0.delta.content", "Yes.");
+    assert_text(event_at(4), "choices.0.finish_reason", "stop");
+}
+
 static void a_stream_that_breaks_says_so(void **state) {
     (void)state;
     stream(CHAT("broken", ",\"stream\":true"));
@@ -789,6 +818,7 @@ int main(void) {
         cmocka_unit_test_setup(refuses_what_it_does_not_do, reset),
         cmocka_unit_test_setup(says_what_is_wrong, reset),
         cmocka_unit_test_setup(streams_words_as_they_come, reset),
+        cmocka_unit_test_setup(tells_thoughts_apart, reset),
         cmocka_unit_test_setup(a_stream_that_breaks_says_so, reset),
         cmocka_unit_test_setup(who_leaves_stops_the_model, reset),
         cmocka_unit_test_setup(embeds, reset),

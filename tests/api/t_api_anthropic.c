@@ -301,6 +301,27 @@ static void streams_calls(void **state) {
     assert_int_equal(at(v, "12.usage.cache_read_input_tokens")->integer, 16);
 }
 
+static void thoughts_are_blocks(void **state) {
+    (void)state;
+    str names;
+    const json *v = ask("/v1/messages", ASK("thinker", TOOLS), 200);
+    assert_text(v, "content.0.type", "thinking");
+    assert_text(v, "content.0.thinking", "Let me think.");
+    assert_text(v, "content.0.signature", "");
+    assert_text(v, "content.1.text", "Yes.");
+    assert_text(v, "content.2.type", "tool_use");
+    v = events_of(ASK("thinker", ",\"stream\":true"), &names);
+    assert_string_equal(names.p,
+                        "message_start ping content_block_start content_block_delta "
+                        "content_block_delta content_block_stop content_block_start "
+                        "content_block_delta content_block_stop message_delta message_stop ");
+    assert_text(v, "2.content_block.type", "thinking");
+    assert_text(v, "3.delta.type", "thinking_delta");
+    assert_text(v, "3.delta.thinking", "Let me ");
+    assert_int_equal(at(v, "6.index")->integer, 1);
+    assert_text(v, "7.delta.text", "Yes.");
+}
+
 static void a_stream_that_breaks_says_so(void **state) {
     (void)state;
     str names;
@@ -371,6 +392,7 @@ int main(void) {
         cmocka_unit_test_setup(headers_are_read, reset),
         cmocka_unit_test_setup(streams_text, reset),
         cmocka_unit_test_setup(streams_calls, reset),
+        cmocka_unit_test_setup(thoughts_are_blocks, reset),
         cmocka_unit_test_setup(a_stream_that_breaks_says_so, reset),
         cmocka_unit_test_setup(a_task_answers, reset),
         cmocka_unit_test_setup(counts_tokens, reset),

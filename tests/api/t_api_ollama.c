@@ -259,6 +259,22 @@ static void streams_calls_whole(void **state) {
     assert_int_equal(at(v, "2.prompt_eval_duration")->integer <= 2500000, 1);
 }
 
+static void thoughts_have_a_field(void **state) {
+    (void)state;
+    const json *v = ask("/api/chat", CHAT("thinker", ",\"stream\":false"), 200);
+    assert_text(v, "message.thinking", "Let me think.");
+    assert_text(v, "message.content", "Yes.");
+    v = lines_of("/api/chat", CHAT("thinker", ",\"think\":true"));
+    assert_text(v, "0.message.thinking", "Let me ");
+    assert_text(v, "0.message.content", "");
+    assert_text(v, "2.message.content", "Yes.");
+    assert_null(json_get(at(v, "2.message"), "thinking"));
+    assert_true(json_get(last_request.extra, "enable_thinking")->boolean);
+    v = ask("/api/generate", "{\"model\":\"thinker\",\"prompt\":\"hi\",\"stream\":false}", 200);
+    assert_text(v, "thinking", "Let me think.");
+    assert_text(v, "response", "Yes.");
+}
+
 static void a_stream_that_breaks_says_so(void **state) {
     (void)state;
     const json *v = lines_of("/api/chat", CHAT("broken", ""));
@@ -362,6 +378,7 @@ int main(void) {
         cmocka_unit_test_setup(errors_have_their_shape, reset),
         cmocka_unit_test_setup(streams_by_default, reset),
         cmocka_unit_test_setup(streams_calls_whole, reset),
+        cmocka_unit_test_setup(thoughts_have_a_field, reset),
         cmocka_unit_test_setup(a_stream_that_breaks_says_so, reset),
         cmocka_unit_test_setup(a_task_answers, reset),
         cmocka_unit_test_setup(a_client_that_leaves_stops_it, reset),

@@ -371,6 +371,45 @@ static void streams_calls(void **state) {
     assert_int_equal(at(v, "response.output")->count, 3);
 }
 
+static void thoughts_are_items(void **state) {
+    (void)state;
+    const json *v = ask("/v1/responses", ASK("thinker", ""), 200);
+    assert_text(v, "output.0.type", "reasoning");
+    assert_text(v, "output.0.content.0.type", "reasoning_text");
+    assert_text(v, "output.0.content.0.text", "Let me think.");
+    assert_int_equal(at(v, "output.0.summary")->count, 0);
+    assert_text(v, "output.1.content.0.text", "Yes.");
+    assert_int_equal(at(v, "usage.output_tokens_details.reasoning_tokens")->integer, 5);
+    /* gone on from: the template gets what was thought */
+    str body = arena_printf(&fx.arena,
+                            "{\"model\":\"thinker\",\"input\":\"and?\",\"previous_response_id\":"
+                            "\"%.*s\"}",
+                            STR_ARG(text_at(v, "id")));
+    ask("/v1/responses", body.p, 200);
+    assert_int_equal(last_request.n_messages, 3);
+    assert_true(str_is(last_request.messages[1].content, "Yes."));
+    assert_true(str_is(last_request.messages[1].reasoning, "Let me think."));
+    assert_true(str_is(last_request.messages[2].reasoning, ""));
+    stream(ASK("thinker", ",\"stream\":true"));
+    v = event_at(2, "response.output_item.added");
+    assert_text(v, "item.type", "reasoning");
+    str item = text_at(v, "item.id");
+    assert_text(event_at(3, "response.content_part.added"), "part.type", "reasoning_text");
+    v = event_at(4, "response.reasoning_text.delta");
+    assert_text(v, "delta", "Let me ");
+    assert_true(str_eq(text_at(v, "item_id"), item));
+    assert_int_equal(at(v, "content_index")->integer, 0);
+    assert_text(event_at(6, "response.reasoning_text.done"), "text", "Let me think.");
+    assert_text(event_at(7, "response.content_part.done"), "part.text", "Let me think.");
+    assert_text(event_at(8, "response.output_item.done"), "item.content.0.text", "Let me think.");
+    v = event_at(9, "response.output_item.added");
+    assert_text(v, "item.type", "message");
+    assert_int_equal(at(v, "output_index")->integer, 1);
+    v = event_at(15, "response.completed");
+    assert_true(str_eq(text_at(v, "response.output.0.id"), item));
+    assert_int_equal(at(v, "response.output")->count, 2);
+}
+
 static void a_broken_stream_says_so(void **state) {
     (void)state;
     stream(ASK("broken", ",\"stream\":true"));
@@ -409,6 +448,7 @@ int main(void) {
         cmocka_unit_test_setup(streams_in_order, reset),
         cmocka_unit_test_setup(streams_calls, reset),
         cmocka_unit_test_setup(a_broken_stream_says_so, reset),
+        cmocka_unit_test_setup(thoughts_are_items, reset),
         cmocka_unit_test_setup(answers_with_a_task, reset),
     };
     return cmocka_run_group_tests(tests, fake_open, fake_close);
