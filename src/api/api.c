@@ -148,6 +148,7 @@ err api_open(api **out, const api_options *o, fail *f) {
 void api_close(api *a) {
     if (!a) return;
     api_runner_close(a->runner);
+    api_health_deinit(a);
     mutex_deinit(&a->once_lock);
     arena_deinit(&a->arena);
     mem_free(a);
@@ -234,8 +235,7 @@ void api_put_duration(api_call *c) {
 }
 
 void api_put_safety(http_reply *rp) {
-    http_reply_header(rp, "Cache-Control", STR("no-store"));
-    http_reply_header(rp, "X-Content-Type-Options", STR("nosniff"));
+    http_reply_lines(rp, STR("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"));
 }
 
 /* W3C Trace Context: 00-TRACE-PARENT-FLAGS goes back as it came, so that a caller finds its own. */

@@ -6,14 +6,26 @@
 
 #include "base/clock.h"
 
-static void put_counts(api_call *c) {
-    http_server *server = atomic_load(&c->api->server);
-    http_counts n;
-    if (!server) return;
-    http_server_counts(server, &n);
-    json_field_int(&c->w, "running", n.running);
-    json_field_int(&c->w, "queued", n.queued);
-    json_field_int(&c->w, "waiting", n.parked);
+#include <string.h>
+
+/* Whole numbers only, so that two of them are compared as memory. */
+enum { SYNCING, STOPPING, UPTIME_S, KEPT, JOURNAL_BYTES, RUNNING, QUEUED, WAITING, FACTS };
+
+_Static_assert(sizeof((api_check *)0)->facts / sizeof(int64_t) == FACTS, "one place for each");
+
+static void take_facts(api *a, const http_request *rq, const audit_health *record,
+                       int64_t facts[FACTS]) {
+    http_server *server = atomic_load(&a->server);
+    http_counts n = {0};
+    if (server) http_server_counts(server, &n);
+    facts[SYNCING] = record->syncing;
+    facts[STOPPING] = atomic_load(&a->draining) || rq->stopping;
+    facts[UPTIME_S] = (clock_now_ms() - a->started_ms) / 1000;
+    facts[KEPT] = record->kept;
+    facts[JOURNAL_BYTES] = record->journal_bytes;
+    facts[RUNNING] = n.running;
+    facts[QUEUED] = n.queued;
+    facts[WAITING] = n.parked;
 }
 
 static err send_state(api_call *c, bool ok, fail *f) {
@@ -22,60 +34,81 @@ static err send_state(api_call *c, bool ok, fail *f) {
     return http_send(c->rp, ok ? 200 : 503, "application/json", buf_str(&c->out), f);
 }
 
-static void put_health(api_call *c, const audit_health *record) {
-    json_begin_object(&c->w);
-    api_put_z(&c->w, "status", record->syncing ? "ok" : "record_not_kept");
-    json_field_int(&c->w, "uptime_s", (clock_now_ms() - c->api->started_ms) / 1000);
-    json_field_int(&c->w, "requests_recorded", record->kept);
-    json_field_int(&c->w, "journal_bytes", record->journal_bytes);
-    put_counts(c);
-    json_end_object(&c->w);
+static void put_status(json_writer *w, const char *status) {
+    json_key(w, "status");
+    json_put_z(w, status);
 }
 
-static bool put_ready(api_call *c, const audit_health *record) {
-    bool draining = atomic_load(&c->api->draining) || c->rq->stopping;
-    bool ready = !draining && record->syncing;
-    json_begin_object(&c->w);
-    api_put_z(&c->w, "status", ready ? "ready" : draining ? "draining" : "record_not_kept");
-    json_end_object(&c->w);
+static bool put_health(json_writer *w, const int64_t facts[FACTS]) {
+    json_begin_object(w);
+    put_status(w, facts[SYNCING] ? "ok" : "record_not_kept");
+    json_field_int(w, "uptime_s", facts[UPTIME_S]);
+    json_field_int(w, "requests_recorded", facts[KEPT]);
+    json_field_int(w, "journal_bytes", facts[JOURNAL_BYTES]);
+    json_field_int(w, "running", facts[RUNNING]);
+    json_field_int(w, "queued", facts[QUEUED]);
+    json_field_int(w, "waiting", facts[WAITING]);
+    json_end_object(w);
+    return facts[SYNCING];
+}
+
+static bool put_ready(json_writer *w, const int64_t facts[FACTS]) {
+    bool ready = !facts[STOPPING] && facts[SYNCING];
+    json_begin_object(w);
+    put_status(w, ready ? "ready" : facts[STOPPING] ? "draining" : "record_not_kept");
+    json_end_object(w);
     return ready;
+}
+
+/* The process runs and its loop turns; nothing else is asked. */
+static bool put_live(json_writer *w, const int64_t facts[FACTS]) {
+    (void)facts;
+    json_begin_object(w);
+    put_status(w, "alive");
+    json_end_object(w);
+    return true;
 }
 
 /* 503 while the disk refuses the record: requests would be refused too. */
 err api_health(api_call *c, fail *f) {
     audit_health record;
+    int64_t facts[FACTS];
     audit_get_health(c->api->o.audit, &record);
-    put_health(c, &record);
-    return send_state(c, record.syncing, f);
+    take_facts(c->api, c->rq, &record, facts);
+    return send_state(c, put_health(&c->w, facts), f);
 }
 
 /* 503 for those who choose whom to send requests to: from the moment the server is to stop. */
 err api_ready(api_call *c, fail *f) {
     audit_health record;
+    int64_t facts[FACTS];
     audit_get_health(c->api->o.audit, &record);
-    return send_state(c, put_ready(c, &record), f);
+    take_facts(c->api, c->rq, &record, facts);
+    return send_state(c, put_ready(&c->w, facts), f);
 }
 
-static void put_live(api_call *c) {
-    json_begin_object(&c->w);
-    api_put_z(&c->w, "status", "alive");
-    json_end_object(&c->w);
-}
-
-/* The process runs and its loop turns; nothing else is asked. */
 err api_live(api_call *c, fail *f) {
-    put_live(c);
-    return send_state(c, true, f);
+    return send_state(c, put_live(&c->w, NULL), f);
 }
 
 /* ---- on the loop ---- */
 
-static const char *const checks[API_CHECKS] = {"/health", "/ready", "/healthz/ready",
-                                               "/healthz/live"};
-enum { CHECK_HEALTH = 0, CHECK_LIVE = 3 };
+static const struct {
+    str path;
+    bool (*put)(json_writer *w, const int64_t facts[FACTS]);
+    bool asks; /* for facts */
+} checks[API_CHECKS] = {{{"/health", 7}, put_health, true},
+                        {{"/ready", 6}, put_ready, true},
+                        {{"/healthz/ready", 14}, put_ready, true},
+                        {{"/healthz/live", 13}, put_live, false}};
 
 void api_health_init(api *a) {
-    for (size_t i = 0; i < API_CHECKS; i++) a->check_routes[i] = api_route_find("GET", checks[i]);
+    for (size_t i = 0; i < API_CHECKS; i++)
+        a->checks[i].route = api_route_find("GET", checks[i].path.p);
+}
+
+void api_health_deinit(api *a) {
+    for (size_t i = 0; i < API_CHECKS; i++) buf_deinit(&a->checks[i].body);
 }
 
 void api_drain(api *a) {
@@ -87,31 +120,32 @@ static bool is_plain(const http_request *rq) {
     return get && !http_header_get(rq, "origin").p && !http_header_get(rq, "traceparent").p;
 }
 
-static void answer_check(api_call *c, size_t check, const audit_health *record) {
-    bool ok = true;
-    if (check == CHECK_HEALTH) {
-        put_health(c, record);
-        ok = record->syncing;
-    } else if (check == CHECK_LIVE) {
-        put_live(c);
-    } else {
-        ok = put_ready(c, record);
-    }
-    (void)!send_state(c, ok, NULL); /* or the client left */
+/* The body is made anew only where it would differ from the last one. */
+static void remake(api_check *known, size_t check, const int64_t facts[FACTS]) {
+    if (known->status && memcmp(known->facts, facts, sizeof known->facts) == 0) return;
+    memcpy(known->facts, facts, sizeof known->facts);
+    buf_reset(&known->body);
+    bool ok = checks[check].put(&(json_writer){.out = &known->body}, facts);
+    known->status = known->body.failed ? 0 : ok ? 200 : 503;
 }
 
 bool api_quick(void *ctx, http_request *rq, http_reply *rp) {
     api *a = ctx;
     audit_health record = {0};
+    int64_t facts[FACTS] = {0};
     size_t check = 0;
-    while (check < API_CHECKS && !str_is(rq->path, checks[check])) check++;
+    while (check < API_CHECKS && !str_eq(rq->path, checks[check].path)) check++;
     if (check == API_CHECKS || !is_plain(rq)) return false;
-    if (check != CHECK_LIVE && !audit_try_health(a->o.audit, &record)) return false;
-    api_call c = {.api = a, .rq = rq, .rp = rp, .a = rq->arena, .route = a->check_routes[check]};
-    c.w = (json_writer){.out = &c.out};
+    if (checks[check].asks) {
+        if (!audit_try_health(a->o.audit, &record)) return false;
+        take_facts(a, rq, &record, facts);
+    }
+    api_check *known = &a->checks[check];
+    remake(known, check, facts);
+    if (!known->status) return false;
     api_put_safety(rp);
-    answer_check(&c, check, &record);
-    api_meter_request(&c);
-    buf_deinit(&c.out);
+    (void)!http_send(rp, known->status, "application/json", buf_str(&known->body),
+                     NULL); /* or the client left */
+    api_meter_request(&(api_call){.api = a, .rq = rq, .rp = rp, .route = known->route});
     return rp->sent;
 }

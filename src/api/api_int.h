@@ -25,6 +25,14 @@ enum {
     API_TICK_MS = 1000 /* another process may answer: look this often, once for all who wait */
 };
 
+/* A health check's last answer, sent again while it would say the same. */
+typedef struct api_check {
+    size_t route;     /* for the meter */
+    int64_t facts[8]; /* what the body was made of */
+    int status;       /* 0: never made */
+    buf body;
+} api_check;
+
 struct api_once;
 struct api_inside;
 typedef struct api_runner api_runner;
@@ -35,7 +43,7 @@ struct api {
     int64_t started_ms;
     _Atomic(http_server *) server;
     atomic_bool draining;
-    size_t check_routes[API_CHECKS]; /* of the health checks, for the meter */
+    api_check checks[API_CHECKS]; /* api_health.c's, on the server's loop alone */
     api_meter meter;
     api_runner *runner; /* NULL: nothing runs in the background */
     mutex once_lock;    /* guards the keys whose first request is being answered */
@@ -203,6 +211,7 @@ void api_meter_answer(api_chat *chat, err e, int64_t start_ns, int64_t first_ns,
 void api_meter_input(api_call *c, int64_t tokens); /* of what is no generation */
 /* Of a row of the route table; behind its end: what was no route. */
 void api_health_init(api *a);
+void api_health_deinit(api *a);
 size_t api_route_find(const char *method, const char *pattern);
 void api_route_name(size_t i, const char **method, const char **pattern);
 

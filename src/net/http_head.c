@@ -51,16 +51,13 @@ static const char *status_text(int status) {
     return "Status";
 }
 
-static void put(http_head *h, const char *p, size_t n) {
-    if (n > sizeof h->p - h->n) {
+static inline void put(http_head *h, str s) {
+    if (s.n > sizeof h->p - h->n) {
         h->full = true;
         return;
     }
-    memcpy(h->p + h->n, p, n);
-    h->n += n;
-}
-static void put_z(http_head *h, const char *z) {
-    put(h, z, strlen(z));
+    memcpy(h->p + h->n, s.p, s.n);
+    h->n += s.n;
 }
 
 static void put_number(http_head *h, int64_t v) {
@@ -69,7 +66,7 @@ static void put_number(http_head *h, int64_t v) {
     uint64_t left = (uint64_t)v;
     do digits[--at] = (char)('0' + left % 10);
     while (left /= 10);
-    put(h, digits + at, sizeof digits - at);
+    put(h, (str){digits + at, sizeof digits - at});
 }
 
 static size_t write_date(char out[DATE_BYTES], time_t now) {
@@ -95,31 +92,35 @@ static void put_date(http_head *h) {
         made.at = now;
         made.n = write_date(made.text, now);
     }
-    put(h, made.text, made.n);
+    put(h, (str){made.text, made.n});
 }
 
 static void put_status(http_head *h, int status) {
-    put_z(h, "HTTP/1.1 ");
+    if (status == 200) {
+        put(h, STR("HTTP/1.1 200 OK\r\n"));
+        return;
+    }
+    put(h, STR("HTTP/1.1 "));
     put_number(h, status);
-    put_z(h, " ");
-    put_z(h, status_text(status));
-    put_z(h, "\r\n");
+    put(h, STR(" "));
+    put(h, str_from(status_text(status)));
+    put(h, STR("\r\n"));
 }
 
 /* A status that must not have a body gets neither type nor length. */
 static void put_framing(http_head *h, http_conn *c, const char *type, int64_t length) {
     if (type) {
-        put_z(h, "Content-Type: ");
-        put_z(h, type);
-        put_z(h, "\r\n");
+        put(h, STR("Content-Type: "));
+        put(h, str_from(type));
+        put(h, STR("\r\n"));
     }
     if (length >= 0) {
-        put_z(h, "Content-Length: ");
+        put(h, STR("Content-Length: "));
         put_number(h, length);
-        put_z(h, "\r\n");
+        put(h, STR("\r\n"));
     }
     c->chunked = length < 0 && !c->parse.is_http10;
-    if (c->chunked) put_z(h, "Transfer-Encoding: chunked\r\n");
+    if (c->chunked) put(h, STR("Transfer-Encoding: chunked\r\n"));
     if (length < 0 && !c->chunked) c->keep_alive = false;
 }
 
@@ -131,12 +132,12 @@ void http_head_write(http_head *h, http_conn *c, int status, const char *type, i
     put_date(h);
     if (status != 204 && status != 304) put_framing(h, c, type, length);
     if (c->rq.id[0]) {
-        put_z(h, "x-request-id: ");
-        put_z(h, c->rq.id);
-        put_z(h, "\r\n");
+        put(h, STR("x-request-id: "));
+        put(h, str_from(c->rq.id));
+        put(h, STR("\r\n"));
     }
     if (!c->keep_alive)
-        put_z(h, "Connection: close\r\n");
+        put(h, STR("Connection: close\r\n"));
     else if (c->parse.is_http10)
-        put_z(h, "Connection: keep-alive\r\n");
+        put(h, STR("Connection: keep-alive\r\n"));
 }

@@ -120,14 +120,15 @@ bool http_parse_in_head(const http_parse *p) {
 /* --- the head, before llhttp sees it --- */
 
 static bool is_token_char(char c) {
-    unsigned char u = (unsigned char)c;
-    if (u >= '0' && u <= '9') return true;
-    if ((u | 32) >= 'a' && (u | 32) <= 'z') return true;
-    return u && strchr("!#$%&'*+-.^_`|~", u);
+    static const bool yes[256] = {
+        ['0' ... '9'] = true,  ['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['!'] = true,
+        ['#' ... '\''] = true, ['*'] = true,         ['+'] = true,         ['-'] = true,
+        ['.'] = true,          ['^' ... '`'] = true, ['|'] = true,         ['~'] = true};
+    return yes[(unsigned char)c];
 }
 
 static http_parse_state check_request_line(http_parse *p, str line) {
-    static const char *const known[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+    static const char *const known[] = {"GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"};
     str rest = line, method = str_cut(&rest, ' ');
     if (!method.n || !rest.p) return parse_bad(p, 400, "bad_request_line", "not an HTTP request");
     for (size_t i = 0; i < method.n; i++)
@@ -143,7 +144,8 @@ static http_parse_state check_request_line(http_parse *p, str line) {
                    ? parse_bad(p, 505, "http_version", "only HTTP/1.0 and HTTP/1.1 are spoken here")
                    : parse_bad(p, 400, "bad_request_line", "not an HTTP request");
     bool found = false;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) found |= str_is(method, known[i]);
+    for (size_t i = 0; i < sizeof known / sizeof *known && !found; i++)
+        found = str_is(method, known[i]);
     if (!found) return parse_bad(p, 501, "method_unknown", "this method is not known here");
     p->is_head = str_is(method, "HEAD");
     return HTTP_PARSE_MORE;
@@ -217,10 +219,10 @@ static http_parse_state scan_head(http_parse *p, str in, size_t *head_bytes) {
 
 /* --- the head, after llhttp --- */
 
-static size_t count_headers(const http_parse *p, const char *name, str *last) {
+static size_t count_headers(const http_parse *p, str name, str *last) {
     size_t n = 0;
     for (size_t i = 0; i < p->headers_n; i++) {
-        if (!str_eq_nocase(p->headers[i].name, str_from(name))) continue;
+        if (p->headers[i].name.n != name.n || !str_eq_nocase(p->headers[i].name, name)) continue;
         *last = p->headers[i].value;
         n++;
     }
@@ -230,9 +232,9 @@ static size_t count_headers(const http_parse *p, const char *name, str *last) {
 /* Lengths and Host: what decides where a request ends and whom it is for must stand there once. */
 static http_parse_state check_framing(http_parse *p) {
     str length = STR_NONE, coding = STR_NONE, host = STR_NONE, expect = STR_NONE;
-    size_t lengths = count_headers(p, "content-length", &length);
-    size_t codings = count_headers(p, "transfer-encoding", &coding);
-    size_t hosts = count_headers(p, "host", &host);
+    size_t lengths = count_headers(p, STR("content-length"), &length);
+    size_t codings = count_headers(p, STR("transfer-encoding"), &coding);
+    size_t hosts = count_headers(p, STR("host"), &host);
     int64_t bytes = 0;
     if (lengths && codings)
         return parse_bad(p, 400, "two_lengths", "Content-Length together with Transfer-Encoding");
@@ -248,7 +250,7 @@ static http_parse_state check_framing(http_parse *p) {
     if (hosts > 1 || (hosts == 0 && !p->is_http10))
         return parse_bad(p, 400, "bad_host", "there must be exactly one Host header");
     p->rq->host = host.p ? host : STR("");
-    if (count_headers(p, "expect", &expect)) {
+    if (count_headers(p, STR("expect"), &expect)) {
         if (!str_eq_nocase(expect, STR("100-continue")))
             return parse_bad(p, 417, "bad_expect", "only \"Expect: 100-continue\" is known");
         p->expects_continue = !p->is_http10 && (bytes > 0 || codings);

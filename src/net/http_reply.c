@@ -40,6 +40,10 @@ void http_reply_header(http_reply *rp, const char *name, str value) {
     buf_put(&rp->headers, STR("\r\n"));
 }
 
+void http_reply_lines(http_reply *rp, str lines) {
+    if (!rp->streaming) buf_put(&rp->headers, lines);
+}
+
 static err reply_gone(const char *why, fail *f) {
     return fail_set(f, E_CANCELLED, "%s", why);
 }

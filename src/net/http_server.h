@@ -50,14 +50,14 @@ typedef struct http_request {
     char id[HTTP_ID_BYTES];     /* "req_..."; also sent back as x-request-id */
     char peer[HTTP_PEER_BYTES]; /* the client's address, as text */
     bool peer_is_loopback;
-    int64_t start_ns;    /* monotonic, when the head was complete */
-    int wakes;           /* times this request came back from a park */
-    bool timed_out;      /* this time it came back because its deadline had passed */
-    bool stopping;       /* the server is stopping: answer what can be said now */
-    int64_t deadline_ms; /* of the last park, monotonic; 0 before the first */
-    void *state;         /* the handler's own across parks; NULL at first, lives in `arena` */
-    arena *arena;        /* reset after the reply */
-    http_conn *conn;     /* the loop's; NULL: a request that the handler's room made itself */
+    int64_t start_ns;        /* monotonic, when the head was complete */
+    int wakes;               /* times this request came back from a park */
+    bool timed_out;          /* this time it came back because its deadline had passed */
+    bool stopping;           /* the server is stopping: answer what can be said now */
+    int64_t deadline_ms;     /* of the last park, monotonic; 0 before the first */
+    void *state;             /* the handler's own across parks; NULL at first, lives in `arena` */
+    arena *arena;            /* reset after the reply */
+    http_conn *conn;         /* the loop's; NULL: a request that the handler's room made itself */
     const atomic_bool *left; /* without a conn: true when it is not wanted any more; NULL = never */
 } http_request;
 
@@ -150,6 +150,8 @@ bool http_gone(const http_request *rq);
  * parked without one is forgotten. A name or value with bytes that a header cannot carry (CR, LF,
  * NUL) is left out and makes the following http_send/http_stream_begin E_INTERNAL. */
 void http_reply_header(http_reply *rp, const char *name, str value);
+/* Header lines as they stand, each with its CR LF: for constants, nothing is checked. */
+void http_reply_lines(http_reply *rp, str lines);
 /* The whole answer. content_type may be NULL for none (with an empty body). E_CANCELLED when the
  * client left; nothing else need be done then. */
 err http_send(http_reply *rp, int status, const char *content_type, str body, fail *f) MUST_CHECK;

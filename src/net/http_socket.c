@@ -102,8 +102,8 @@ static void send_now_locked(http_conn *c, struct iovec **parts, int *n) {
 void http_out_put(http_conn *c, struct iovec *parts, int n) {
     mutex_lock(&c->lock);
     if (!atomic_load(&c->broken) && c->out.n == c->out_at) {
-        c->out_progress_ns = clock_mono_ns();
         send_now_locked(c, &parts, &n);
+        if (n) c->out_progress_ns = clock_mono_ns(); /* nobody asks when nothing waits */
     }
     if (!atomic_load(&c->broken)) {
         for (int i = 0; i < n; i++) buf_put_bytes(&c->out, parts[i].iov_base, parts[i].iov_len);
