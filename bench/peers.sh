@@ -20,7 +20,8 @@ batch=${BATCH:-16} batch_generate=${BATCH_GENERATE:-64} threads=${THREADS:-1 2} 
 }
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-trap 'print_table "$@"; exit 130' INT TERM # of the rounds there are
+models=("$@")
+trap 'print_table; exit 130' INT TERM # of the rounds there are
 
 behind= # ik_llama.cpp knows no such option
 [ "$depth" = 0 ] || behind="-d $depth"
@@ -69,7 +70,7 @@ print_table() {
     echo "| model | threads | what | bantam | llama.cpp | ik_llama.cpp | to llama.cpp | to ik | percent of limit |"
     echo "|---|---|---|---|---|---|---|---|---|"
     local number=0 model t what at llama ik limit
-    for model in "$@"; do
+    for model in "${models[@]}"; do
         number=$((number + 1))
         for t in $threads; do
             for what in prefill decode; do
@@ -90,7 +91,7 @@ print_table() {
 
 for ((round = 1; round <= rounds; round++)); do
     number=0
-    for model in "$@"; do
+    for model in "${models[@]}"; do
         number=$((number + 1))
         for t in $threads; do
             cell=$number.$t
@@ -104,4 +105,4 @@ for ((round = 1; round <= rounds; round++)); do
         [ "$batch" = 0 ] || together "$model" "${threads##* }" "$number"
     done
 done
-print_table "$@"
+print_table
