@@ -238,18 +238,6 @@ void api_put_safety(http_reply *rp) {
     http_reply_lines(rp, STR("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"));
 }
 
-/* W3C Trace Context: 00-TRACE-PARENT-FLAGS goes back as it came, so that a caller finds its own. */
-static void echo_trace(api_call *c) {
-    str v = http_header_get(c->rq, "traceparent");
-    bool fits = v.n == 55;
-    for (size_t i = 0; i < v.n && fits; i++) {
-        bool dash = i == 2 || i == 35 || i == 52;
-        bool hex = (v.p[i] >= '0' && v.p[i] <= '9') || (v.p[i] >= 'a' && v.p[i] <= 'f');
-        fits = dash ? v.p[i] == '-' : hex;
-    }
-    if (fits) http_reply_header(c->rp, "traceparent", v);
-}
-
 static err dispatch(api_call *c, fail *f) {
     const char *allow;
     const route_row *route = find_route(c, &allow);
@@ -268,14 +256,16 @@ static err dispatch(api_call *c, fail *f) {
 
 static void handle(api *a, http_request *rq, http_reply *rp, arena *mem) {
     fail f = {0};
+    api_told told;
     api_call c = {.api = a, .rq = rq, .rp = rp, .a = mem, .route = N_ROUTES};
     c.w = (json_writer){.out = &c.out};
     c.dialect = api_dialect_of(rq->path);
     if (c.dialect->id_header) http_reply_header(rp, c.dialect->id_header, str_from(rq->id));
     api_put_safety(rp);
-    echo_trace(&c);
     if (api_cors(&c)) return;
+    api_trace_begin(&c, &told);
     err e = dispatch(&c, &f);
+    if (e != E_OK) told.error = api_error_word(&c, e);
     api_who_settle(&c);
     if (e != E_OK && !rp->sent)
         api_error_send(&c, &f);
@@ -285,6 +275,7 @@ static void handle(api *a, http_request *rq, http_reply *rp, arena *mem) {
                          NULL); /* or the client left */
     }
     api_meter_request(&c);
+    api_trace_end(&c);
     buf_deinit(&c.out);
 }
 

@@ -17,6 +17,7 @@
 #include "audit/audit.h"
 #include "desk/desk.h"
 #include "net/http_server.h"
+#include "otel/otel.h"
 #include "route/route.h"
 #include "who/who.h"
 
@@ -93,9 +94,13 @@ typedef struct api_options {
     bool proxied;               /* the last of X-Forwarded-For is the client\'s address */
     const char *const *origins; /* [origins_n] whose pages may call us: "https://name[:port]" */
     size_t origins_n;
-    str build;       /* of this program, for system_fingerprint; "" none */
-    bool background; /* run what waits in the store: batches, background responses */
-    str url_base;    /* "http://127.0.0.1:8080", for the addresses given to askers; "" none */
+    otel *otel;        /* gets a trace of each request and counts its operations; NULL = nobody */
+    bool otel_content; /* prompts and answers, too */
+    bool log_requests; /* one line of the log each */
+    bool log_content;  /* the question in it as it is; else as its length */
+    str build;         /* of this program, for system_fingerprint; "" none */
+    bool background;   /* run what waits in the store: batches, background responses */
+    str url_base;      /* "http://127.0.0.1:8080", for the addresses given to askers; "" none */
 } api_options;
 
 /* Everything in the options must outlive the api; strings are copied. */
@@ -108,6 +113,9 @@ void api_tick(api *a);
 /* From now on /ready says that no more requests should be sent here; they are answered all the
  * same. Any thread. */
 void api_drain(api *a);
+
+/* What GET /metrics answers. E_NO_MEMORY, or what api_models.list says. Any thread. */
+err api_metrics_put(api *a, arena *mem, buf *out, fail *f) MUST_CHECK;
 
 bool api_quick(void *a, http_request *rq, http_reply *rp);  /* the http_quick; ctx = the api */
 void api_handle(void *a, http_request *rq, http_reply *rp); /* the http_handler; ctx = the api */

@@ -59,12 +59,14 @@ static err note_first(void *self, const gen_event *event, fail *f) {
 
 /* Runs the stages under the clock. */
 static err run_timed(api_chat *chat, gen_exchange *x, const gen_stage *stages, fail *f) {
+    TRY(api_trace_open(chat, f));
     first_event first = {.inner = x->sink};
     int64_t start_ns = clock_mono_ns();
     if (first.inner.put) x->sink = (gen_sink){.self = &first, .put = note_first};
     err e = gen_next(x, stages, f);
     x->sink = first.inner;
     api_meter_answer(chat, e, start_ns, first.at_ns, x->reply);
+    api_trace_answer(chat, e, start_ns, first.at_ns, x);
     return e;
 }
 

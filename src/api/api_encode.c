@@ -134,6 +134,10 @@ err api_encode_run(api_call *c, const api_encoding *e, int64_t *tokens, fail *f)
                       .subject = e->subject,
                       .arena = c->a};
     gen_exchange x = {.request = &rq, .reply = &reply};
+    TRY(api_trace_name(c, &rq, f));
+    c->told->model = rq.model;
+    c->told->question = e->question;
+    c->told->purpose = e->purpose;
     const gen_stage stages[] = {
         audit_stage(c->api->o.audit), {.name = "encoder", .self = &own, .run = run_stage}, {0}};
     bad = gen_next(&x, stages, f);

@@ -28,6 +28,11 @@ static const char *code_of(err e) {
     return e < ERR_COUNT ? codes[e] : NULL;
 }
 
+const char *api_error_word(const api_call *c, err e) {
+    const char *code = c->code ? c->code : code_of(e);
+    return code ? code : e == E_CANCELLED ? "cancelled" : e == E_INPUT ? "bad_input" : "internal";
+}
+
 static void put_error(json_writer *w, str message, int status, const char *param,
                       const char *code) {
     json_begin_object(w);

@@ -3,6 +3,7 @@
  */
 #include "api/api_keep.h"
 
+#include "base/clock.h"
 #include "base/rand.h"
 
 #include <stdio.h>
@@ -51,19 +52,27 @@ err api_inside_run(api *a, const keep_job *job, const atomic_bool *left, arena *
                        .path = job->path,
                        .query = STR(""),
                        .body = job->body,
+                       .start_ns = clock_mono_ns(),
                        .arena = mem,
                        .left = left};
     http_reply rp = {0};
+    api_told told;
     api_inside inside = {.job = job, .priority = job->kind == KEEP_LINE ? API_PRIORITY_BATCH : 0};
     api_call c = {.api = a, .rq = &rq, .rp = &rp, .a = mem, .inside = &inside};
     name_request(&rq);
     c.w = (json_writer){.out = &c.out};
     c.dialect = api_dialect_of(rq.path);
+    api_trace_begin(&c, &told);
     c.who = actor_of(&job->owner);
     *out = (api_inside_answer){.status = 200};
     out->why = run_route(&c, &out->fail);
     if (a->o.who) who_spend(a->o.who, &c.who, c.tokens);
-    if (out->why != E_OK) out->status = api_error_make(&c, &out->fail);
+    if (out->why != E_OK) {
+        told.error = api_error_word(&c, out->why);
+        out->status = api_error_make(&c, &out->fail);
+    }
+    rp.status = out->status;
+    api_trace_end(&c);
     out->code = c.code;
     out->ended = inside.ended;
     out->body = arena_str(mem, buf_str(&c.out));

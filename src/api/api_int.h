@@ -53,6 +53,15 @@ struct api {
 
 typedef struct api_call api_call;
 
+/* What is told of a request beside its answer; shared by its choices, filled by the first. */
+typedef struct api_told {
+    otel_context of; /* its trace and its own span */
+    str model, question;
+    const char *purpose; /* "embed", "rerank": what an encoder was asked for; NULL = nothing */
+    int64_t tokens_in, tokens_out;
+    const char *error; /* error.type; NULL = none */
+} api_told;
+
 /* A family of routes and how it says what went wrong. NULL: as OpenAI does. */
 typedef struct api_dialect {
     const char *prefix;    /* of its paths */
@@ -85,6 +94,7 @@ struct api_call {
     int64_t tokens;            /* that the answer cost: taken off the key's minute */
     int status;                /* of an answer that the dispatcher sends; 0 = 200 */
     str location;              /* its header, as it is kept; "" none */
+    api_told *told;            /* api_trace.c */
     struct api_once *once;     /* api_keep.h; NULL: no key */
     struct api_inside *inside; /* NULL: a client waits for the answer */
 };
@@ -147,6 +157,7 @@ struct api_chat {
     /* Answers in another way than by generating; NULL = generate. */
     err (*how)(void *how_self, const gen_provider *p, gen_exchange *x, fail *f);
     void *how_self;
+    uint64_t span, asked_span; /* of this generation; of the question to another server */
     /* the stream being written */
     str id;       /* "chatcmpl-..." */
     int64_t at_s; /* created */
@@ -219,6 +230,20 @@ void api_route_name(size_t i, const char **method, const char **pattern);
 err api_answer_open(api *a, fail *f) MUST_CHECK;
 /* Whoever waits for this review's answer looks again. Any thread. */
 void api_answer_wake(api *a, str ref);
+
+/* ---- telling (api_trace.c) ---- */
+/* Finds the request's trace and says it in the answer's head. told is the caller's. */
+void api_trace_begin(api_call *c, api_told *told);
+void api_trace_end(api_call *c);                        /* behind each run of a handler */
+err api_trace_open(api_chat *chat, fail *f) MUST_CHECK; /* before a generation */
+err api_trace_name(const api_call *c, gen_request *rq, fail *f) MUST_CHECK; /* its trace's id */
+/* Behind one that began at start_ns; as api_meter_answer. */
+void api_trace_answer(api_chat *chat, err e, int64_t start_ns, int64_t first_ns,
+                      const gen_exchange *x);
+/* Status that an answer is counted under; 499: the client left; 0: not over, it is parked. */
+int api_status_of(const api_call *c);
+/* One word for an error: the answer's code. */
+const char *api_error_word(const api_call *c, err e);
 
 /* ---- routes ---- */
 err api_chat_completions(api_call *c, fail *f) MUST_CHECK;

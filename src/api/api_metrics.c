@@ -14,7 +14,7 @@
 
 static const int codes[] = {200, 201, 202, 204, 400, 401, 403, 404, 405, 408, 409, 410,
                             413, 415, 422, 429, 499, 500, 501, 502, 503, 504, 507};
-enum { N_CODES = sizeof codes / sizeof *codes, LEFT = 499 }; /* at N_CODES: every other one */
+enum { N_CODES = sizeof codes / sizeof *codes }; /* at N_CODES: every other one */
 _Static_assert(sizeof codes / sizeof *codes < API_METER_CODES, "one place more than codes");
 
 static void count(meter_count *c, int64_t n) {
@@ -31,16 +31,16 @@ static double seconds_since(int64_t start_ns) {
 
 void api_meter_request(api_call *c) {
     api_meter *m = &c->api->meter;
-    bool left = !c->rp->sent && http_gone(c->rq);
     size_t at = 0, route = c->route < API_METER_ROUTES ? c->route : API_METER_ROUTES - 1;
-    if (!c->rp->sent && !left) return; /* parked: it comes again */
-    int status = left ? LEFT : c->rp->status;
+    int status = api_status_of(c);
+    if (!status) return;
     while (at < N_CODES && codes[at] != status) at++;
     count(&m->answers[route][at], 1);
     meter_observe(&m->duration[route], &meter_durations, seconds_since(c->rq->start_ns));
 }
 
 void api_meter_input(api_call *c, int64_t tokens) {
+    if (c->told) c->told->tokens_in += tokens;
     count(&c->api->meter.prompt_tokens, tokens);
 }
 
@@ -269,6 +269,39 @@ static void put_vllm(buf *out, const api_meter *m, const api_model *models, size
     meter_put_histogram(out, name, NULL, &m->first_token, &meter_first_token);
 }
 
+static void put_telemetry(buf *out, const api *a) {
+    otel_counts n;
+    if (!a->o.otel) return;
+    otel_counts_get(a->o.otel, &n);
+    put_plain(out, "bantam_telemetry_sent_total", "counter", "Spans that a collector took.",
+              n.sent);
+    put_plain(out, "bantam_telemetry_dropped_total", "counter",
+              "Spans that found no room, were refused or given up.", n.dropped);
+    put_plain(out, "bantam_telemetry_tries_total", "counter", "Bodies posted to a collector.",
+              n.tries);
+    put_plain(out, "bantam_telemetry_failures_total", "counter", "Of those, not taken.",
+              n.failures);
+}
+
+static void put_all(buf *out, api *a, const api_model *models, size_t n) {
+    put_build(out, a);
+    put_requests(out, &a->meter);
+    put_tokens(out, &a->meter);
+    put_server(out, a);
+    put_record(out, a);
+    put_telemetry(out, a);
+    put_models(out, models, n);
+}
+
+err api_metrics_put(api *a, arena *mem, buf *out, fail *f) {
+    api_model *models;
+    size_t n;
+    TRY(a->o.models.list(a->o.models.self, mem, &models, &n, f));
+    put_all(out, a, models, n);
+    meter_put_process(out, a->started_ms);
+    return buf_ok(out, f);
+}
+
 err api_metrics(api_call *c, fail *f) {
     api_model *models;
     size_t n;
@@ -278,12 +311,7 @@ err api_metrics(api_call *c, fail *f) {
         return api_refuse(c, f, "names", "names is vllm or left out, not \"%.*s\"",
                           STR_ARG(str_slice(names, 0, 40)));
     TRY(c->api->o.models.list(c->api->o.models.self, c->a, &models, &n, f));
-    put_build(&c->out, c->api);
-    put_requests(&c->out, &c->api->meter);
-    put_tokens(&c->out, &c->api->meter);
-    put_server(&c->out, c->api);
-    put_record(&c->out, c->api);
-    put_models(&c->out, models, n);
+    put_all(&c->out, c->api, models, n);
     if (vllm) put_vllm(&c->out, &c->api->meter, models, n);
     meter_put_process(&c->out, c->api->started_ms);
     TRY(buf_ok(&c->out, f));

@@ -12,7 +12,8 @@ enum { DAY_MS = 86400000 };
 err api_request_list(api_call *c, fail *f) {
     audit_filter filter = {.task = api_query(c, "task"),
                            .tier = api_query(c, "tier"),
-                           .verdict = api_query(c, "verdict")};
+                           .verdict = api_query(c, "verdict"),
+                           .trace = api_query(c, "trace")};
     audit_row *rows;
     size_t n;
     TRY(api_query_int(c, "since_ms", 0, 0, INT64_MAX, &filter.since_ms, f));

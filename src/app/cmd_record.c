@@ -28,7 +28,24 @@ static void print_row(arena *a, const audit_row *r, bool show_text) {
         STR_ARG(show_text ? out_safe(a, str_slice(r->question, 0, 80), true) : str_from(masked)));
 }
 
+static void put_row(json_writer *j, const audit_row *r, bool show_text) {
+    audit_row shown = *r;
+    if (!show_text) shown.question = shown.answer = STR_NONE;
+    audit_row_put_json(j, &shown);
+}
+
+/* One object a line, so that a reader downstream takes each as it comes. */
+static err print_object(const audit_row *r, bool show_text, fail *f) {
+    buf b = {0};
+    json_writer j = {.out = &b};
+    put_row(&j, r, show_text);
+    err e = out_json(&b, f);
+    buf_deinit(&b);
+    return e;
+}
+
 static err follow(const cli *c, world *w, audit_filter filter, bool text, fail *f) {
+    bool as_json = cli_flag(c, "json");
     TRY(audit_newest(w->audit, &filter.after, f));
     if (filter.after == 0) filter.after = 1;
     while (!stop_wanted()) {
@@ -38,7 +55,10 @@ static err follow(const cli *c, world *w, audit_filter filter, bool text, fail *
         arena_init(&a, 0);
         err e = audit_list(w->audit, &filter, &a, &rows, &n, f);
         for (size_t i = 0; e == E_OK && i < n; i++) {
-            print_row(&a, &rows[i], text);
+            if (as_json)
+                e = print_object(&rows[i], text, f);
+            else
+                print_row(&a, &rows[i], text);
             filter.after = rows[i].id;
         }
         arena_deinit(&a);
@@ -46,7 +66,6 @@ static err follow(const cli *c, world *w, audit_filter filter, bool text, fail *
         TRY(out_flush(f));
         clock_sleep_ms(FOLLOW_MS);
     }
-    (void)c;
     return E_OK;
 }
 
@@ -72,7 +91,7 @@ static err requests(const cli *c, world *w, fail *f) {
     json_begin_object(&j);
     json_key(&j, "requests");
     json_begin_array(&j);
-    for (size_t i = 0; i < n; i++) audit_row_put_json(&j, &rows[i]);
+    for (size_t i = 0; i < n; i++) put_row(&j, &rows[i], text);
     json_end_array(&j);
     json_end_object(&j);
     err e = out_json(&b, f);
@@ -82,14 +101,60 @@ static err requests(const cli *c, world *w, fail *f) {
 
 /* ---- trace ---- */
 
-static err trace(const cli *c, world *w, fail *f) {
+static bool is_trace_id(str s) {
+    for (size_t i = 0; i < s.n; i++)
+        if (!((s.p[i] >= '0' && s.p[i] <= '9') || (s.p[i] >= 'a' && s.p[i] <= 'f'))) return false;
+    return s.n == 32;
+}
+
+/* The requests of one trace, oldest first: one as itself, several as a list. */
+static err put_traced(const cli *c, world *w, str id, json_writer *j, fail *f) {
+    audit_row *rows;
+    size_t n;
+    audit_filter filter = {.trace = id, .limit = AUDIT_LIST_MAX};
+    TRY(audit_list(w->audit, &filter, c->arena, &rows, &n, f));
+    if (n == 0) {
+        fail_set(f, E_NOT_FOUND, "there is no record of a request of trace \"%.*s\"", STR_ARG(id));
+        return fail_hint(f, "`bantam requests` shows the latest");
+    }
+    if (n > 1) {
+        json_begin_object(j);
+        json_field_str(j, "trace_id", id);
+        json_key(j, "requests");
+        json_begin_array(j);
+    }
+    for (size_t i = 0; i < n; i++) {
+        str text;
+        const json *v;
+        TRY(audit_get(w->audit, rows[i].request_id, c->arena, &text, f));
+        TRY(json_parse(c->arena, text, &v, f));
+        json_put_value(j, v);
+    }
+    if (n > 1) {
+        json_end_array(j);
+        json_end_object(j);
+    }
+    return E_OK;
+}
+
+static err put_one(const cli *c, world *w, str id, json_writer *j, fail *f) {
     str text;
     const json *v;
+    TRY(audit_get(w->audit, id, c->arena, &text, f));
+    TRY(json_parse(c->arena, text, &v, f));
+    json_put_value(j, v);
+    return E_OK;
+}
+
+static err trace(const cli *c, world *w, fail *f) {
+    str id = str_from(c->args[0]);
     buf b = {0};
     json_writer j = {.out = &b, .pretty = !cli_flag(c, "json")};
-    TRY(audit_get(w->audit, str_from(c->args[0]), c->arena, &text, f));
-    TRY(json_parse(c->arena, text, &v, f));
-    json_put_value(&j, v);
+    err found = is_trace_id(id) ? put_traced(c, w, id, &j, f) : put_one(c, w, id, &j, f);
+    if (found != E_OK) {
+        buf_deinit(&b);
+        return found;
+    }
     err e = out_json(&b, f);
     buf_deinit(&b);
     return e;
@@ -154,7 +219,7 @@ static err run_cost(const cli *c, fail *f) {
 }
 
 static const cli_option request_options[] = {
-    {"follow", 'f', NULL, "keep showing new ones", false},
+    {"follow", 'f', NULL, "keep showing new ones; with --json one object a line", false},
     {"task", 0, "NAME", "of this task only", false},
     {"tier", 0, "TIER", "decided by slm, llm or human", false},
     {"limit", 0, "N", "the last N (default 30)", false},
@@ -172,7 +237,9 @@ static const cli_verb verbs[] = {
     {"requests", "", "show what was asked lately", "  bantam requests --limit 20\n",
      OPTIONS(request_options), 0, 0, run_requests},
     {"trace", "ID", "show one request: tiers tried, scores, reasons, cost",
-     "  bantam trace req_0123456789\n", OPTIONS(trace_options), 1, 1, run_trace},
+     "ID is a request's, or a W3C trace id: then all requests of that trace.\n\n"
+     "  bantam trace req_0123456789\n  bantam trace 0af7651916cd43dd8448eb211c80319c\n",
+     OPTIONS(trace_options), 1, 1, run_trace},
     {"cost", "", "show what the questions are assumed to have cost", "  bantam cost\n",
      OPTIONS(cost_options), 0, 0, run_cost},
 };

@@ -8,6 +8,7 @@
 #include "app/serve_config.h"
 #include "app/serve_guard.h"
 #include "app/serve_models.h"
+#include "app/serve_telemetry.h"
 #include "app/stop.h"
 #include "app/world.h"
 #include "base/clock.h"
@@ -42,6 +43,7 @@ typedef struct serve {
     int port, connections;
     const char *host, *key;
     serve_guard guard;
+    serve_telemetry telemetry;
     int64_t drain_ms, notice_ms;
 } serve;
 
@@ -66,9 +68,8 @@ static err open_tasks(const cli *c, serve *s, fail *f) {
             return e;
         }
         if (e != E_OK) {
-            fprintf(stderr, "bantam: the task %.*s is left out: %s\n", STR_ARG(places[i].name),
-                    bad.text);
-            if (bad.hint[0]) fprintf(stderr, "  %s\n", bad.hint);
+            log_warn("app", "the task %.*s is left out: %s%s%s", STR_ARG(places[i].name), bad.text,
+                     bad.hint[0] ? "; " : "", bad.hint);
         }
     }
     return E_OK;
@@ -138,6 +139,7 @@ static err open_http(const cli *c, serve *s, fail *f) {
     TRY(http_server_open(&s->http, &o, f));
     s->port = http_server_port(s->http);
     api_set_server(s->api, s->http);
+    serve_telemetry_start(&s->telemetry, s->api);
     return E_OK;
 }
 
@@ -158,6 +160,8 @@ static err open_api(serve *s, fail *f) {
                      .build = str_from(bantam_version()),
                      .background = true,
                      .url_base = str_from(w->url_base)};
+    TRY(serve_telemetry_open(&s->telemetry, o.build, f));
+    serve_telemetry_options(&s->telemetry, &o);
     return api_open(&s->api, &o, f);
 }
 
@@ -182,6 +186,7 @@ static err open_all(const cli *c, serve *s, fail *f) {
     s->key = cli_value(c, "key");
     TRY(read_connections(c, s, f));
     TRY(serve_guard_read(c, s->host, &s->guard, f));
+    TRY(serve_telemetry_read(c, &s->telemetry, f));
     TRY(world_open(w, f));
     w->serving = true;
     w->threads = (int)threads;
@@ -225,7 +230,8 @@ static void print_banner(const serve *s) {
             w->url_base, STR_ARG(w->tasks[0].name));
     printf("  curl -s '%s/v1/reviews?status=open'\n  curl -s %s/health\n", w->url_base,
            w->url_base);
-    printf("\nNothing leaves this machine%s. Costs are the task files' assumptions.\n",
+    printf("\nNothing leaves this machine%s%s. Costs are the task files' assumptions.\n",
+           s->telemetry.otel ? " but telemetry" : "",
            w->n_tasks ? " unless a task names a large tier" : "");
     fflush(stdout);
 }
@@ -305,13 +311,18 @@ static err run_serve(const cli *c, fail *f) {
     if (e == E_OK) {
         stop_take_reload();
         print_banner(&s);
+        serve_telemetry_print(&s.telemetry);
         wait_for_signal(&s);
-        fprintf(stderr, "stopping\n");
+        log_info("app", "stopping");
         api_drain(s.api);
         wait_notice(&s);
     }
+    serve_telemetry_hold(&s.telemetry);
     if (s.http) http_server_close(s.http, s.drain_ms);
+    if (s.api) api_set_server(s.api, NULL);
+    serve_telemetry_last(&s.telemetry, s.api);
     api_close(s.api);
+    serve_telemetry_close(&s.telemetry);
     world_close(&w);
     file_lock_give(&s.lock);
     serve_config_close(s.config);

@@ -55,6 +55,7 @@ err audit_settle(audit *a, fail *f) MUST_CHECK;
 typedef struct audit_row {
     int64_t id; /* grows; for `after` */
     str request_id;
+    str trace_id; /* W3C; "" none */
     int64_t at_ms;
     str task_id, task_name;
     str question, answer; /* .p NULL when a person must answer or it was erased */
@@ -70,6 +71,7 @@ typedef struct audit_filter {
     str task;                   /* name or id; "" all */
     str tier;                   /* "slm"; "" all */
     str verdict;                /* "" all */
+    str trace;                  /* W3C trace id, 32 hexadecimal digits: oldest first; "" all */
     int64_t since_ms, until_ms; /* 0 = open */
     int64_t after;              /* follow: rows with a larger id, oldest first; 0 = newest first */
     int64_t offset, limit;      /* limit 0 = 50 */

@@ -23,6 +23,7 @@ static err open_trace(gen_exchange *x, fail *f) {
     }
     gen_trace *t = x->trace;
     if (!t->request_id.n) t->request_id = x->request->id;
+    if (!t->trace_id.n) t->trace_id = x->request->trace_id;
     if (!t->at_ms) t->at_ms = clock_now_ms();
     return E_OK;
 }
@@ -49,6 +50,11 @@ static str answer_of(const gen_exchange *x) {
     return all;
 }
 
+/* Microseconds from the hand-in to `ns`; 0 where either is not said. */
+static int64_t since_us(const gen_timings *t, int64_t ns) {
+    return ns && t->submitted_ns ? (ns - t->submitted_ns) / 1000 : 0;
+}
+
 /* What the stages below did not say, for requests without a task. */
 static void complete(gen_exchange *x, int64_t latency_us, err e, const fail *why) {
     gen_trace *t = x->trace;
@@ -60,14 +66,17 @@ static void complete(gen_exchange *x, int64_t latency_us, err e, const fail *why
     if (!t->task_name.n) t->task_name = x->request->model;
     if (e == E_OK && t->n_steps == 0) {
         t->answer = answer_of(x);
-        t->steps[t->n_steps++] = (gen_step){.tier = GEN_TIER_NONE,
-                                            .outcome = GEN_ANSWERED,
-                                            .model = x->reply->model,
-                                            .confidence = (double)NAN,
-                                            .threshold = (double)NAN,
-                                            .tokens_in = x->reply->prompt_tokens,
-                                            .tokens_out = x->reply->completion_tokens,
-                                            .latency_us = latency_us};
+        t->steps[t->n_steps++] =
+            (gen_step){.tier = GEN_TIER_NONE,
+                       .outcome = GEN_ANSWERED,
+                       .model = x->reply->model,
+                       .confidence = (double)NAN,
+                       .threshold = (double)NAN,
+                       .tokens_in = x->reply->prompt_tokens,
+                       .tokens_out = x->reply->completion_tokens,
+                       .queue_us = since_us(&x->reply->timings, x->reply->timings.started_ns),
+                       .first_token_us = since_us(&x->reply->timings, x->reply->timings.first_ns),
+                       .latency_us = latency_us};
     }
     if (e != E_OK && t->n_steps < GEN_STEPS_MAX)
         t->steps[t->n_steps++] = (gen_step){.outcome = GEN_FAILED,

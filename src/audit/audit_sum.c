@@ -121,6 +121,7 @@ err audit_sums(audit *a, str task, int64_t since_ms, int64_t until_ms, int64_t p
 void audit_row_put_json(json_writer *w, const audit_row *r) {
     json_begin_object(w);
     json_field_text(w, "id", r->request_id);
+    json_field_text(w, "trace_id", r->trace_id);
     json_field_int(w, "row", r->id);
     json_field_int(w, "at_ms", r->at_ms);
     json_field_text(w, "task", r->task_name);

@@ -35,7 +35,10 @@ static const store_migration migrations[] = {
      " n INTEGER NOT NULL, tier TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL,"
      " model TEXT NOT NULL, confidence REAL, threshold REAL, cost_usd REAL NOT NULL,"
      " latency_us INTEGER NOT NULL, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL,"
-     " PRIMARY KEY(request, n)) STRICT, WITHOUT ROWID;"}};
+     " PRIMARY KEY(request, n)) STRICT, WITHOUT ROWID;"},
+    {"audit", 2,
+     "ALTER TABLE audit_request ADD COLUMN trace_id TEXT NOT NULL DEFAULT '';"
+     "CREATE INDEX audit_request_trace ON audit_request(trace_id) WHERE trace_id<>'';"}};
 
 const store_migration *audit_migrations(size_t *n) {
     *n = sizeof migrations / sizeof *migrations;
@@ -66,7 +69,7 @@ static err put_request(store_tx *tx, const audit_link *link, str record, fail *f
     TRY(store_prepare(tx,
                       "INSERT INTO audit_request(request_id,at_ms,task_id,task_name,subject,tier,"
                       "reason,label,confidence,cost_usd,latency_us,tokens_in,tokens_out,review,"
-                      "digest,chain) SELECT ?1->>'$.id', coalesce(?1->>'$.at_ms',0),"
+                      "digest,chain,trace_id) SELECT ?1->>'$.id', coalesce(?1->>'$.at_ms',0),"
                       " coalesce(?1->>'$.task_id',''), coalesce(?1->>'$.task',''),"
                       " coalesce(?1->>'$.subject',''), coalesce(?1->>'$.tier','none'),"
                       " coalesce(?1->>'$.reason',''), coalesce(?1->>'$.label',''),"
@@ -76,7 +79,7 @@ static err put_request(store_tx *tx, const audit_link *link, str record, fail *f
                       "  FROM json_each(?1,'$.steps')),"
                       " (SELECT coalesce(sum(value->>'$.tokens_out'),0)"
                       "  FROM json_each(?1,'$.steps')),"
-                      " coalesce(?1->>'$.review',''), ?2, ?3",
+                      " coalesce(?1->>'$.review',''), ?2, ?3, coalesce(?1->>'$.trace_id','')",
                       &q, f));
     store_bind_str(q, 1, record);
     store_bind_str(q, 2, str_from(link->digest));
@@ -156,7 +159,8 @@ err audit_table_put(store_tx *tx, str record, fail *f) {
 
 #define ROW_COLUMNS                                                                              \
     "id, request_id, at_ms, task_id, task_name, trace->>'$.question', trace->>'$.answer', tier," \
-    " reason, label, review, confidence, cost_usd, latency_us, tokens_in, tokens_out, verdict"
+    " reason, label, review, confidence, cost_usd, latency_us, tokens_in, tokens_out, verdict, " \
+    "trace_id"
 #define ROW_WHERE                                                                              \
     " FROM audit_request LEFT JOIN audit_trace ON request=id WHERE (?1='' OR task_name=?1 OR " \
     "task_id=?1) AND (?2='' OR tier=?2)"                                                       \
@@ -173,9 +177,9 @@ static err row_read(store_stmt *q, arena *mem, audit_row *out, fail *f) {
     const struct {
         int column;
         str *to;
-    } texts[] = {{1, &r.request_id}, {3, &r.task_id}, {4, &r.task_name}, {5, &r.question},
-                 {6, &r.answer},     {7, &tier},      {8, &r.reason},    {9, &r.label},
-                 {10, &r.review},    {16, &r.verdict}};
+    } texts[] = {{1, &r.request_id}, {3, &r.task_id},  {4, &r.task_name}, {5, &r.question},
+                 {6, &r.answer},     {7, &tier},       {8, &r.reason},    {9, &r.label},
+                 {10, &r.review},    {16, &r.verdict}, {17, &r.trace_id}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         TRY(store_str(q, texts[i].column, mem, texts[i].to, f));
     r.confidence = store_is_null(q, 11) ? (double)NAN : store_double(q, 11);
@@ -191,10 +195,14 @@ static err rows_read(store_tx *tx, const audit_filter *filter, int64_t limit, ar
     size_t count = 0;
     audit_row *list = arena_new_n(mem, audit_row, (size_t)limit);
     if (!list) return fail_memory(f, "a list of requests");
+    bool of_trace = filter->trace.n > 0; /* its index is partial: the condition names it */
     TRY(store_prepare(
         tx,
-        filter->after ? "SELECT " ROW_COLUMNS ROW_WHERE " AND id>?8 ORDER BY id LIMIT ?6 OFFSET ?7"
-                      : "SELECT " ROW_COLUMNS ROW_WHERE " ORDER BY id DESC LIMIT ?6 OFFSET ?7",
+        of_trace ? "SELECT " ROW_COLUMNS ROW_WHERE
+                   " AND id>?8 AND trace_id<>'' AND trace_id=?9 ORDER BY id LIMIT ?6 OFFSET ?7"
+        : filter->after ? "SELECT " ROW_COLUMNS ROW_WHERE
+                          " AND id>?8 ORDER BY id LIMIT ?6 OFFSET ?7"
+                        : "SELECT " ROW_COLUMNS ROW_WHERE " ORDER BY id DESC LIMIT ?6 OFFSET ?7",
         &q, f));
     store_bind_str(q, 1, filter->task.p ? filter->task : STR(""));
     store_bind_str(q, 2, filter->tier.p ? filter->tier : STR(""));
@@ -203,7 +211,8 @@ static err rows_read(store_tx *tx, const audit_filter *filter, int64_t limit, ar
     store_bind_int(q, 5, filter->until_ms);
     store_bind_int(q, 6, limit);
     store_bind_int(q, 7, filter->offset);
-    if (filter->after) store_bind_int(q, 8, filter->after);
+    if (filter->after || of_trace) store_bind_int(q, 8, filter->after);
+    if (of_trace) store_bind_str(q, 9, filter->trace);
     for (;;) {
         TRY(store_step(q, &row, f));
         if (!row) break;

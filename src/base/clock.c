@@ -18,6 +18,9 @@ int64_t clock_now_ms(void) {
     int64_t stopped = atomic_load_explicit(&clock_test_ms, memory_order_relaxed);
     return stopped ? stopped : clock_read(CLOCK_REALTIME) / 1000000;
 }
+int64_t clock_wall_ns(void) {
+    return clock_read(CLOCK_REALTIME);
+}
 int64_t clock_mono_ns(void) {
     return clock_read(CLOCK_MONOTONIC);
 }

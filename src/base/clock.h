@@ -8,6 +8,7 @@
 enum { CLOCK_TEXT_BYTES = 32 };
 
 int64_t clock_now_ms(void);
+int64_t clock_wall_ns(void); /* the same in nanoseconds, and never a test's */
 int64_t clock_mono_ns(void);
 void clock_sleep_ms(int64_t ms);
 void clock_set_test_ms(int64_t now_ms);                  /* 0 = the real clock again */

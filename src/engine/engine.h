@@ -182,6 +182,8 @@ typedef struct engine_timings {
     int64_t drafted, drafts_held;       /* tokens guessed; of those, right */
     double prefill_tok_s, decode_tok_s; /* NAN when too few tokens */
     double first_token_ms;              /* from submit; NAN when there was none */
+    /* Monotonic, 0 = not yet: handed in, first computed, first and last token. */
+    int64_t submitted_ns, started_ns, first_ns, last_ns;
 } engine_timings;
 void engine_timings_get(engine_sequence *s, engine_timings *out);
 

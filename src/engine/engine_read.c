@@ -95,6 +95,10 @@ void engine_timings_get(engine_sequence *s, engine_timings *out) {
             s->first_ns ? per_second(s->n_prompt - s->n_known, s->first_ns - s->started_ns) : NAN,
         .decode_tok_s = per_second(s->sampled - 1, s->last_ns - s->first_ns),
         .first_token_ms = s->first_ns ? (double)(s->first_ns - s->submitted_ns) / 1e6 : NAN,
+        .submitted_ns = s->submitted_ns,
+        .started_ns = s->started_ns,
+        .first_ns = s->first_ns,
+        .last_ns = s->last_ns,
     };
     mutex_unlock(&s->e->lock);
 }

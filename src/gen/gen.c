@@ -62,6 +62,10 @@ static void put_step(json_writer *w, const gen_step *s) {
     json_field_int(w, "tokens_in", s->tokens_in);
     json_field_int(w, "tokens_out", s->tokens_out);
     json_field_int(w, "latency_us", s->latency_us);
+    if (s->first_token_us > 0) {
+        json_field_int(w, "queue_us", s->queue_us);
+        json_field_int(w, "first_token_us", s->first_token_us);
+    }
     json_field_double(w, "cost_usd", s->cost_usd);
     json_field_text(w, "note", s->note);
     json_end_object(w);
@@ -79,6 +83,7 @@ static void put_passage(json_writer *w, const gen_passage *p) {
 void gen_trace_put_json(json_writer *w, const gen_trace *t) {
     json_begin_object(w);
     json_field_text(w, "id", t->request_id);
+    json_field_text(w, "trace_id", t->trace_id);
     json_field_int(w, "at_ms", t->at_ms);
     json_field_text(w, "task_id", t->task_id);
     json_field_text(w, "task", t->task_name);

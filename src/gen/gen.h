@@ -121,6 +121,9 @@ typedef struct gen_request {
     int64_t deadline_ms;          /* clock_now_ms scale; 0 = none */
     bool (*gone)(void *gone_ctx); /* the client has left; NULL = cannot leave */
     void *gone_ctx;
+    str trace_id; /* W3C Trace Context, 32 hexadecimal digits; "" none: not known */
+    /* What another server is told when it is asked on the way; "" = nothing. */
+    str traceparent, tracestate;
     arena *arena;
 } gen_request;
 
@@ -163,6 +166,8 @@ typedef struct gen_sink {
 typedef struct gen_timings {
     double prefill_tok_s, decode_tok_s, first_token_ms;
     int64_t known_tokens; /* of the prompt, computed before; -1 = not said */
+    /* Monotonic, 0 = not said: handed to the engine, begun, first and last token. */
+    int64_t submitted_ns, started_ns, first_ns, last_ns;
 } gen_timings;
 
 typedef struct gen_trace gen_trace;
@@ -190,6 +195,7 @@ typedef struct gen_provider {
     const char *name;
     void *self;
     str model; /* what really answers: "smollm2" where an alias was asked; .p NULL = not known */
+    str url;   /* of another server that is asked; .p NULL = it answers here */
     err (*generate)(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f);
     /* Tokens of the request's prompt, as generate would count them; NULL: it cannot tell. */
     err (*count)(void *self, const gen_request *rq, int64_t *tokens, fail *f);
@@ -332,12 +338,16 @@ typedef struct gen_step {
     str draft; /* what it would say; goes to the next tier, never to a customer from here */
     int64_t tokens_in, tokens_out;
     int64_t latency_us;
-    double cost_usd; /* assumed */
-    str note;        /* error text for people, without the question */
+    int64_t queue_us, first_token_us; /* until it began, until its first token; 0 = not said */
+    int64_t start_ns;                 /* monotonic; 0 = not said; not part of the record */
+    str url;                          /* of the server that was asked; not part of the record */
+    double cost_usd;                  /* assumed */
+    str note;                         /* error text for people, without the question */
 } gen_step;
 
 struct gen_trace {
     str request_id;
+    str trace_id; /* W3C Trace Context; "" none */
     int64_t at_ms;
     str task_id, task_name;
     str tenant, subject;

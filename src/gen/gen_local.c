@@ -310,7 +310,8 @@ static err fill_reply(run *r, engine_sequence *s, gen_reply *out, fail *f) {
                     .n_ids = n,
                     .tokens = r->tokens,
                     .n_tokens = r->tokens ? n : 0,
-                    .timings = {t.prefill_tok_s, t.decode_tok_s, t.first_token_ms, t.known_tokens}};
+                    .timings = {t.prefill_tok_s, t.decode_tok_s, t.first_token_ms, t.known_tokens,
+                                t.submitted_ns, t.started_ns, t.first_ns, t.last_ns}};
     TRY(fill_text(r, out, f));
     return r->plan ? fill_calls(r, out, f) : E_OK;
 }

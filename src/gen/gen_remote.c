@@ -119,12 +119,15 @@ static err read_reply(const gen_request *rq, str body, gen_reply *out, fail *f) 
 }
 
 static err ask(gen_remote *r, const gen_request *rq, str body, gen_reply *out, fail *f) {
-    http_field fields[] = {{"Content-Type", STR("application/json")},
-                           {"Authorization", r->authorization}};
+    http_field fields[4] = {{"Content-Type", STR("application/json")}};
+    size_t n = 1;
+    if (r->authorization.n) fields[n++] = (http_field){"Authorization", r->authorization};
+    if (rq->traceparent.n) fields[n++] = (http_field){"traceparent", rq->traceparent};
+    if (rq->tracestate.n) fields[n++] = (http_field){"tracestate", rq->tracestate};
     http_call call = {.url = r->url,
                       .body = body,
                       .fields = fields,
-                      .fields_n = r->authorization.n ? 2 : 1,
+                      .fields_n = n,
                       .connect_ms_max =
                           REMOTE_CONNECT_MS < r->timeout_ms ? REMOTE_CONNECT_MS : r->timeout_ms,
                       .total_ms_max = r->timeout_ms,
@@ -157,5 +160,6 @@ static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply 
 }
 
 gen_provider gen_remote_provider(gen_remote *r) {
-    return (gen_provider){.name = "remote", .self = r, .generate = generate};
+    return (gen_provider){
+        .name = "remote", .self = r, .url = str_from(r->url), .generate = generate};
 }

@@ -99,6 +99,30 @@ static size_t authority_end(str url) {
     return at < url.n ? at : url.n;
 }
 
+void url_host_port(str authority, str *host, int *port) {
+    size_t end = authority.n && authority.p[0] == '[' ? str_find_char(authority, ']') : 0;
+    size_t colon = str_find_char(str_slice(authority, end, authority.n), ':');
+    int64_t number = 0;
+    *host = authority;
+    *port = 0;
+    if (end == STR_INDEX_NONE) return; /* a bracket that is never closed */
+    if (colon != STR_INDEX_NONE) {
+        *host = str_slice(authority, 0, end + colon);
+        if (str_to_int(str_slice(authority, end + colon + 1, authority.n), &number) && number > 0 &&
+            number < 65536)
+            *port = (int)number;
+    }
+    if (end) *host = str_slice(*host, 1, end);
+}
+
+void url_server(str url, str *host, int *port) {
+    size_t scheme = scheme_length(url);
+    str authority = str_slice(url, scheme + 3, authority_end(url));
+    url_host_port(str_after_last(authority, '@'), host, port);
+    if (*port) return;
+    *port = url_has_scheme(url, "https") ? 443 : url_has_scheme(url, "http") ? 80 : 0;
+}
+
 /* RFC 3986, 5.2.4, over "/a/b/../c"; writes into b. */
 static void put_without_dots(buf *b, str path) {
     size_t floor = b->n;

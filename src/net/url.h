@@ -16,6 +16,10 @@ str url_query_find(arena *a, str query, const char *name);
 err url_join(arena *a, str base, str reference, str *out, fail *f) MUST_CHECK;
 /* scheme://user:secret@host/path?query -> scheme://host/path: what may stand in logs and errors. */
 str url_public(arena *a, str url);
+/* Host (without brackets) and port of an http(s) URL; port 0 = another scheme's. Borrowed. */
+void url_server(str url, str *host, int *port);
+/* The same of "name:port", as a Host field has it; port 0 = none is named. */
+void url_host_port(str authority, str *host, int *port);
 /* Cuts the fragment off: returns the part before '#', *fragment the part behind (may be empty). */
 str url_cut_fragment(str url, str *fragment);
 /* Lower-case comparison of the scheme: url_has_scheme(u, "https"). */

@@ -113,6 +113,7 @@ static err begin_trace(route_case *c, fail *f) {
     const task *t = c->brain->file->task;
     gen_trace *x = c->trace;
     *x = (gen_trace){.request_id = c->rq->id,
+                     .trace_id = c->rq->trace_id,
                      .at_ms = clock_now_ms(),
                      .task_id = arena_str(c->a, t->id),
                      .task_name = arena_str(c->a, t->name),
@@ -150,7 +151,10 @@ static bool tier_present(const route_case *c, gen_tier tier) {
 static err run_tier(route_case *c, const tier_row *row, fail *f) {
     gen_step *step = &c->trace->steps[c->trace->n_steps];
     int64_t start_ns = clock_mono_ns();
-    *step = (gen_step){.tier = row->tier, .confidence = (double)NAN, .threshold = (double)NAN};
+    *step = (gen_step){.tier = row->tier,
+                       .confidence = (double)NAN,
+                       .threshold = (double)NAN,
+                       .start_ns = start_ns};
     TRY(row->run(c, step, f));
     step->latency_us = (clock_mono_ns() - start_ns) / 1000;
     if (step->outcome == GEN_SKIPPED) step->cost_usd = 0;

@@ -202,6 +202,7 @@ err route_large(route_case *c, gen_step *step, fail *f) {
     if (c->brain->mode == TASK_ALL_TO_PEOPLE) return skip(step, GEN_WHY_ALL_TO_PEOPLE);
     if (c->guess && c->guess->always_human) return skip(step, GEN_WHY_ALWAYS_HUMAN);
     step->model = arena_str(c->a, t->llm.model);
+    step->url = c->r->o.large->url.p ? arena_str(c->a, c->r->o.large->url) : STR("");
     gen_reply reply = {0};
     fail local = {0};
     size_t n = 0;

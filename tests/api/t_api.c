@@ -693,16 +693,17 @@ static void other_websites_may_not(void **state) {
     close(fd);
 }
 
-#define TRACE "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+#define TRACE "00-4bf92f3577b34da6a3ce929d0e0e4736-"
 static void headers_for_callers(void **state) {
     (void)state;
     char text[256];
     snprintf(text, sizeof text,
              "GET /v1/models HTTP/1.1\r\nHost: localhost:%d\r\ntraceparent: " TRACE
-             "\r\nConnection: close\r\n\r\n",
+             "00f067aa0ba902b7-01\r\nConnection: close\r\n\r\n",
              fx.port);
     wire_ask(fx.port, text, wire, WIRE_BYTES);
-    assert_non_null(strstr(wire, "traceparent: " TRACE "\r\n"));
+    assert_non_null(strstr(wire, "traceparent: " TRACE)); /* its trace, and our span in it */
+    assert_null(strstr(wire, "00f067aa0ba902b7"));
     assert_non_null(strstr(wire, "openai-processing-ms: "));
     assert_non_null(strstr(wire, "x-request-id: req_"));
     snprintf(text, sizeof text,
@@ -710,7 +711,8 @@ static void headers_for_callers(void **state) {
              "Connection: close\r\n\r\n",
              fx.port);
     wire_ask(fx.port, text, wire, WIRE_BYTES);
-    assert_null(strstr(wire, "traceparent: "));
+    assert_non_null(strstr(wire, "traceparent: 00-")); /* what is not valid begins a new one */
+    assert_null(strstr(wire, "nonsense"));
     assert_non_null(strstr(wire, "openai-processing-ms: "));
 }
 

@@ -2,7 +2,7 @@
 """A large model that misbehaves on demand, for tests: stub_llm.py PORT_FILE BEHAVIOUR_FILE LOG
 
 Listens on a free port of 127.0.0.1 and writes its number to PORT_FILE. Each request is appended to
-LOG as one JSON line, and answered as BEHAVIOUR_FILE says at that moment:
+LOG as one JSON line (its traceparent to LOG.traceparent), and answered as BEHAVIOUR_FILE says at that moment:
   say TEXT   a chat completion with TEXT      429, 500   that status
   hang       nothing for a minute             half       the first half of a reply, then the end
   html       a web page                       odd        JSON that is no completion
@@ -41,6 +41,8 @@ class Stub(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         with open(log, "ab") as f:
             f.write(body.replace(b"\n", b" ") + b"\n")
+        with open(log + ".traceparent", "a", encoding="utf-8") as f:
+            f.write(self.headers.get("traceparent", "none") + "\n")
         how = open(behaviour_file, encoding="utf-8").read().strip()
         if how == "once":
             how = 'say {"label": "cancel_policy"}' if seen_once else "500"
