@@ -55,8 +55,7 @@ static err new_file(reader *r, str path, int *fd, char to[FILE_PATH_BYTES], fail
     snprintf(folder, sizeof folder, "%s", to);
     *strrchr(folder, '/') = 0;
     TRY(file_make_dirs(folder, f));
-    TRY(file_write(to, STR(""), 0600, f));
-    return file_open_append(fd, to, &bytes, f);
+    return file_open_new(fd, to, f);
 }
 
 static err tar_broken(const reader *r, struct archive *tar, fail *f) {

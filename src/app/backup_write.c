@@ -106,13 +106,11 @@ static err pump(sink *s, int in, int out, const char *path, int64_t bytes, char 
 
 static err target_open(sink *s, const char *path, int *fd, fail *f) {
     char to[FILE_PATH_BYTES], folder[FILE_PATH_BYTES];
-    int64_t bytes;
     TRY(file_join(to, s->dir, path, f));
     snprintf(folder, sizeof folder, "%s", to);
     *strrchr(folder, '/') = 0;
     TRY(file_make_dirs(folder, f));
-    TRY(file_write(to, STR(""), 0600, f)); /* made with these rights; what follows is appended */
-    return file_open_append(fd, to, &bytes, f);
+    return file_open_new(fd, to, f);
 }
 
 static err put_opened(sink *s, int in, const char *path, int64_t bytes, fail *f) {
@@ -132,11 +130,10 @@ static err put_opened(sink *s, int in, const char *path, int64_t bytes, fail *f)
 /* What can be read of `in`, up to the length that it has now. */
 static err copy_what_is_there(sink *s, int in, const char *from, fail *f) {
     int out;
-    int64_t bytes, ignored;
+    int64_t bytes;
     size_t got = 1;
     TRY(file_size(from, &bytes, f));
-    TRY(file_write(s->copy, STR(""), 0600, f));
-    TRY(file_open_append(&out, s->copy, &ignored, f));
+    TRY(file_open_new(&out, s->copy, f));
     err e = E_OK;
     for (int64_t at = 0; e == E_OK && got && at < bytes; at += (int64_t)got) {
         size_t want = bytes - at < BLOCK_BYTES ? (size_t)(bytes - at) : BLOCK_BYTES;
@@ -304,10 +301,8 @@ static err tar_open(sink *s, int fd, fail *f) {
 static err make_archive(sink *s, const home *h, store *db, const char *to, const char *partial,
                         fail *f) {
     int fd;
-    int64_t bytes;
     TRY(archive_library_load(f));
-    TRY(file_write(partial, STR(""), 0600, f));
-    TRY(file_open_append(&fd, partial, &bytes, f));
+    TRY(file_open_new(&fd, partial, f));
     err e = tar_open(s, fd, f);
     if (e == E_OK) e = put_all(s, h, db, to, f);
     if (e == E_OK && archive_write_close(s->tar) != ARCHIVE_OK) e = tar_failed(s, f);

@@ -235,6 +235,11 @@ err file_open_append(int *fd, const char *path, int64_t *bytes, fail *f) {
     return E_OK;
 }
 
+err file_open_new(int *fd, const char *path, fail *f) {
+    *fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+    return *fd >= 0 ? E_OK : fail_errno(f, "cannot create \"%s\"", path);
+}
+
 err file_real_path(char out[FILE_PATH_BYTES], const char *path, fail *f) {
     char real[PATH_MAX];
     if (!realpath(path, real)) return fail_errno(f, "cannot find \"%s\"", path);

@@ -49,6 +49,9 @@ err file_open_read(int *fd, const char *path, fail *f) MUST_CHECK;
 /* For files that are written bit by bit, such as downloads: opens for appending (made when absent,
  * mode 0644), *bytes = what it holds already. Write with file_put. */
 err file_open_append(int *fd, const char *path, int64_t *bytes, fail *f) MUST_CHECK;
+/* For a work file that nobody else knows of: emptied, or made with mode 0600; under its own name at
+ * once, so that who is killed leaves nothing that the next does not find. */
+err file_open_new(int *fd, const char *path, fail *f) MUST_CHECK;
 void file_close(int fd);
 err file_sync_dir_of(const char *path, fail *f) MUST_CHECK;
 err file_rename(const char *from, const char *to, fail *f) MUST_CHECK;
@@ -60,8 +63,8 @@ bool file_is_dir(const char *path);
 bool file_is_same(const char *a, const char *b); /* both exist and are one file */
 err file_size(const char *path, int64_t *bytes, fail *f) MUST_CHECK;
 err file_mode(const char *path, unsigned *mode, fail *f) MUST_CHECK; /* 07777 of it */
-err file_make_dirs(const char *path, fail *f) MUST_CHECK; /* like mkdir -p, mode 0700 */
-err file_remove(const char *path, fail *f) MUST_CHECK;    /* absent is fine */
+err file_make_dirs(const char *path, fail *f) MUST_CHECK;            /* like mkdir -p, mode 0700 */
+err file_remove(const char *path, fail *f) MUST_CHECK;               /* absent is fine */
 /* A folder of files and folders, at most 16 deep; absent is fine, links are not followed. */
 err file_remove_tree(const char *path, fail *f) MUST_CHECK;
 err file_disk_free(const char *dir, int64_t *bytes, fail *f) MUST_CHECK;

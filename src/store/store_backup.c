@@ -9,7 +9,9 @@ enum { PAGES_A_STEP = 1024 };
 
 static err open_target(store *s, const char *to, sqlite3 **out, fail *f) {
     if (file_exists(to)) return fail_set(f, E_EXISTS, "\"%s\" exists already", to);
-    TRY(file_write(to, STR(""), 0600, f));
+    int fd;
+    TRY(file_open_new(&fd, to, f));
+    file_close(fd);
     int rc = sqlite3_open_v2(to, out, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     return rc == SQLITE_OK ? E_OK : store_fail(s, *out, rc, "copy", f);
 }
