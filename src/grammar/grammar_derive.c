@@ -575,7 +575,7 @@ err schema_dependent(const schema_doc *d, str name, const json *v, const json **
     made_list l = {0};
     if ((*out = known(d, &key))) return E_OK;
     TRY(with_member(d, name, NULL, false, &absent, f));
-    TRY(with_member(d, name, &yes, false, &there, f));
+    TRY(with_member(d, name, &yes, true, &there, f)); /* what is no object depends on nothing */
     if (v->kind == JSON_ARRAY) TRY(single(d, "required", v, &rest, f));
     TRY(both(d, &there, &rest, &one, f));
     TRY(add(d, &l, &absent, f));

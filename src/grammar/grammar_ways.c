@@ -224,9 +224,9 @@ static err choose(way_job *j, const schema_set *set, const groups *left, const s
     schema_set next = *set;
     groups rest = *left;
     found to = {.set = &next, .more = &rest};
-    rest.n--;
+    const int last = --rest.n;
     for (size_t i = 0; i < n; i++)
-        TRY(include(j, &left->g[rest.n]->items[chosen[i]], &to, left->under[rest.n], f));
+        TRY(include(j, &left->g[last]->items[chosen[i]], &to, left->under[last], f));
     return to.never ? E_OK : spread(j, &next, &rest, f);
 }
 
@@ -278,8 +278,38 @@ static err find_ways(const schema_doc *d, const schema_set *in, schema_ways *out
     return to.never ? E_OK : spread(&j, &set, &more, f);
 }
 
+/* Every schema of x is one of y, so y says no less. */
+static bool within(const schema_set *x, const schema_set *y) {
+    if (x->n > y->n || x->owners || y->owners) return false;
+    for (int i = 0; i < x->n; i++) {
+        int k = 0;
+        while (k < y->n && y->s[k] != x->s[i]) k++;
+        if (k == y->n) return false;
+    }
+    return true;
+}
+
+/* Ways that leave no kind of value, and those that say no less than another: fewer readings are
+ * open at once then. */
+static err prune(schema_ways *ways, fail *f) {
+    int kept = 0;
+    for (int i = 0; i < ways->n; i++) {
+        int kinds;
+        bool whole, needless = false;
+        TRY(schema_kinds(ways->way[i], &kinds, &whole, f));
+        for (int k = 0; k < ways->n && !needless; k++)
+            needless = k != i && ways->way[k] && within(ways->way[k], ways->way[i]);
+        if (needless || !kinds) ways->way[i] = NULL;
+    }
+    for (int i = 0; i < ways->n; i++)
+        if (ways->way[i]) ways->way[kept++] = ways->way[i];
+    ways->n = kept;
+    return E_OK;
+}
+
 err schema_find_ways(const schema_doc *d, const schema_set *in, schema_ways *out, fail *f) {
-    return find_ways(d, in, out, 0, f);
+    TRY(find_ways(d, in, out, 0, f));
+    return prune(out, f);
 }
 
 /* ---- kinds and values ---- */

@@ -1,6 +1,10 @@
 /* t_grammar_suite.c - JSON Schema's own test suite against grammars: each schema is either refused
  * by name, or its grammar writes every valid instance (in some order of its members) and no invalid
- * one. Prints how many schemas of each keyword are accepted. */
+ * one. Prints how many schemas of each keyword are accepted.
+ *
+ * With a file as its argument it answers for others (tools/schema_coverage.py, tests/slow): for
+ * each line {"schema", "draft7", "instances"}: {"refused": why}, or {"written": [whether each is]}.
+ */
 #include "base/file.h"
 #include "base/mem.h"
 #include "grammar/grammar.h"
@@ -65,17 +69,25 @@ static void put_ordered(buf *b, const json *v, int64_t *order) {
     }
 }
 
-static bool written(const grammar *g, const json *v) {
+/* In some order of its members. */
+static err is_written(const grammar *g, const json *v, bool *yes, fail *f) {
     int64_t n = orders(v);
-    bool yes = false;
-    for (int64_t i = 0; i < (n < ORDERS_MAX ? n : ORDERS_MAX) && !yes; i++) {
+    err e = E_OK;
+    *yes = false;
+    for (int64_t i = 0; i < (n < ORDERS_MAX ? n : ORDERS_MAX) && !*yes && e == E_OK; i++) {
         buf b = {0};
         int64_t order = i;
-        fail f;
         put_ordered(&b, v, &order);
-        assert_ok(grammar_matches(g, buf_str(&b), &yes, &f), &f);
+        e = grammar_matches(g, buf_str(&b), yes, f);
         buf_deinit(&b);
     }
+    return e;
+}
+
+static bool written(const grammar *g, const json *v) {
+    bool yes = false;
+    fail f;
+    assert_ok(is_written(g, v, &yes, &f), &f);
     return yes;
 }
 
@@ -83,24 +95,31 @@ typedef struct tally {
     int schemas, accepted, tests, wrong;
 } tally;
 
-static void one_schema(const json *item, const char *file, bool draft7, tally *t) {
+/* The schema, said to be of draft 7 where it says nothing itself. */
+static const json *with_dialect(arena *a, const json *schema, bool draft7) {
     static char dialect[] = "{\"$schema\":\"http://json-schema.org/draft-07/schema#\"}";
-    const json *schema = json_get(item, "schema"), *tests = json_get(item, "tests");
-    arena a;
     fail f;
-    grammar *g;
-    arena_init(&a, 0);
-    json *copy = arena_new(&a, json);
+    json *copy = arena_new(a, json);
     *copy = *schema;
     if (draft7 && schema->kind == JSON_OBJECT && !json_get(schema, "$schema")) {
         const json *mark;
-        json_member *m = arena_new_n(&a, json_member, schema->count + 1);
-        assert_ok(json_parse(&a, str_from(dialect), &mark, &f), &f);
+        json_member *m = arena_new_n(a, json_member, schema->count + 1);
+        assert_ok(json_parse(a, str_from(dialect), &mark, &f), &f);
         memcpy(m, schema->members, schema->count * sizeof *m);
         m[schema->count] = mark->members[0];
         copy->members = m;
         copy->count++;
     }
+    return copy;
+}
+
+static void one_schema(const json *item, const char *file, bool draft7, tally *t) {
+    const json *tests = json_get(item, "tests");
+    arena a;
+    fail f;
+    grammar *g;
+    arena_init(&a, 0);
+    const json *copy = with_dialect(&a, json_get(item, "schema"), draft7);
     t->schemas++;
     err e = grammar_open_schema(&g, copy, GRAMMAR_SPACE_SOME, &f);
     if (e == E_OK) {
@@ -191,7 +210,62 @@ static void draft_2020_12(void **state) {
     assert_true(t.accepted >= 338); /* of 383 */
 }
 
-int main(void) {
+/* ---- answers for others ---- */
+
+static void answer(const json *line, json_writer *w) {
+    const json *instances = json_get(line, "instances"), *draft7 = json_get(line, "draft7");
+    arena a;
+    fail f = {0};
+    grammar *g = NULL;
+    arena_init(&a, 0);
+    const json *schema = with_dialect(&a, json_get(line, "schema"), draft7 && draft7->boolean);
+    err e = grammar_open_schema(&g, schema, GRAMMAR_SPACE_SOME, &f);
+    bool nothing = e == E_INPUT && strstr(f.text, "nothing satisfies");
+    json_begin_object(w);
+    json_key(w, e == E_OK || nothing ? "written" : "refused");
+    if (e == E_OK || nothing) {
+        json_begin_array(w);
+        for (size_t i = 0; instances && i < instances->count; i++) {
+            bool yes = false;
+            if (!nothing && is_written(g, &instances->items[i], &yes, &f) != E_OK)
+                json_put_null(w);
+            else
+                json_put_bool(w, yes);
+        }
+        json_end_array(w);
+    } else {
+        json_put_z(w, f.text);
+    }
+    json_end_object(w);
+    grammar_close(g);
+    arena_deinit(&a);
+}
+
+static int answer_lines(const char *path) {
+    arena a;
+    str lines;
+    fail f = {0};
+    arena_init(&a, 0);
+    err e = file_read(&a, path, 0, &lines, &f);
+    while (e == E_OK && lines.n) {
+        const json *line;
+        str text = str_cut(&lines, '\n');
+        if (!text.n) continue;
+        e = json_parse(&a, text, &line, &f);
+        if (e != E_OK) break;
+        buf b = {0};
+        json_writer w = {.out = &b};
+        answer(line, &w);
+        printf("%.*s\n", STR_ARG(buf_str(&b)));
+        buf_deinit(&b);
+    }
+    if (e != E_OK) fprintf(stderr, "%s\n", f.text);
+    arena_deinit(&a);
+    return e != E_OK;
+}
+
+int main(int argc, char **argv) {
+    if (argc > 1) return answer_lines(argv[1]);
     const struct CMUnitTest tests[] = {cmocka_unit_test(draft_7), cmocka_unit_test(draft_2020_12)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
