@@ -213,11 +213,12 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("models", nargs="+", type=pathlib.Path)
     p.add_argument("--suite")
+    p.add_argument("--every", type=int, default=1, help="of the suite's schemas, one in so many")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--keep", type=pathlib.Path)
     p.add_argument("--cases", action="store_true", help="a table for each case of our own")
     o = p.parse_args()
-    cases = list(own_cases()) + (list(suite_cases(o.suite)) if o.suite else [])
+    cases = list(own_cases()) + (list(suite_cases(o.suite))[::o.every] if o.suite else [])
     kept = json.loads(o.keep.read_text()) if o.keep and o.keep.exists() else {}
     for m in o.models:
         bench(o, m, cases, kept.setdefault(m.name, []))

@@ -9,6 +9,7 @@
 
 typedef struct piece {
     str bytes;
+    uint64_t head; /* the first eight bytes, as a number that sorts alike */
     int32_t id, chars;
     uint8_t kinds, tier;
 } piece;
@@ -46,9 +47,16 @@ static int group_of(const piece *p) {
     return p->kinds * 4 + p->tier;
 }
 
+static uint64_t head_of(str bytes) {
+    uint64_t head = 0;
+    for (size_t i = 0; i < 8; i++) head = head << 8 | (i < bytes.n ? (uint8_t)bytes.p[i] : 0);
+    return head;
+}
+
 static int by_group(const void *x, const void *y) {
     const piece *a = x, *b = y;
     int c = group_of(a) - group_of(b);
+    if (!c) c = (a->head > b->head) - (a->head < b->head);
     if (!c) c = str_compare(a->bytes, b->bytes);
     return c ? c : (a->id > b->id) - (a->id < b->id);
 }
@@ -172,7 +180,7 @@ static err fill(grammar_vocabulary *v, const grammar_token *tokens, piece *p, fa
             continue;
         bytes[i] = arena_str(&v->arena, tokens[i].bytes);
         if (!bytes[i].p) return fail_memory(f, "a vocabulary");
-        p[n] = (piece){.bytes = bytes[i], .id = i};
+        p[n] = (piece){.bytes = bytes[i], .id = i, .head = head_of(bytes[i])};
         find_kinds(&p[n++]);
     }
     v->bytes = bytes;
