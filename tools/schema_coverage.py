@@ -186,9 +186,9 @@ def main():
     lines = table(all_cases, sides)
     n, accepted, missed, through, _ = count(all_cases, sides["Bantam"])
     if o.check:
-        said = [line.split(" | ")[:7] for line in between(o.check.read_text(encoding="utf-8"))]
-        made = [line.rstrip(" |").split(" | ")[:7] for line in lines]
-        wrong = [f"{m} is not {s}" for m, s in zip(made, said) if [x.strip(" |") for x in m] != [x.strip(" |") for x in s][:len(m)]]
+        cells = lambda line: [c.strip() for c in line.strip("|").split("|")][:7]
+        said, made = ([cells(line) for line in side] for side in (between(o.check.read_text(encoding="utf-8")), lines))
+        wrong = [f"{m} is not {s}" for m, s in zip(made, said) if m != s]
         if wrong or len(said) != len(made) or missed or through:
             sys.exit("\n".join(wrong) or f"{missed} missed, {through} let through, {len(said)} rows for {len(made)}")
     if o.write:
