@@ -199,10 +199,10 @@ const serve_option *serve_option_at(size_t index) {
 }
 
 const serve_option *serve_option_find(const char *name) {
-    for (size_t i = 0; i < ROWS; i++)
-        if (!strcmp(table[i].name, name)) return &table[i];
-    CHECK(!"a setting of that name");
-    return NULL;
+    size_t i = 0;
+    while (i < ROWS && strcmp(table[i].name, name) != 0) i++;
+    CHECK(i < ROWS); /* there is a setting of that name */
+    return &table[i];
 }
 
 const char *serve_option_env(const serve_option *o, char out[SERVE_ENV_BYTES]) {
