@@ -49,6 +49,7 @@ KERN_OPT := $(if $(SAN),,-O3)
 $(B)/obj/kern/%.o: CFLAGS += $(KERN_FLAGS)
 $(B)/obj/kern/%_avx2.o: CFLAGS += $(KERN_OPT) -mavx2 -mfma -mf16c
 $(B)/obj/kern/%_avx512.o: CFLAGS += $(KERN_OPT) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c
+$(B)/obj/kern/%_amx.o: CFLAGS += $(KERN_OPT) -mamx-tile -mamx-int8 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c
 ifneq (,$(findstring aarch64,$(shell $(CC) -dumpmachine)))
 $(B)/obj/kern/%_neon.o: CFLAGS += $(KERN_OPT) -march=armv8.2-a+dotprod
 $(B)/obj/kern/%_i8mm.o: CFLAGS += $(KERN_OPT) -march=armv8.2-a+dotprod+i8mm

@@ -2,6 +2,8 @@
  */
 #include "kern/kern.h"
 
+#include "kern/kern_amx_check.h"
+
 #include <string.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -26,6 +28,9 @@ static bool has_avx512(void) {
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vnni");
 }
+static bool has_amx(void) {
+    return has_avx512() && kern_amx_runs();
+}
 #elif defined(__aarch64__)
 static bool has_dot_products(void) {
     const unsigned long dot_products = 1ul << 20; /* HWCAP_ASIMDDP */
@@ -45,7 +50,8 @@ static const struct {
     bool another_follows; /* of the same name, that runs anywhere */
 } kernels[] = {
 #if defined(__x86_64__)
-    {&kern_avx512_table, has_avx512, true, false}, {&kern_avx2_table, has_avx2, true, false},
+    {&kern_amx_table, has_amx, true, false},       {&kern_avx512_table, has_avx512, true, false},
+    {&kern_avx2_table, has_avx2, true, false},
 #elif defined(__aarch64__)
     {&kern_i8mm_table, has_matrix_products, true, false},
     {&kern_neon_table, has_dot_products, true, false},
@@ -71,8 +77,9 @@ err kern_select(const char *name, const kern_table **out, fail *f) {
     }
     fail_set(f, E_UNSUPPORTED, "there are no \"%s\" kernels", name ? name : "");
     return fail_hint(
-        f, "choose f32 (float reference), ref (portable), avx2, avx512, neon or i8mm, or leave "
-           "--kern out for the fastest");
+        f,
+        "choose f32 (float reference), ref (portable), avx2, avx512, amx, neon or i8mm, or leave "
+        "--kern out for the fastest");
 }
 
 const int8_t kern_iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,

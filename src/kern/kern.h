@@ -33,14 +33,14 @@ typedef struct kern_table {
     void (*axpy_f32)(float a, const float *x, float *y, int64_t n); /* y += a x */
 } kern_table;
 
-/* name: "f32" (reference on dequantised weights), "ref" (portable int8), "avx2", "avx512", "neon",
- * "i8mm"; NULL = the fastest this machine has. E_UNSUPPORTED names what there is. */
+/* name: "f32" (reference on dequantised weights), "ref" (portable int8), "avx2", "avx512", "amx",
+ * "neon", "i8mm"; NULL = the fastest this machine has. E_UNSUPPORTED names what there is. */
 err kern_select(const char *name, const kern_table **out, fail *f) MUST_CHECK;
 
 float kern_f16_to_f32(uint16_t h);
 uint16_t kern_f32_to_f16(float x);
 
 extern const kern_table kern_f32_table, kern_ref_table, kern_avx2_table, kern_avx2_f32_table,
-    kern_avx512_table, kern_neon_table, kern_i8mm_table;
+    kern_avx512_table, kern_amx_table, kern_neon_table, kern_i8mm_table;
 
 #endif

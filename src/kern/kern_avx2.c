@@ -99,6 +99,15 @@ const kern_table kern_avx512_table = {.name = "avx512",
                                       .gemm_f32 = gemm_f32,
                                       .dot_f32 = dot_f32,
                                       .axpy_f32 = axpy_f32};
+/* the same but for products of many tokens */
+const kern_table kern_amx_table = {.name = "amx",
+                                   .int8 = true,
+                                   .attend = &kern_attend_avx512,
+                                   .rows = &kern_rows_avx512,
+                                   .products = &kern_amx_products,
+                                   .gemm_f32 = gemm_f32,
+                                   .dot_f32 = dot_f32,
+                                   .axpy_f32 = axpy_f32};
 /* the float reference at a bearable speed: the same products, in the same order, as kern_ref.c's */
 const kern_table kern_avx2_f32_table = {.name = "f32",
                                         .int8 = false,

@@ -46,7 +46,8 @@ const kern_probe kern_probe_ref = {.int8_ops = 2 * LANES,
 
 const kern_probe *kern_probe_of(const kern_table *table) {
 #if defined(__x86_64__)
-    if (!strcmp(table->name, "avx512"))
+    /* AMX's own peak is not measured: its kernels are bounded by AVX-512's floats */
+    if (!strcmp(table->name, "avx512") || !strcmp(table->name, "amx"))
         return __builtin_cpu_supports("avx512bf16") ? &kern_probe_avx512_bf16 : &kern_probe_avx512;
     if (!strcmp(table->name, "avx2")) return &kern_probe_avx2;
 #endif

@@ -59,6 +59,6 @@ typedef struct kern_products {
 } kern_products;
 
 extern const kern_products kern_ref_products, kern_avx2_products, kern_avx512_products,
-    kern_neon_products, kern_i8mm_products;
+    kern_amx_products, kern_neon_products, kern_i8mm_products;
 
 #endif

@@ -2,14 +2,21 @@
  * numbers as the file's block (dequantised by tensor/, which equals the gguf package bit for bit);
  * the reference product of rounded inputs equals a sum in double within 2e-6 of its absolute terms;
  * and each instruction set equals the reference in every bit, for any number of tokens and any
- * part. */
+ * part. AMX's kernel, which hardly a machine runs, is built here once more over tiles in C. */
 #include "base/mem.h"
 #include "base/rand.h"
 #include "kern/kern.h"
+#include "kern/kern_amx_check.h"
 #include "tensor/tensor.h"
 #include "test.h"
 
 #include <math.h>
+
+#define KERN_AMX_EMULATED
+#define kern_amx_products emulated_products
+extern const kern_products emulated_products;
+#include "kern/kern_product_amx.c"
+#undef kern_amx_products
 
 enum { ROWS = 83, COLS = 768, T_MAX = 64 };
 
@@ -227,7 +234,8 @@ static void inputs_equal(void **state) {
 /* Every number of tokens, and parts of every size, against the reference in one piece. */
 static void bits_are_the_references(void **state) {
     (void)state;
-    static const int64_t counts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 17, T_MAX};
+    static const int64_t counts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 17, 33, T_MAX},
+                         parts[] = {1, 2, 3, 100};
     for (int i = 0; i < LAYOUTS; i++) {
         kern_layout l = layouts[i].layout;
         int64_t cols = odd_cols(l);
@@ -238,9 +246,9 @@ static void bits_are_the_references(void **state) {
         multiply(&kern_ref_products, &m, &all, want, ROWS, 100, 100);
         for (size_t n = 0; n < sizeof counts / sizeof *counts; n++) {
             input in = input_make(table->products, x, counts[n], cols);
-            for (int64_t part = 1; part <= 3; part++) {
+            for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
                 memset(y, 0xee, (T_MAX * (ROWS + 5)) * sizeof *y);
-                multiply(table->products, &m, &in, y, ROWS + 5, part, part);
+                multiply(table->products, &m, &in, y, ROWS + 5, parts[p], parts[p]);
                 for (int64_t t = 0; t < counts[n]; t++) {
                     if (memcmp(y + t * (ROWS + 5), want + t * ROWS, ROWS * sizeof *y))
                         fail_msg("%s, %lld tokens: token %lld differs", kern_shape_of(l)->name,
@@ -260,9 +268,13 @@ static void bits_are_the_references(void **state) {
     }
 }
 
-/* the largest codes against the largest activations: nothing saturates */
+/* the largest codes against the largest activations, in few tokens and in many: nothing saturates
+ */
 static void nothing_saturates(void **state) {
     (void)state;
+    enum { MOST = KERN_FEW + 2 };
+    static float x[COLS * MOST], want[MOST * KERN_ROWS], y[MOST * KERN_ROWS];
+    for (int c = 0; c < MOST * COLS; c++) x[c] = c / COLS % 2 ? -1.0f : 1.0f;
     for (int i = 0; i < LAYOUTS; i++) {
         kern_layout l = layouts[i].layout;
         matrix m = matrix_make(l, KERN_ROWS, COLS);
@@ -272,31 +284,58 @@ static void nothing_saturates(void **state) {
             for (size_t n = 0; n < KERN_ROWS * m.row_bytes; n += block)
                 set_scale(l, m.rows + n, 1, 1);
             kern_pack_rows(l, m.rows, m.row_bytes, KERN_ROWS, COLS, m.strips);
-            float x[COLS * 2], want[2 * KERN_ROWS], y[2 * KERN_ROWS];
-            for (int c = 0; c < 2 * COLS; c++) x[c] = c < COLS ? 1.0f : -1.0f;
-            input a = input_make(&kern_ref_products, x, 2, COLS),
-                  b = input_make(table->products, x, 2, COLS);
-            multiply(&kern_ref_products, &m, &a, want, KERN_ROWS, 1, 1);
-            multiply(table->products, &m, &b, y, KERN_ROWS, 1, 1);
-            assert_memory_equal(y, want, sizeof want);
-            mem_free(a.memory);
-            mem_free(b.memory);
+            for (int64_t T = 2; T <= MOST; T += MOST - 2) {
+                input a = input_make(&kern_ref_products, x, T, COLS),
+                      b = input_make(table->products, x, T, COLS);
+                multiply(&kern_ref_products, &m, &a, want, KERN_ROWS, 1, 1);
+                multiply(table->products, &m, &b, y, KERN_ROWS, 1, 1);
+                assert_memory_equal(y, want, (size_t)(T * KERN_ROWS) * sizeof *y);
+                mem_free(a.memory);
+                mem_free(b.memory);
+            }
         }
         matrix_free(&m);
     }
 }
 
+/* how AMX's kernels are checked before they are chosen */
+static kern_gemm right;
+static void almost_right(const kern_weight *w, const kern_input *x, kern_part part, float *y,
+                         int64_t ldy, void *scratch) {
+    right(w, x, part, y, ldy, scratch);
+    y[0] = nextafterf(y[0], 1e9f);
+}
+static void one_bit_is_noticed(void **state) {
+    (void)state;
+    assert_true(kern_products_agree(&emulated_products));
+    assert_true(kern_products_agree(&kern_ref_products));
+    for (int i = 0; i < LAYOUTS; i++) {
+        if (is_float(layouts[i].layout)) continue;
+        kern_products wrong = kern_ref_products;
+        right = wrong.gemm[layouts[i].layout];
+        wrong.gemm[layouts[i].layout] = almost_right;
+        assert_false(kern_products_agree(&wrong));
+    }
+}
+
+static const kern_table emulated = {.name = "amx in C", .products = &emulated_products};
+
 static int choose(void **state) {
     fail f;
+    if (!strcmp(*state, emulated.name)) {
+        table = &emulated;
+        return 0;
+    }
     return kern_select(*state, &table, &f) == E_OK ? 0 : -1;
 }
 
 #define WITH(test, name) cmocka_unit_test_prestate_setup_teardown(test, choose, NULL, name)
 
 int main(void) {
-    static char names[][8] = {"ref", "avx2", "avx512", "neon", "i8mm"};
+    static char names[][16] = {"ref", "avx2", "avx512", "amx", "amx in C", "neon", "i8mm"};
     const struct CMUnitTest reference[] = {cmocka_unit_test(strips_say_what_the_file_says),
-                                           cmocka_unit_test(reference_adds_up)};
+                                           cmocka_unit_test(reference_adds_up),
+                                           cmocka_unit_test(one_bit_is_noticed)};
     int failed = cmocka_run_group_tests(reference, NULL, NULL);
     fail f;
     if (kern_select(NULL, &table, &f) == E_OK) print_message("fastest here: %s\n", table->name);
@@ -304,7 +343,7 @@ int main(void) {
         const struct CMUnitTest each[] = {WITH(inputs_equal, names[i]),
                                           WITH(bits_are_the_references, names[i]),
                                           WITH(nothing_saturates, names[i])};
-        if (kern_select(names[i], &table, &f) == E_OK)
+        if (!strcmp(names[i], emulated.name) || kern_select(names[i], &table, &f) == E_OK)
             failed += cmocka_run_group_tests_name(names[i], each, NULL, NULL);
         else
             print_message("skipped: %s\n", f.text);

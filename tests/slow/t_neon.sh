@@ -15,7 +15,7 @@ dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 flags="-std=c11 -O2 -Isrc -Itests -Itests/slow/arm -D_GNU_SOURCE -Wall -Wextra -Wconversion -Werror"
 objects=()
-for source in src/kern/*.c src/base/{err,mem,rand,str,arena,buf,clock}.c src/tensor/{tensor,dequantise,dequantise_k,quantise,quantise_k,quantise_fit}.c; do
+for source in src/kern/*.c src/base/{err,mem,rand,str,arena,buf,clock,log}.c src/tensor/{tensor,dequantise,dequantise_k,quantise,quantise_k,quantise_fit}.c; do
     object=$dir/$(basename "$source" .c).o
     arch=
     [[ $source == *neon.c ]] && arch="-O3 -march=armv8.2-a+dotprod"
