@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { PARTITION_WORK_MAX = 4000000 };
@@ -44,8 +45,31 @@ const lexer_expr *lexer_bytes(arena *a, byte_set set) {
 const lexer_expr *lexer_cat(arena *a, const lexer_expr *x, const lexer_expr *y) {
     return x && y ? put(a, (lexer_expr){.op = LEXER_CAT, .a = x, .b = y}) : NULL;
 }
+
+/* The single bytes among e's alternatives, kept in front as one; NULL: none. */
+static const lexer_expr *single_bytes(const lexer_expr *e) {
+    if (e->op == LEXER_BYTES) return e;
+    return e->op == LEXER_ALT && e->a->op == LEXER_BYTES ? e->a : NULL;
+}
+
+/* x and y as alternatives; NULL stands for none. */
+static const lexer_expr *either(arena *a, const lexer_expr *x, const lexer_expr *y) {
+    return !x ? y : !y ? x : put(a, (lexer_expr){.op = LEXER_ALT, .a = x, .b = y});
+}
+
 const lexer_expr *lexer_alt(arena *a, const lexer_expr *x, const lexer_expr *y) {
-    return x && y ? put(a, (lexer_expr){.op = LEXER_ALT, .a = x, .b = y}) : NULL;
+    if (!x || !y) return NULL;
+    const lexer_expr *in_x = single_bytes(x), *in_y = single_bytes(y), *bytes = in_x ? in_x : in_y;
+    const lexer_expr *rest = either(a,
+                                    !in_x       ? x
+                                    : x == in_x ? NULL
+                                                : x->b,
+                                    !in_y       ? y
+                                    : y == in_y ? NULL
+                                                : y->b);
+    if (in_x && in_y) bytes = lexer_bytes(a, byte_set_or(in_x->bytes, in_y->bytes));
+    if ((in_x && in_y && !bytes) || (!rest && (x != in_x || y != in_y))) return NULL; /* memory */
+    return either(a, bytes, rest);
 }
 const lexer_expr *lexer_repeat(arena *a, const lexer_expr *x, int32_t least, int32_t most) {
     return x ? put(a, (lexer_expr){.op = LEXER_REPEAT, .a = x, .least = least, .most = most})
@@ -287,6 +311,23 @@ static void reach(subset_job *j, int32_t from) {
     }
 }
 
+static int by_number(const void *x, const void *y) {
+    int32_t a = *(const int32_t *)x, b = *(const int32_t *)y;
+    return (a > b) - (a < b);
+}
+
+static void sort_list(int32_t *list, int32_t n) {
+    if (n > 32) {
+        qsort(list, (size_t)n, sizeof *list, by_number);
+        return;
+    }
+    for (int32_t i = 1; i < n; i++) {
+        int32_t v = list[i], k = i;
+        for (; k > 0 && list[k - 1] > v; k--) list[k] = list[k - 1];
+        list[k] = v;
+    }
+}
+
 /* The listed states as a deterministic one, new or known; an empty list is the dead one. The list
  * is in order of marking; a sorted copy makes it one key. */
 static err state_of(subset_job *j, int32_t *out, fail *f) {
@@ -294,14 +335,8 @@ static err state_of(subset_job *j, int32_t *out, fail *f) {
         *out = LEXER_DEAD;
         return E_OK;
     }
-    int64_t moved = 0;
-    for (int32_t i = 1; i < j->listed; i++) { /* lists are short, or sorted but for their end */
-        int32_t v = j->list[i], k = i;
-        for (; k > 0 && j->list[k - 1] > v; k--) j->list[k] = j->list[k - 1];
-        j->list[k] = v;
-        moved += i - k;
-    }
-    TRY(spend(j->d, moved + j->listed, f));
+    TRY(spend(j->d, j->listed, f));
+    sort_list(j->list, j->listed);
     str key = {(const char *)j->list, (size_t)j->listed * sizeof *j->list};
     int64_t known;
     if (map_get(&j->known, key, &known)) {
