@@ -402,8 +402,42 @@ static err deny_dependent(denial *j, str name, const json *v, fail *f) {
     return E_OK;
 }
 
-static err deny_additional(denial *j, const char *word, const json *v, fail *f) {
-    return schema_says_nothing(v) ? E_OK : schema_refuse(word, j->s, f);
+/* {"type": "object", SCHEMA_SOME: what} */
+static err deny_members(denial *j, const made *what, fail *f) {
+    json of, type = text_of("object");
+    made o = {0};
+    TRY(done(j->d, what, &of, f));
+    put(&o, SCHEMA_DERIVED, &yes);
+    put(&o, "type", &type);
+    put(&o, SCHEMA_SOME, &of);
+    return add_made(j->d, &j->l, &o, f);
+}
+
+static err deny_further(denial *j, const char *word, const json *v, fail *f) {
+    const json *names = json_get(j->s, "properties"), *list = json_get(j->s, "patternProperties");
+    made what = {0};
+    if (schema_says_nothing(v)) return E_OK;
+    if (!strncmp(word, "unevaluated", 11)) {
+        schema_refuse(word, j->s, f);
+        return fail_hint(f, "its opposite cannot be held by a grammar");
+    }
+    bool keys = !strcmp(word, "propertyNames"); /* `word` itself does not last */
+    if (names && !keys) put(&what, "properties", names);
+    if (list && !keys) put(&what, "patternProperties", list);
+    put(&what, keys ? "propertyNames" : "additionalProperties", v);
+    return deny_members(j, &what, f);
+}
+
+static err deny_patterns(denial *j, const json *v, fail *f) {
+    for (size_t i = 0; v->kind == JSON_OBJECT && i < v->count; i++) {
+        json pattern = {.kind = JSON_STRING, .string = v->members[i].key};
+        made what = {0};
+        if (schema_says_nothing(&v->members[i].value)) continue;
+        put(&what, "pattern", &pattern);
+        put(&what, "value", &v->members[i].value);
+        TRY(deny_members(j, &what, f));
+    }
+    return E_OK;
 }
 
 /* ---- one schema ---- */
@@ -485,7 +519,8 @@ static err deny_word(denial *j, const char *word, const json *v, fail *f) {
     if (!strcmp(word, "$ref") || !strcmp(word, "$dynamicRef")) return deny_ref(j, word, f);
     if (among(word, choices)) return deny_choice(j, word, v, f);
     if (among(word, dependents)) return deny_dependents(j, v, f);
-    if (among(word, further)) return deny_additional(j, word, v, f);
+    if (among(word, further)) return deny_further(j, word, v, f);
+    if (!strcmp(word, "patternProperties")) return deny_patterns(j, v, f);
     if (among(word, never) && !(v->kind == JSON_BOOL && !v->boolean)) {
         schema_refuse(word, j->s, f);
         return fail_hint(f, "its opposite cannot be held by a grammar");

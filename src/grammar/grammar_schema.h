@@ -8,10 +8,8 @@
  *     dependentRequired, dependentSchemas, dependencies, unevaluatedProperties, unevaluatedItems
  *     (but beside contains), $ref and $dynamicRef within the document, boolean schemas
  *   refused by name: references to other documents, $recursiveRef, a $dynamicRef that several
- *     anchors answer to, the opposite (in not, if, oneOf) of words about members or items that are
- *     not named (additionalProperties, patternProperties, propertyNames, uniqueItems,
- *     unevaluated...), an enum's arrays and objects beside words that bound them, uniqueItems of
- *     items with many values
+ *     anchors answer to, the opposite (in not, if, oneOf) of uniqueItems and unevaluated..., an
+ * enum's arrays and objects beside words that bound them, uniqueItems of items with many values
  *   ignored, as the specification says: format and other annotations, unknown words
  *
  * Members are written in the order of the schema's properties, further ones behind; a key that the
@@ -38,6 +36,7 @@ enum {
     SCHEMA_CONTAINS_MAX = 3, /* contains of one array */
     SCHEMA_UNIQUE_MAX = 10,  /* values of an array's items that must differ */
     SCHEMA_PATTERNS_MAX = 4, /* patternProperties of one object */
+    SCHEMA_SOME_MAX = 3,     /* SCHEMA_SOME of one object */
     SCHEMA_MULTIPLE_MAX = 4096
 };
 
@@ -48,6 +47,9 @@ enum {
 #define SCHEMA_NOT_MULTIPLE "\xff not a multiple of"
 #define SCHEMA_NOT_PATTERN "\xff not the pattern"
 #define SCHEMA_FROM "\xff from" /* contains: counted from this item on */
+/* An object with a member that breaks what the value says: {"propertyNames"}, {"pattern", "value"}
+ * of patternProperties, or {"properties", "patternProperties", "additionalProperties"}. */
+#define SCHEMA_SOME "\xff some member breaks"
 
 /* Schemas that all hold for one value, $ref, allOf and alternatives resolved. Those that an owner
  * (a schema with unevaluated...) includes have its bit. */

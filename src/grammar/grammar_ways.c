@@ -385,8 +385,8 @@ const char *schema_bound_beside(const json *s, json_kind kind) {
         [JSON_ARRAY] = {"items", "prefixItems", "additionalItems", "minItems", "maxItems",
                         "uniqueItems", "contains", "unevaluatedItems"},
         [JSON_OBJECT] = {"properties", "required", "additionalProperties", "patternProperties",
-                         "minProperties", "maxProperties", "propertyNames",
-                         "unevaluatedProperties"}};
+                         "minProperties", "maxProperties", "propertyNames", "unevaluatedProperties",
+                         SCHEMA_SOME}};
     if (kind < JSON_NUMBER) return NULL;
     for (int i = 0; i < 12 && words[kind][i]; i++)
         if (json_get(s, words[kind][i])) return words[kind][i];

@@ -166,7 +166,7 @@ static void schemas(void **state) {
           LIST("{}", "{'a':1}", "{'a':1,'b':2,'c':3,'d':4}"));
     holds("true", LIST("1", "[]", "{'a':[null]}", "-1.5e3"), LIST("", "01", "[1,]", "nul"));
     refused("{'type':'array','uniqueItems':true}", "uniqueItems");
-    refused("{'not':{'additionalProperties':{'type':'string'}}}", "additionalProperties");
+    refused("{'not':{'uniqueItems':true}}", "uniqueItems");
     refused("{'enum':[[1],2],'minItems':2}", "minItems");
     refused("false", "nothing satisfies");
     refused("{'type':'object','required':['a'],'properties':{'a':{'$ref':'#'}}}",
@@ -189,6 +189,13 @@ static void words_that_speak_of_schemas(void **state) {
           "'else':{'properties':{'x':false}},'type':'object','properties':{'k':{'type':'string'},"
           "'x':{'type':'integer'}},'additionalProperties':false}",
           LIST("{'k':'a','x':1}", "{'k':'b'}", "{}"), LIST("{'k':'a'}", "{'k':'b','x':1}"));
+    holds("{'type':'object','oneOf':[{'properties':{'a':{},'b':{}},'required':['a'],"
+          "'additionalProperties':false},{'properties':{'a':{},'c':{}},'required':['a'],"
+          "'additionalProperties':false}]}",
+          LIST("{'a':1,'b':1}", "{'a':1,'c':1}"),
+          LIST("{'a':1}", "{'a':1,'b':1,'c':1}", "{'a':1,'d':1}"));
+    holds("{'type':'object','not':{'patternProperties':{'^a':{'type':'null'}}}}",
+          LIST("{'ab':1}", "{'x':1,'a':2}"), LIST("{}", "{'ab':null}", "{'x':1}"));
     holds("{'oneOf':[{'type':'integer'},{'minimum':2}]}", LIST("1", "2.5", "'x'"),
           LIST("3", "1.5"));
     holds("{'type':'object','properties':{'a':{'type':'null'},'b':{'type':'null'}},"
