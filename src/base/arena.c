@@ -11,7 +11,15 @@ struct arena_chunk {
     size_t used, size; /* bytes after this header */
 };
 
-enum { ARENA_HEADER_BYTES = 64, ARENA_CHUNK_BYTES = 64 * 1024 };
+enum {
+    ARENA_HEADER_BYTES = 64,
+    ARENA_CHUNK_BYTES = 64 * 1024,
+    /* From here on a chunk is twice what is used so far: glibc keeps freed memory of up to twice
+     * the largest block it has seen, so the whole arena is kept for its next life, not given back
+     * to the system and taken again page by page. What is not used is never touched. */
+    ARENA_LARGE_BYTES = 1 << 20,
+    ARENA_CHUNK_BYTES_MAX = 16 << 20
+};
 
 void arena_init(arena *a, size_t chunk_bytes) {
     *a = (arena){.chunk_bytes = chunk_bytes ? chunk_bytes : ARENA_CHUNK_BYTES};
@@ -46,6 +54,9 @@ void arena_reset(arena *a) {
 
 static arena_chunk *arena_grow(arena *a, size_t bytes) {
     size_t size = bytes > a->chunk_bytes ? bytes : a->chunk_bytes;
+    size_t twice =
+        a->bytes_used < ARENA_CHUNK_BYTES_MAX / 2 ? a->bytes_used * 2 : ARENA_CHUNK_BYTES_MAX;
+    if (a->bytes_used >= ARENA_LARGE_BYTES && size < twice) size = twice;
     if (size > SIZE_MAX - ARENA_HEADER_BYTES) return NULL;
     arena_chunk *c = mem_alloc_aligned(size + ARENA_HEADER_BYTES);
     if (!c) return NULL;

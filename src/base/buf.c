@@ -16,11 +16,12 @@ void buf_reset(buf *b) {
     b->failed = b->too_large = false;
 }
 
+/* Doubles; a small one quadruples, for most texts that outgrow it do so again. */
 static bool buf_grow(buf *b, size_t need) {
     size_t cap = b->cap ? b->cap : 128;
     while (cap < need) {
         if (cap > SIZE_MAX / 2) return false;
-        cap *= 2;
+        cap *= cap < 4096 ? 4 : 2;
     }
     char *p = mem_resize(b->p, cap);
     if (!p) return false;

@@ -26,13 +26,16 @@ typedef struct json_member json_member;
 struct json {
     json_kind kind;
     bool boolean;
-    bool is_int;     /* number written without fraction or exponent that fits int64 */
+    bool is_int; /* number written without fraction or exponent that fits int64 */
+    bool plain; /* the parser's: a string that is written as it is, nothing in it needs an escape */
     int64_t integer; /* valid when is_int */
     double number;
     str string;                 /* string: decoded UTF-8; number: as written */
     size_t count;               /* items or members */
     const json *items;          /* array: [count] */
     const json_member *members; /* object: [count], in order of writing */
+    const char *plain_key; /* the parser's: the key before this value where that is plain; a key put
+                              in its place is another pointer, and so is looked at */
 };
 struct json_member {
     str key;

@@ -123,11 +123,13 @@ static char *decode_escape(parser *s, char *p, char **to) {
 }
 
 /* A string of which only the beginning, up to p, is plain. `to` trails p by what escapes saved. */
-static char *take_marked(parser *s, char *start, char *p, str *out) {
+static char *take_marked(parser *s, char *start, char *p, str *out, bool *plain) {
     char *to = p;
+    *plain = true;
     while (*p != '"') {
         char *from = p, *run = p;
         if (*p == '\\') {
+            *plain = false;
             if (p + 1 >= s->end) return refuse(s, start - 1, "this string is never closed");
             run = p = decode_escape(s, p, &to);
             if (!p) return NULL;
@@ -147,9 +149,10 @@ static char *take_marked(parser *s, char *start, char *p, str *out) {
 }
 
 /* p stands behind the opening quote. */
-static inline char *take_string(parser *s, char *p, str *out) {
+static inline char *take_string(parser *s, char *p, str *out, bool *plain) {
     char *close = (char *)json_skip_plain(p);
-    if (*close != '"') return take_marked(s, p, close, out);
+    if (*close != '"') return take_marked(s, p, close, out, plain);
+    *plain = true;
     *out = (str){p, (size_t)(close - p)};
     return close + 1;
 }
@@ -388,7 +391,7 @@ static inline bool opens(char c) {
 static inline char *take_scalar(parser *s, char *p, json *out) {
     if (*p == '"') {
         *out = (json){.kind = JSON_STRING};
-        return take_string(s, p + 1, &out->string);
+        return take_string(s, p + 1, &out->string, &out->plain);
     }
     if (is_digit(*p) || *p == '-') return take_number(s, p, out);
     return take_word(s, p, out);
@@ -449,11 +452,15 @@ static inline char *take_member(parser *s, char *p) {
         return refuse(s, p,
                       p < s->end ? "a key in double quotes expected"
                                  : "the text ends inside an object");
-    p = take_string(s, p + 1, &m->key);
+    bool plain;
+    p = take_string(s, p + 1, &m->key, &plain);
     if (!p) return NULL;
+    const char *plain_key = plain ? m->key.p : NULL;
     p = skip_space(p);
     if (*p != ':') return refuse(s, p, "\":\" expected");
-    return take_value(s, skip_space(p + 1), at + offsetof(json_member, value));
+    p = take_value(s, skip_space(p + 1), at + offsetof(json_member, value));
+    if (p) ((json_member *)(void *)(s->stack + at))->value.plain_key = plain_key;
+    return p;
 }
 
 static char *parse_object(parser *s, char *p, json *out) {

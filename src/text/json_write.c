@@ -138,17 +138,21 @@ static void put_marked(buf *out, str s, size_t at) {
     put_bytes(out, run, (size_t)(p - run));
 }
 
+static inline void put_as_it_is(buf *out, str s, str behind) {
+    char *to = room(out, s.n + 2 + behind.n);
+    if (!to) return;
+    *to = '"';
+    if (s.n) memcpy(to + 1, s.p, s.n);
+    to[s.n + 1] = '"';
+    memcpy(to + s.n + 2, behind.p, behind.n);
+    out->n += s.n + 2 + behind.n;
+}
+
 /* In quotes, with `behind` after the closing one. */
-static inline void put_quoted(buf *out, str s, str behind) {
+static void put_quoted(buf *out, str s, str behind) {
     size_t plain = s.n ? plain_bytes(s.p, s.n) : 0;
     if (plain == s.n) {
-        char *to = room(out, s.n + 2 + behind.n);
-        if (!to) return;
-        *to = '"';
-        if (s.n) memcpy(to + 1, s.p, s.n);
-        to[s.n + 1] = '"';
-        memcpy(to + s.n + 2, behind.p, behind.n);
-        out->n += s.n + 2 + behind.n;
+        put_as_it_is(out, s, behind);
         return;
     }
     put_char(out, '"');
@@ -221,26 +225,58 @@ static void put_number(json_writer *w, const json *v) {
         json_put_double(w, v->number);
 }
 
+static void put_string(json_writer *w, const json *v) {
+    separate(w);
+    if (v->plain)
+        put_as_it_is(w->out, v->string, STR(""));
+    else
+        put_quoted(w->out, v->string, STR(""));
+}
+
+/* The usual key, compact: comma, key and colon in one go. */
+static void put_member_key(json_writer *w, const json_member *m) {
+    bool known = m->value.plain_key && m->value.plain_key == m->key.p;
+    if (!known || w->pretty) {
+        json_key_str(w, m->key);
+        return;
+    }
+    char *to = room(w->out, m->key.n + 4);
+    w->after_key = true;
+    if (!to) return;
+    *to = ',';
+    to += w->need_comma;
+    *to = '"';
+    memcpy(to + 1, m->key.p, m->key.n);
+    to[m->key.n + 1] = '"';
+    to[m->key.n + 2] = ':';
+    w->out->n += m->key.n + 3 + w->need_comma;
+    w->need_comma = false;
+}
+
+static void put_array(json_writer *w, const json *v) {
+    json_begin_array(w);
+    for (size_t i = 0; i < v->count; i++) json_put_value(w, &v->items[i]);
+    json_end_array(w);
+}
+
+static void put_object(json_writer *w, const json *v) {
+    json_begin_object(w);
+    for (size_t i = 0; i < v->count; i++) {
+        put_member_key(w, &v->members[i]);
+        json_put_value(w, &v->members[i].value);
+    }
+    json_end_object(w);
+}
+
 /* Recursion is bounded by the depth of what json_parse builds. */
 void json_put_value(json_writer *w, const json *v) {
     switch (v ? v->kind : JSON_NULL) {
     case JSON_NULL: json_put_null(w); return;
     case JSON_BOOL: json_put_bool(w, v->boolean); return;
     case JSON_NUMBER: put_number(w, v); return;
-    case JSON_STRING: json_put_str(w, v->string.p ? v->string : STR("")); return;
-    case JSON_ARRAY:
-        json_begin_array(w);
-        for (size_t i = 0; i < v->count; i++) json_put_value(w, &v->items[i]);
-        json_end_array(w);
-        return;
-    case JSON_OBJECT:
-        json_begin_object(w);
-        for (size_t i = 0; i < v->count; i++) {
-            json_key_str(w, v->members[i].key);
-            json_put_value(w, &v->members[i].value);
-        }
-        json_end_object(w);
-        return;
+    case JSON_STRING: put_string(w, v); return;
+    case JSON_ARRAY: put_array(w, v); return;
+    case JSON_OBJECT: put_object(w, v); return;
     }
 }
 

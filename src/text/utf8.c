@@ -43,23 +43,35 @@ static size_t ascii_words(const char *p, size_t n) {
     return i;
 }
 
-/* Bytes of the character of two to four bytes that w begins with, in the order of memory; 0 when
- * there is none. Masks see the bytes' forms, then what a form alone would let through: overlong
- * ones, surrogates, above U+10FFFF. */
-static inline size_t wide_bytes(uint32_t w) {
-    if ((w & 0xC0C0F0) == 0x8080E0) return (w & 0x200F) != 0 && (w & 0x200F) != 0x200D ? 3 : 0;
-    if ((w & 0xC0E0) == 0x80C0) return (w & 0x1E) != 0 ? 2 : 0;
-    if ((w & 0xC0C0C0F8) != 0x808080F0) return 0;
+/* A character of two, three, four bytes at the low end of w, in the order of memory: masks see the
+ * bytes' forms, then what a form alone would let through: overlong ones, surrogates, above
+ * U+10FFFF. */
+static inline bool is_two(uint32_t w) {
+    return (w & 0xC0E0) == 0x80C0 && (w & 0x1E) != 0;
+}
+static inline bool is_three(uint32_t w) {
+    return (w & 0xC0C0F0) == 0x8080E0 && (w & 0x200F) != 0 && (w & 0x200F) != 0x200D;
+}
+static inline bool is_four(uint32_t w) {
     uint32_t plane = (w & 7) << 2 | (w >> 12 & 3);
-    return plane >= 1 && plane <= 16 ? 4 : 0;
+    return (w & 0xC0C0C0F8) == 0x808080F0 && plane >= 1 && plane <= 16;
 }
 
-const char *utf8_skip_wide(const char *p, const char *end) {
+static inline uint32_t load4(const char *p) {
     uint32_t w;
-    for (size_t n = 1; end - p >= 4 && n > 0; p += n) {
-        memcpy(&w, p, sizeof w);
-        n = wide_bytes(w);
-    }
+    memcpy(&w, p, sizeof w);
+    return w;
+}
+
+/* Runs of one length are the rule, so each has its loop. */
+const char *utf8_skip_wide(const char *p, const char *end) {
+    const char *last = end - p >= 4 ? end - 4 : NULL, *before;
+    do {
+        before = p;
+        while (last && p <= last && is_three(load4(p))) p += 3;
+        while (last && p <= last && is_two(load4(p))) p += 2;
+        while (last && p <= last && is_four(load4(p))) p += 4;
+    } while (p != before);
     while (p < end && (signed char)*p < 0) {
         int32_t c;
         size_t n = utf8_piece((const unsigned char *)p, (size_t)(end - p), &c);

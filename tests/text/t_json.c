@@ -262,6 +262,19 @@ static void strings_at_every_length(void **state) {
         }
 }
 
+/* What the parser knows to be plain is the parser's strings alone: put into other places or under
+ * other keys they are written as they must be. */
+static void known_strings_stay_with_their_text(void **state) {
+    (void)state;
+    const json *v = parse("{\"a\":\"x\",\"\\\"\":[\"\xC3\xA9\",\"\\n\"],\"\xC3\xA9\":{\"b\":1}}");
+    assert_true(str_is(written(v, false),
+                       "{\"a\":\"x\",\"\\\"\":[\"\xC3\xA9\",\"\\n\"],\"\xC3\xA9\":{\"b\":1}}"));
+    json_member m[2] = {{STR("k\"1"), v->members[0].value}, v->members[2]};
+    m[1].key = STR("a\nb");
+    json other = {.kind = JSON_OBJECT, .count = 2, .members = m};
+    assert_true(str_is(written(&other, false), "{\"k\\\"1\":\"x\",\"a\\nb\":{\"b\":1}}"));
+}
+
 static void places_are_those_of_the_text(void **state) {
     (void)state; /* also where escapes were decoded before */
     refuse("[\"\\n\\n\\u00e9\\n\", x", "line 1, column 18");
@@ -392,6 +405,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(numbers_as_the_c_library_has_them, setup, teardown),
         cmocka_unit_test_setup_teardown(whole_numbers, setup, teardown),
         cmocka_unit_test_setup_teardown(strings_at_every_length, setup, teardown),
+        cmocka_unit_test_setup_teardown(known_strings_stay_with_their_text, setup, teardown),
         cmocka_unit_test_setup_teardown(places_are_those_of_the_text, setup, teardown),
         cmocka_unit_test_setup_teardown(typed_reads, setup, teardown),
         cmocka_unit_test_setup_teardown(writes, setup, teardown),
