@@ -129,14 +129,12 @@ err api_open(api **out, const api_options *o, fail *f) {
     api_health_init(a);
     arena_init(&a->arena, 1024);
     mutex_init(&a->once_lock);
-    a->o.key = arena_str(&a->arena, o->key);
+    mutex_init(&a->access_lock);
     a->o.url_base = arena_str(&a->arena, o->url_base);
     a->o.build = arena_str(&a->arena, o->build);
-    if (!a->o.key.p || !a->o.url_base.p || !a->o.build.p) {
-        api_close(a);
-        return fail_memory(f, "the API");
-    }
-    err e = api_answer_open(a, f);
+    err e = api_set_access(a, o->key, o->origins, o->origins_n, f);
+    if (e == E_OK && (!a->o.url_base.p || !a->o.build.p)) e = fail_memory(f, "the API");
+    if (e == E_OK) e = api_answer_open(a, f);
     if (e == E_OK && o->background) e = api_runner_open(&a->runner, a, f);
     if (e == E_OK)
         *out = a;
@@ -149,6 +147,8 @@ void api_close(api *a) {
     if (!a) return;
     api_runner_close(a->runner);
     api_health_deinit(a);
+    api_access_close(a);
+    mutex_deinit(&a->access_lock);
     mutex_deinit(&a->once_lock);
     arena_deinit(&a->arena);
     mem_free(a);

@@ -110,6 +110,9 @@ void api_close(api *a);
 void api_set_server(api *a, http_server *server);
 /* Sees what other processes did with the people's queue. One thread, once a second or oftener. */
 void api_tick(api *a);
+/* Another key and other origins, for requests to come; copied. Any thread. */
+err api_set_access(api *a, str key, const char *const *origins, size_t origins_n,
+                   fail *f) MUST_CHECK;
 /* From now on /ready says that no more requests should be sent here; they are answered all the
  * same. Any thread. */
 void api_drain(api *a);

@@ -45,8 +45,10 @@ struct api {
     atomic_bool draining;
     api_check checks[API_CHECKS]; /* api_health.c's, on the server's loop alone */
     api_meter meter;
-    api_runner *runner; /* NULL: nothing runs in the background */
-    mutex once_lock;    /* guards the keys whose first request is being answered */
+    api_runner *runner;        /* NULL: nothing runs in the background */
+    mutex access_lock;         /* guards access, which is immutable itself */
+    struct api_access *access; /* api_access.c */
+    mutex once_lock;           /* guards the keys whose first request is being answered */
     struct api_once *once_claims;
     int64_t next_tick_ms, desk_seen; /* api_tick's caller's; seen: the last event of the queue */
 };

@@ -51,7 +51,7 @@ static err auth_state(api_call *c, bool *on, bool *people, fail *f) {
 
 /* The one key of $BANTAM_KEY may everything. */
 static bool is_own_key(api_call *c, str given) {
-    if (!c->api->o.key.n || !who_same(given, c->api->o.key)) return false;
+    if (!api_access_is_key(c->api, given)) return false;
     c->who = (who_actor){.kind = WHO_PROGRAM, .name = STR("BANTAM_KEY"), .tenant = STR("")};
     str ignored;
     return who_scopes_of(STR("admin"), &c->who.scopes, &ignored);
@@ -183,12 +183,6 @@ err api_get_by(api_call *c, str *out, fail *f) {
 
 /* ---- other origins ---- */
 
-static bool origin_listed(const api *a, str origin) {
-    for (size_t i = 0; i < a->o.origins_n; i++)
-        if (str_eq_nocase(origin, str_from(a->o.origins[i]))) return true;
-    return false;
-}
-
 static void put_preflight(api_call *c) {
     http_reply_header(c->rp, "Access-Control-Allow-Methods", STR("GET, POST, DELETE, OPTIONS"));
     http_reply_header(
@@ -207,9 +201,9 @@ static void put_preflight(api_call *c) {
  */
 bool api_cors(api_call *c) {
     str origin = http_header_get(c->rq, "origin");
-    if (!c->api->o.origins_n) return false;
-    http_reply_header(c->rp, "Vary", STR("Origin"));
-    if (!origin.n || !origin_listed(c->api, origin)) return false;
+    bool any, listed = api_access_lists(c->api, origin, &any);
+    if (any) http_reply_header(c->rp, "Vary", STR("Origin"));
+    if (!listed) return false;
     http_reply_header(c->rp, "Access-Control-Allow-Origin", origin);
     http_reply_header(c->rp, "Access-Control-Expose-Headers",
                       STR("x-request-id, retry-after, retry-after-ms, location, "

@@ -15,6 +15,11 @@ err api_authorise(api_call *c, who_action action, fail *f) MUST_CHECK;
 /* Tokens that the answer cost are taken off the key's minute. */
 void api_who_settle(api_call *c);
 
+/* api_access.c */
+bool api_access_is_key(api *a, str given);            /* the one of the configuration */
+bool api_access_lists(api *a, str origin, bool *any); /* any: some origin is listed */
+void api_access_close(api *a);
+
 /* Pages of other origins that --cors-origin lists: headers for their answers. true: it was a
  * preflight and is answered. */
 bool api_cors(api_call *c);

@@ -2,17 +2,13 @@
  *
  * The main thread opens everything, then only waits for a signal and does the housekeeping:
  * retention once an hour. Requests run on net's workers. */
-#include "api/api.h"
 #include "app/cmd.h"
 #include "app/out.h"
-#include "app/serve_config.h"
-#include "app/serve_guard.h"
 #include "app/serve_models.h"
+#include "app/serve_state.h"
 #include "app/serve_telemetry.h"
 #include "app/stop.h"
-#include "app/world.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/machine.h"
 #include "keep/keep.h"
@@ -28,24 +24,9 @@ enum {
     LOCK_TRIES = 20,
     LOCK_WAIT_MS = 20,
     RETENTION_MS = 3600000,
-    SERVE_BODY_BYTES_MAX = 4 << 20,
     SERVE_CONNECTIONS = 16384,
-    SERVE_FILES = 256,  /* that are open for other things than connections */
-    SERVE_WORKERS = 128 /* above what an engine runs and lets wait, so that its queue decides */
+    SERVE_FILES = 256 /* that are open for other things than connections */
 };
-
-typedef struct serve {
-    serve_config *config;
-    world *w;
-    api *api;
-    http_server *http;
-    file_lock lock;
-    int port, connections;
-    const char *host, *key;
-    serve_guard guard;
-    serve_telemetry telemetry;
-    int64_t drain_ms, notice_ms;
-} serve;
 
 /* ---- opening ---- */
 
@@ -116,26 +97,31 @@ static err read_connections(const cli *c, serve *s, fail *f) {
 }
 
 static err open_http(const cli *c, serve *s, fail *f) {
+    http_live live;
+    int64_t workers;
+    TRY(cli_int(c, "workers", 0, 0, INT32_MAX, &workers, f));
+    serve_http_live(c, &s->guard, &live);
     http_options o = {.host = serve_is_loopback(s->host) ? NULL : s->host,
                       .port = s->port,
-                      .tls_cert = cli_value(c, "tls-cert"),
-                      .tls_key = cli_value(c, "tls-key"),
+                      .tls_cert = live.tls_cert,
+                      .tls_key = live.tls_key,
                       .handler = api_handle,
                       .quick = api_quick,
                       .error_body = api_error_body,
                       .ctx = s->api,
-                      .workers = SERVE_WORKERS,
-                      .queue_max = SERVE_WORKERS,
+                      .workers = (int)workers,
+                      .queue_max = (int)workers,
                       .connections_max = s->connections,
-                      .body_bytes_max = SERVE_BODY_BYTES_MAX,
+                      .body_bytes_max = live.body_bytes_max,
                       .large_path = "/v1/files",
                       .large_bytes_max = KEEP_FILE_BYTES_MAX + (64 << 10),
-                      .origins = s->guard.origins,
-                      .origins_n = s->guard.origins_n};
-    static const char *names[CLI_MANY_MAX];
-    for (size_t i = 0; i < cli_count(c, "allow-host"); i++)
-        names[o.hosts_n++] = cli_value_at(c, "allow-host", i);
-    o.hosts = names;
+                      .header_ms_max = live.header_ms_max,
+                      .body_ms_max = live.body_ms_max,
+                      .idle_ms_max = live.idle_ms_max,
+                      .hosts = live.hosts,
+                      .hosts_n = live.hosts_n,
+                      .origins = live.origins,
+                      .origins_n = live.origins_n};
     TRY(http_server_open(&s->http, &o, f));
     s->port = http_server_port(s->http);
     api_set_server(s->api, s->http);
@@ -151,7 +137,7 @@ static err open_api(serve *s, fail *f) {
                      .desk = &w->desk,
                      .require_key = s->guard.require_key,
                      .open_to_all = s->guard.open_to_all,
-                     .key = str_from(s->key),
+                     .key = str_from(cli_value(&s->config->values, "key")),
                      .who = w->who,
                      .secure = s->guard.tls,
                      .proxied = s->guard.proxied,
@@ -165,25 +151,15 @@ static err open_api(serve *s, fail *f) {
     return api_open(&s->api, &o, f);
 }
 
-static void set_log_level(const cli *c) {
-    static const char *const names[] = {"error", "warn", "info", "debug"};
-    for (int i = LOG_ERROR; i <= LOG_DEBUG; i++)
-        if (!strcmp(cli_value(c, "log-level"), names[i])) log_set_level((log_level)i);
-}
-
 static err open_all(const cli *c, serve *s, fail *f) {
     world *w = s->w;
-    int64_t port, threads, drain_s, notice_s;
+    int64_t port, threads;
     TRY(cli_int(c, "port", 0, 1, 65535, &port, f));
     TRY(cli_int(c, "threads", 0, 0, 256, &threads, f));
-    TRY(cli_int(c, "drain", 0, 0, 3600, &drain_s, f));
-    TRY(cli_int(c, "drain-notice", 0, 0, 600, &notice_s, f));
-    if (serve_config_source(s->config, "log-level") != SERVE_FROM_DEFAULT) set_log_level(c);
-    s->drain_ms = drain_s * 1000;
-    s->notice_ms = notice_s * 1000;
+    serve_take_log_level(s->config);
+    serve_take_times(s, c);
     s->port = (int)port;
     s->host = cli_value(c, "host");
-    s->key = cli_value(c, "key");
     TRY(read_connections(c, s, f));
     TRY(serve_guard_read(c, s->host, &s->guard, f));
     TRY(serve_telemetry_read(c, &s->telemetry, f));
@@ -200,7 +176,7 @@ static err open_all(const cli *c, serve *s, fail *f) {
     TRY(serve_models_read(c, w, f));
     TRY(take_lock(s, f));
     TRY(world_open_store(w, f));
-    TRY(serve_guard_check(&s->guard, s->host, s->key != NULL, w->who, f));
+    TRY(serve_guard_check(&s->guard, s->host, cli_value(c, "key") != NULL, w->who, f));
     TRY(open_tasks(c, s, f));
     TRY(open_api(s, f));
     TRY(open_http(c, s, f));
@@ -272,20 +248,10 @@ static void retain(serve *s) {
     }
 }
 
-/* What can change while we serve; what is wrong keeps what was. */
-static void reload(serve *s) {
-    fail f = {0};
-    err e = http_server_reload_tls(s->http, &f);
-    if (e == E_OK)
-        log_info("app", "certificate and key read again");
-    else
-        log_error("app", "nothing changed: %s; %s", f.text, f.hint);
-}
-
 static void wait_for_signal(serve *s) {
     int64_t next_ms = 0;
     while (!stop_wanted()) {
-        if (stop_reload_wanted()) reload(s);
+        if (stop_reload_wanted()) (void)serve_reload(s);
         int64_t now_ms = clock_mono_ns() / 1000000;
         if (now_ms >= next_ms) {
             retain(s);
@@ -305,8 +271,9 @@ static void wait_notice(const serve *s) {
 
 static err run_serve(const cli *c, fail *f) {
     static world w;
-    serve s = {.w = &w, .lock = {-1}};
+    serve s = {.command = c, .w = &w, .lock = {-1}};
     err e = serve_config_open(&s.config, &(serve_config_from){.command = c}, f);
+    s.live = s.config;
     if (e == E_OK) e = open_all(&s.config->values, &s, f);
     if (e == E_OK) {
         stop_take_reload();
@@ -325,6 +292,7 @@ static err run_serve(const cli *c, fail *f) {
     serve_telemetry_close(&s.telemetry);
     world_close(&w);
     file_lock_give(&s.lock);
+    if (s.live != s.config) serve_config_close(s.live);
     serve_config_close(s.config);
     return e;
 }

@@ -10,10 +10,16 @@
 
 /* ---- options ---- */
 
+void serve_models_limit(const cli *c, world *w) {
+    int64_t memory = 0, keep_alive_ms = 0;
+    (void)serve_bytes_of(str_from(cli_value(c, "memory")), &memory);
+    (void)serve_time_of(str_from(cli_value(c, "keep-alive")), &keep_alive_ms);
+    world_models_limit(w, memory, keep_alive_ms);
+}
+
 err serve_models_read(const cli *c, world *w, fail *f) {
     int64_t parallel, queue;
-    (void)serve_bytes_of(str_from(cli_value(c, "memory")), &w->memory_max);
-    (void)serve_time_of(str_from(cli_value(c, "keep-alive")), &w->keep_alive_ms);
+    serve_models_limit(c, w);
     TRY(cli_int(c, "parallel", 0, 1, 128, &parallel, f));
     TRY(cli_int(c, "queue", 0, 1, 4096, &queue, f));
     w->isolate = !strcmp(cli_value(c, "isolate-tenants"), "on");

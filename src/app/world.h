@@ -66,7 +66,8 @@ typedef struct world {
     const char *url_base;
     world_task tasks[WORLD_TASKS_MAX];
     size_t n_tasks;
-    int64_t memory_max;         /* bytes that models may take; 0 = a share of the machine's */
+    _Atomic int64_t memory_max;   /* bytes that models may take; 0 = a share of the machine's */
+    _Atomic int64_t memory_usual; /* that share, once it was looked for */
     int64_t keep_alive_ms;      /* a model that nobody used for so long is unloaded; 0 = none is */
     int32_t sequences, waiting; /* of each model's engine: generating, in its queue; 0 = usual */
     bool isolate;               /* prefixes are shared within a tenant only */
@@ -142,8 +143,12 @@ err world_adapter_add(world *w, str name, str path, fail *f) MUST_CHECK;
 
 /* Names of the adapters known: added, and those of the home folder. */
 err world_adapter_list(world *w, arena *a, str **names, size_t *n, fail *f) MUST_CHECK;
-/* The next alias (lists change before serving only); NULL first, false: no more. */
-bool world_alias_next(const world *w, const world_alias **at, str *alias, str *target);
+/* Instead of the aliases there are: pairs "ALIAS=TARGET", n of them; all or none. An alias that
+ * goes is not found from then on, what runs under it goes on. Any thread, while it serves as well.
+ */
+err world_alias_replace(world *w, const char *const *pairs, size_t n, fail *f) MUST_CHECK;
+/* The next alias; NULL first, false: no more. */
+bool world_alias_next(world *w, const world_alias **at, str *alias, str *target);
 
 typedef enum world_state {
     WORLD_UNLOADED,
@@ -175,6 +180,9 @@ err world_unload(world *w, str name, fail *f) MUST_CHECK;
 err world_keep_alive(world *w, str name, int64_t ms, fail *f) MUST_CHECK;
 /* Unloads what has been idle for its time; the housekeeper calls it. */
 void world_models_tick(world *w);
+/* Another budget (0: the usual) and idle time (0: none); what is above it now goes when room is
+ * asked for next. */
+void world_models_limit(world *w, int64_t memory_max, int64_t keep_alive_ms);
 int64_t world_memory_max(world *w);  /* the budget */
 int64_t world_memory_used(world *w); /* what models take of it */
 

@@ -14,8 +14,9 @@ struct world_offer {
 
 /* ---- aliases ---- */
 
-err world_alias_add(world *w, str alias, str target, fail *f) {
-    for (const world_alias *a = w->aliases; a; a = a->next)
+/* In front of *list, which nobody else sees yet or the lock guards. */
+static err alias_put(world *w, world_alias **list, str alias, str target, fail *f) {
+    for (const world_alias *a = *list; a; a = a->next)
         if (str_eq(a->name, alias)) {
             if (str_eq(a->target, target)) return E_OK;
             return fail_set(f, E_EXISTS, "the alias \"%.*s\" stands for %.*s already",
@@ -25,23 +26,67 @@ err world_alias_add(world *w, str alias, str target, fail *f) {
         return fail_set(f, E_INPUT, "\"%.*s\" is a task's name, not an alias", STR_ARG(alias));
     world_alias *a = arena_new(&w->arena, world_alias);
     if (!a) return fail_memory(f, "an alias");
-    *a = (world_alias){.next = w->aliases,
-                       .name = arena_str(&w->arena, alias),
-                       .target = arena_str(&w->arena, target)};
+    *a = (world_alias){
+        .next = *list, .name = arena_str(&w->arena, alias), .target = arena_str(&w->arena, target)};
     if (!a->name.p || !a->target.p) return fail_memory(f, "an alias");
-    w->aliases = a;
+    *list = a;
     return E_OK;
 }
 
-err world_alias_read(world *w, str pair, fail *f) {
+static err alias_read(world *w, world_alias **list, str pair, fail *f) {
     size_t at = str_find_char(pair, '=');
     if (at == STR_INDEX_NONE || at == 0 || at + 1 == pair.n)
         return fail_set(f, E_USAGE, "an alias is NAME=MODEL, not \"%.*s\"", STR_ARG(pair));
-    return world_alias_add(w, str_slice(pair, 0, at), str_slice(pair, at + 1, pair.n), f);
+    return alias_put(w, list, str_slice(pair, 0, at), str_slice(pair, at + 1, pair.n), f);
 }
 
-bool world_alias_next(const world *w, const world_alias **at, str *alias, str *target) {
-    *at = *at ? (*at)->next : w->aliases;
+err world_alias_add(world *w, str alias, str target, fail *f) {
+    mutex_lock(&w->lock);
+    err e = alias_put(w, &w->aliases, alias, target, f);
+    mutex_unlock(&w->lock);
+    return e;
+}
+
+err world_alias_read(world *w, str pair, fail *f) {
+    mutex_lock(&w->lock);
+    err e = alias_read(w, &w->aliases, pair, f);
+    mutex_unlock(&w->lock);
+    return e;
+}
+
+/* What was found under an alias is looked for anew; who holds it keeps it. Lock held. */
+static void forget_offers(world *w, const world_alias *list) {
+    for (; list; list = list->next)
+        for (world_offer **at = &w->offers; *at;)
+            if (str_eq((*at)->name, list->name))
+                *at = (*at)->next;
+            else
+                at = &(*at)->next;
+}
+
+err world_alias_replace(world *w, const char *const *pairs, size_t n, fail *f) {
+    world_alias *list = NULL;
+    err e = E_OK;
+    mutex_lock(&w->lock);
+    for (size_t i = 0; e == E_OK && i < n; i++) e = alias_read(w, &list, str_from(pairs[i]), f);
+    if (e == E_OK) {
+        forget_offers(w, w->aliases);
+        forget_offers(w, list);
+        w->aliases = list;
+    }
+    mutex_unlock(&w->lock);
+    return e;
+}
+
+/* The list itself never changes: another takes its place. */
+bool world_alias_next(world *w, const world_alias **at, str *alias, str *target) {
+    if (*at) {
+        *at = (*at)->next;
+    } else {
+        mutex_lock(&w->lock);
+        *at = w->aliases;
+        mutex_unlock(&w->lock);
+    }
     if (!*at) return false;
     *alias = (*at)->name;
     *target = (*at)->target;

@@ -8,13 +8,24 @@ enum { SHARE_OF = 4, SHARE_PARTS = 3 }; /* three quarters of what the machine or
 static const int64_t memory_unknown = (int64_t)4 << 30;
 
 int64_t world_memory_max(world *w) {
-    if (w->memory_max > 0) return w->memory_max;
+    int64_t set = atomic_load(&w->memory_max);
+    if (set > 0) return set;
+    if ((set = atomic_load(&w->memory_usual)) > 0) return set;
     machine about;
     machine_look(&about);
     int64_t have = about.memory_bytes > 0 ? about.memory_bytes : memory_unknown;
     if (about.memory_limit_bytes > 0 && about.memory_limit_bytes < have)
         have = about.memory_limit_bytes;
-    return w->memory_max = have / SHARE_OF * SHARE_PARTS;
+    set = have / SHARE_OF * SHARE_PARTS;
+    atomic_store(&w->memory_usual, set);
+    return set;
+}
+
+void world_models_limit(world *w, int64_t memory_max, int64_t keep_alive_ms) {
+    mutex_lock(&w->lock);
+    atomic_store(&w->memory_max, memory_max);
+    w->keep_alive_ms = keep_alive_ms;
+    mutex_unlock(&w->lock);
 }
 
 static int64_t used(world *w) {

@@ -52,7 +52,7 @@ http_conn *http_conn_open(http_server *s, int fd) {
     c->rp.conn = c;
     http_parse_init(&c->parse, &s->limits, &c->arena, &c->rq);
     http_reply_reset(&c->rp);
-    deadline_set(c, s->o.header_ms_max); /* a fresh connection should say something soon */
+    deadline_set(c, s->rules->header_ms_max); /* a fresh connection should say something soon */
     atomic_store(&s->connections, (int)s->conns_n);
     return c;
 }
@@ -154,7 +154,7 @@ static void conn_resume(http_conn *c) {
 
 static void conn_dispatch(http_conn *c) {
     http_server *s = c->server;
-    const char *code, *refusal = http_origin_refusal(&s->rules, &c->rq, &code);
+    const char *code, *refusal = http_origin_refusal(&s->rules->origin, &c->rq, &code);
     memcpy(c->rq.id, "req_", 4);
     rand_pool_id(&s->ids, c->rq.id + 4, sizeof c->rq.id - 5);
     c->keep_alive = c->parse.keep_alive && !s->draining;
@@ -181,7 +181,7 @@ static void conn_dispatch(http_conn *c) {
 /* --- reading --- */
 
 static void phase_set(http_conn *c, int phase) {
-    const http_options *o = &c->server->o;
+    const http_rules *o = c->server->rules;
     if (phase == c->phase) return;
     if (phase == 2) c->rq.start_ns = c->server->now_ns;
     c->phase = phase;
@@ -259,7 +259,7 @@ static void conn_next(http_conn *c) {
     c->chunked = false;
     c->phase = 0;
     c->state = HTTP_CONN_READ;
-    deadline_set(c, c->server->o.idle_ms_max);
+    deadline_set(c, c->server->rules->idle_ms_max);
     c->unparsed = c->in.n > 0;
     /* what lies here is looked at in the loop's next turn: from here it would be a recursion as
      * deep as the client's pipeline is long */

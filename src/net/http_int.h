@@ -11,6 +11,13 @@
 #include <sys/uio.h>
 
 enum { HTTP_LISTEN_MAX = 2, HTTP_PARK_BUCKETS = 256 };
+/* defaults */
+enum {
+    HTTP_BODY_BYTES = 16 << 20,
+    HTTP_HEADER_MS = 10000,
+    HTTP_BODY_MS = 60000,
+    HTTP_IDLE_MS = 75000
+};
 
 /*            +-------------- next request on the same connection --------------+
  *            v                                                                 |
@@ -83,7 +90,6 @@ struct http_conn {
 struct http_server {
     http_options o;
     http_limits limits;
-    http_origin_rules rules;
     struct http_tls *tls; /* NULL: none */
     int port;
     int listeners[HTTP_LISTEN_MAX];
@@ -103,8 +109,10 @@ struct http_server {
     rand_pool ids;
     int64_t next_deadline_ns; /* no deadline of any connection is earlier; INT64_MAX = none */
     bool draining, cancelled;
+    struct http_rules *rules; /* http_live.c */
 
-    mutex lock; /* of the park table, inbox, and stop */
+    mutex lock;                    /* of the park table, inbox, next_rules and stop */
+    struct http_rules *next_rules; /* NULL: no change waits */
     http_conn *inbox;
     http_conn *parks[HTTP_PARK_BUCKETS];
     bool stop;
@@ -118,6 +126,17 @@ struct http_server {
 /* http_listen.c */
 err http_listen_open(http_server *s, fail *f) MUST_CHECK;
 void http_listen_close(http_server *s);
+
+/* http_live.c: what can change while we serve, one immutable piece; the loop swaps it */
+typedef struct http_rules {
+    arena arena;
+    http_origin_rules origin;
+    size_t body_bytes_max;
+    int64_t header_ms_max, body_ms_max, idle_ms_max;
+} http_rules;
+err http_rules_make(http_rules **out, const http_live *live, int port, fail *f) MUST_CHECK;
+void http_rules_free(http_rules *r);                /* NULL is fine */
+void http_rules_use(http_server *s, http_rules *r); /* loop, or before it runs; r is the server's */
 
 /* http_socket.c: everything that touches a connection's socket, with TLS or without */
 ssize_t http_socket_read(http_conn *c, void *to, size_t n); /* -1 with errno, 0 = end */

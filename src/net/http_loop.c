@@ -214,11 +214,15 @@ static void handle_event(http_server *s, const struct epoll_event *event) {
     }
 }
 
+/* What others asked of the loop. */
 static bool stop_wanted(http_server *s, int64_t *drain_end_ns) {
     mutex_lock(&s->lock);
     bool stop = s->stop;
+    http_rules *r = s->next_rules;
+    s->next_rules = NULL;
     *drain_end_ns = s->drain_end_ns;
     mutex_unlock(&s->lock);
+    if (r) http_rules_use(s, r);
     return stop;
 }
 

@@ -24,11 +24,7 @@ static void options_complete(http_options *o) {
     default_int(&o->connections_max, 1024);
     default_bytes(&o->target_bytes_max, 8 * 1024);
     default_bytes(&o->header_bytes_max, 32 * 1024);
-    default_bytes(&o->body_bytes_max, 16 << 20);
     default_bytes(&o->stream_bytes_max, 256 * 1024);
-    default_ms(&o->header_ms_max, 10 * 1000);
-    default_ms(&o->body_ms_max, 60 * 1000);
-    default_ms(&o->idle_ms_max, 75 * 1000);
     default_ms(&o->write_ms_max, 30 * 1000);
 }
 
@@ -37,8 +33,25 @@ static void server_free(http_server *s) {
     http_listen_close(s);
     http_loop_close(s);
     http_tls_close(s->tls);
+    http_rules_free(s->rules);
+    http_rules_free(s->next_rules);
     mutex_deinit(&s->lock);
     mem_free(s);
+}
+
+static err first_rules(http_server *s, const http_options *o, fail *f) {
+    http_rules *r;
+    http_live live = {.hosts = o->hosts,
+                      .hosts_n = o->hosts_n,
+                      .origins = o->origins,
+                      .origins_n = o->origins_n,
+                      .body_bytes_max = o->body_bytes_max,
+                      .header_ms_max = o->header_ms_max,
+                      .body_ms_max = o->body_ms_max,
+                      .idle_ms_max = o->idle_ms_max};
+    TRY(http_rules_make(&r, &live, s->port, f));
+    http_rules_use(s, r);
+    return E_OK;
 }
 
 err http_server_open(http_server **out, const http_options *o, fail *f) {
@@ -47,13 +60,13 @@ err http_server_open(http_server **out, const http_options *o, fail *f) {
     s->o = *o;
     options_complete(&s->o);
     s->epoll_fd = s->event_fd = s->spare_fd = -1;
-    s->limits = (http_limits){s->o.target_bytes_max, s->o.header_bytes_max, s->o.body_bytes_max,
-                              s->o.large_path, s->o.large_bytes_max};
+    s->limits = (http_limits){s->o.target_bytes_max, s->o.header_bytes_max, 0, s->o.large_path,
+                              s->o.large_bytes_max};
     mutex_init(&s->lock);
     err e;
     if (o->tls_cert) TRY_OUT(http_tls_open(&s->tls, o->tls_cert, o->tls_key, f));
     TRY_OUT(http_listen_open(s, f));
-    s->rules = (http_origin_rules){s->port, o->hosts, o->hosts_n, o->origins, o->origins_n};
+    TRY_OUT(first_rules(s, o, f));
     TRY_OUT(http_loop_open(s, f));
     TRY_OUT(http_workers_start(s, f));
     TRY_OUT(thread_start(&s->loop, "http-loop", http_loop_run, s, f));
@@ -62,10 +75,6 @@ err http_server_open(http_server **out, const http_options *o, fail *f) {
 out:
     server_free(s);
     return e;
-}
-
-err http_server_reload_tls(http_server *s, fail *f) {
-    return s->tls ? http_tls_reload(s->tls, f) : E_OK;
 }
 
 int http_server_port(const http_server *s) {

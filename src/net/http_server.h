@@ -118,12 +118,22 @@ typedef struct http_options {
 } http_options;
 
 /* Binds, starts the loop and the workers. A busy port is E_EXISTS; the text names the port and,
- * where /proc shows it, the process. hosts and origins must live as long as the server. */
+ * where /proc shows it, the process. Of o only large_path and ctx must live on. */
 err http_server_open(http_server **out, const http_options *o, fail *f) MUST_CHECK;
 int http_server_port(const http_server *s);
-/* Reads certificate and key again, for connections to come; on failure the old ones stay. Without
- * TLS it does nothing. Any thread. */
-err http_server_reload_tls(http_server *s, fail *f) MUST_CHECK;
+/* What can change while it serves; 0 or NULL takes the default of http_options. Copied. */
+typedef struct http_live {
+    const char *const *hosts; /* [hosts_n] */
+    size_t hosts_n;
+    const char *const *origins; /* [origins_n] */
+    size_t origins_n;
+    const char *tls_cert, *tls_key; /* NULL: the same files, read again; ignored without TLS */
+    size_t body_bytes_max;
+    int64_t header_ms_max, body_ms_max, idle_ms_max;
+} http_live;
+/* For requests and connections to come. On failure (of certificate or key) all stays as it was.
+ * One thread at a time. */
+err http_server_change(http_server *s, const http_live *live, fail *f) MUST_CHECK;
 /* Stops accepting, closes idle connections, runs parked requests once more (rq->stopping), lets the
  * rest finish for up to drain_ms; then http_gone is true for all that still run. Returns when no
  * handler runs any more, so handlers must ask http_gone or fail on http_stream_put. Frees s. */

@@ -15,9 +15,13 @@
 
 enum { WARN_DAYS = 14, RECORD_BYTES = 16 * 1024 };
 
-struct http_tls {
+typedef struct tls_files {
     char cert[FILE_PATH_BYTES], key[FILE_PATH_BYTES];
-    mutex lock; /* of ctx and days */
+} tls_files;
+
+struct http_tls {
+    tls_files files; /* the reloader's */
+    mutex lock;      /* of ctx and days */
     SSL_CTX *ctx;
     int days;
 };
@@ -71,7 +75,7 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *n
     return SSL_TLSEXT_ERR_OK;
 }
 
-static err load(SSL_CTX *ctx, const http_tls *t, int *days, fail *f) {
+static err load(SSL_CTX *ctx, const tls_files *t, int *days, fail *f) {
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE);
@@ -89,7 +93,7 @@ static err load(SSL_CTX *ctx, const http_tls *t, int *days, fail *f) {
     return check_dates(ctx, t->cert, days, f);
 }
 
-static err make(const http_tls *t, SSL_CTX **out, int *days, fail *f) {
+static err make(const tls_files *t, SSL_CTX **out, int *days, fail *f) {
     ERR_clear_error();
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     if (!ctx) return fail_memory(f, "TLS");
@@ -110,9 +114,9 @@ err http_tls_open(http_tls **out, const char *cert, const char *key, fail *f) {
     http_tls *t = mem_zero(sizeof *t);
     if (!t) return fail_memory(f, "TLS");
     mutex_init(&t->lock);
-    err e = copy_path(t->cert, cert, f);
-    if (e == E_OK) e = copy_path(t->key, key, f);
-    if (e == E_OK) e = make(t, &t->ctx, &t->days, f);
+    err e = copy_path(t->files.cert, cert, f);
+    if (e == E_OK) e = copy_path(t->files.key, key, f);
+    if (e == E_OK) e = make(&t->files, &t->ctx, &t->days, f);
     if (e == E_OK)
         *out = t;
     else
@@ -127,10 +131,14 @@ void http_tls_close(http_tls *t) {
     mem_free(t);
 }
 
-err http_tls_reload(http_tls *t, fail *f) {
+err http_tls_reload(http_tls *t, const char *cert, const char *key, fail *f) {
+    tls_files files = t->files;
     SSL_CTX *fresh;
     int days;
-    TRY(make(t, &fresh, &days, f));
+    if (cert) TRY(copy_path(files.cert, cert, f));
+    if (key) TRY(copy_path(files.key, key, f));
+    TRY(make(&files, &fresh, &days, f));
+    t->files = files;
     mutex_lock(&t->lock);
     SSL_CTX *old = t->ctx;
     t->ctx = fresh;

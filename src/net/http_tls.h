@@ -19,8 +19,9 @@ typedef struct http_tls_conn http_tls_conn; /* of a connection */
  * has expired or is not yet valid; E_NOT_FOUND, E_IO of the files. */
 err http_tls_open(http_tls **out, const char *cert, const char *key, fail *f) MUST_CHECK;
 void http_tls_close(http_tls *t); /* NULL is fine */
-/* Reads the files again; on failure everything stays as it was. Any thread. */
-err http_tls_reload(http_tls *t, fail *f) MUST_CHECK;
+/* Reads the files again, or others where they are not NULL; on failure everything stays as it was.
+ * One thread at a time. */
+err http_tls_reload(http_tls *t, const char *cert, const char *key, fail *f) MUST_CHECK;
 /* Days until the certificate ends, rounded down. */
 int http_tls_days_left(http_tls *t);
 

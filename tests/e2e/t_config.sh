@@ -79,6 +79,54 @@ is "the port of the file" "$(status "$url/health")" 200
 is "the Host of the file" "$(status -H 'Host: bantam.example' "$url/health")" 200
 is "an Origin of the environment" "$(status -H 'Origin: https://env.example' "$url/v1/models")" 200
 is "which replaced that of the file" "$(status -H 'Origin: https://app.example' "$url/v1/models")" 403
+
+# ---- SIGHUP ----
+hup() { # says what it logged since
+    local before
+    before=$(wc -l <"$tmp/serve.err")
+    kill -HUP "$pid"
+    for _ in $(seq 100); do
+        logged=$(tail -n "+$((before + 1))" "$tmp/serve.err")
+        case $logged in *"read again"* | *"stay as they were"*) return ;; esac
+        sleep 0.1
+    done
+}
+models() { curl -s -m 20 "$@" "$url/v1/models" | jq -c '[.data[] | select(.bantam.alias_of) | .id]'; }
+link_models
+rest="allow-host: [other.example]\nlog-level: debug\nkeep-alive: 5m\nbody-max: 2KiB\nidle-timeout: 5"
+printf 'port: %s\n%b\nkey: sesame\nmemory: 2GiB\nqueue: 9\nalias: {tiny: smollm2}\n' "$port" "$rest" >"$BANTAM_HOME/bantam.yaml"
+chmod 600 "$BANTAM_HOME/bantam.yaml"
+curl -s -o /dev/null -w '%{http_code}\n' --retry 0 "$url/v1/models?n=[1-1500]" >"$tmp/codes" &
+load=$!
+hup
+has "what is taken is named" "$logged" "memory: 2GiB, before (three quarters of all)"
+has "what needs a restart too" "$logged" "queue: 9 needs a restart; until then (64) holds"
+case $logged in *sesame*) not_ok "but not the key" "$logged" ;; *) ok "but not the key" ;; esac
+is "a Host is answered from now on" "$(status -H 'Host: other.example' "$url/health")" 200
+is "one is not any more" "$(status -H 'Host: bantam.example' "$url/health")" 403
+head -c 3000 /dev/zero | tr '\0' ' ' >big
+is "a smaller limit holds" "$(status -H 'content-type: application/json' --data-binary @big "$url/v1/chat/completions")" 413
+have_model smollm2 && is "an alias is there" "$(models)" '["tiny"]'
+sed -i 's/tiny/wee/; s/^key:.*/key: [a, b]/' "$BANTAM_HOME/bantam.yaml"
+hup
+has "a broken file changes nothing, and the log says where" "$logged" "the settings stay as they were: \"$BANTAM_HOME/bantam.yaml\" line"
+have_model smollm2 && is "the alias stays" "$(models)" '["tiny"]'
+sed -i 's/^key:.*/key: sesame2/' "$BANTAM_HOME/bantam.yaml"
+hup
+have_model smollm2 && is "mended, the other alias is there" "$(models)" '["wee"]'
+for _ in $(seq 10); do hup; done
+wait $load
+is "no request of 1,500 was lost while it was read again 13 times" "$(sort "$tmp/codes" | uniq -c | tr -s ' ')" " 1500 200"
 serve_stop TERM
 is "it ends cleanly" "$serve_rc" 0
+
+# ---- a key that is asked for changes ----
+printf 'key: sesame\nrequire-auth: true\n' >"$BANTAM_HOME/bantam.yaml"
+serve_start || done_testing
+is "the key of the file opens" "$(status -H 'Authorization: Bearer sesame' "$url/v1/models")" 200
+sed -i s/sesame/other/ "$BANTAM_HOME/bantam.yaml"
+hup
+is "after SIGHUP it does not" "$(status -H 'Authorization: Bearer sesame' "$url/v1/models")" 401
+is "and the new one does" "$(status -H 'Authorization: Bearer other' "$url/v1/models")" 200
+serve_stop TERM
 done_testing

@@ -264,14 +264,15 @@ static void takes_new_ones(void **state) {
     SSL *old = connect_tls(0);
     assert_non_null(old);
     make_pair(cert, other_key, "mismatched", 90);
-    assert_int_equal(http_server_reload_tls(server, &f), E_INPUT); /* and keeps what it had */
+    assert_int_equal(http_server_change(server, &(http_live){0}, &f),
+                     E_INPUT); /* and keeps what it had */
     SSL *same = connect_tls(0);
     assert_non_null(same);
     name_of(same, name, sizeof name);
     assert_string_equal(name, "first");
     disconnect(same);
     make_pair(cert, key, "second", 90);
-    assert_ok(http_server_reload_tls(server, &f), &f);
+    assert_ok(http_server_change(server, &(http_live){0}, &f), &f);
     SSL *new = connect_tls(0);
     assert_non_null(new);
     name_of(new, name, sizeof name);
