@@ -1,6 +1,6 @@
 /* kern_product_avx2.c - products on strips with AVX2 and FMA: a strip is two vectors of eight rows.
  *
- * A block is put in the open (kern_open.h), then meets a tile's tokens one to four at a time.
+ * A block is put in the open, then meets a tile's tokens one to four at a time (kern_strip.h).
  * Products of bytes go by vpmaddubsw, which adds two of them in 16 bits: codes up to 4 bits are
  * summed over the whole block there, 5 bits over four groups, 6 bits over two, and codes of eight
  * bits as |code - 128| times an activation of the right sign, so that nothing saturates. Integer
@@ -9,12 +9,6 @@
 #include "kern/kern_block.h"
 
 #include <immintrin.h>
-
-static inline void open_f16s(const uint8_t *p, float to[16]) {
-    for (int i = 0; i < 2; i++)
-        _mm256_storeu_ps(to + 8 * i, _mm256_cvtph_ps(_mm_loadu_si128(
-                                         (const __m128i *)(const void *)(p + 16 * i))));
-}
 
 static inline void open_values(uint8_t code[512]) {
     __m128i values = _mm_loadu_si128((const __m128i *)(const void *)kern_iq4_values);
@@ -25,21 +19,9 @@ static inline void open_values(uint8_t code[512]) {
     }
 }
 
-#include "kern/kern_open.h"
-#include "kern/kern_unroll.h"
+enum { AHEAD = 2048, FLOAT_TOKENS = 6, QUAD = 4 };
 
-enum { V = 2, LANES = 8, QUAD = 4, AHEAD = 2048 }; /* vectors of a strip, rows of a vector */
-
-typedef struct tokens {
-    int64_t n;
-    const int8_t *q;      /* [blocks][n][32] */
-    const float *d, *sum; /* [blocks][n] */
-    const int32_t *neg;   /* [blocks][n] or, with halves, [blocks][2][n] */
-} tokens;
-
-typedef struct sums {
-    __m256 acc[KERN_TILE][V], low[KERN_TILE][V];
-} sums;
+#include "kern/kern_strip.h"
 
 static inline __m256i load(const void *p) {
     return _mm256_loadu_si256(p);
@@ -88,144 +70,27 @@ OPEN void step(const open_type *y, const int N, const open_block *k, const token
         UNROLL for (int i = 0; i < N; i++) {
             int32_t neg = x->neg[h * x->n + t + i];
             __m256i zero = _mm256_set1_epi32(y->sums ? neg * y->zero : 0);
-            float sum = y->halves ? x->d[t + i] * (float)-neg : x->sum[t + i];
-            UNROLL for (int v = 0; v < V; v++) {
-                __m256 total = _mm256_cvtepi32_ps(_mm256_add_epi32(s[i][v], zero)),
-                       scale = _mm256_mul_ps(_mm256_loadu_ps(k->scale[h] + v * LANES),
-                                             _mm256_set1_ps(x->d[t + i]));
-                to->acc[t + i][v] = _mm256_fmadd_ps(total, scale, to->acc[t + i][v]);
-                if (y->least)
-                    to->low[t + i][v] = _mm256_fmadd_ps(_mm256_loadu_ps(k->least[h] + v * LANES),
-                                                        _mm256_set1_ps(sum), to->low[t + i][v]);
-            }
+            UNROLL for (int v = 0; v < V; v++) add_sum(
+                y, k, x, t + i, h, v, _mm256_cvtepi32_ps(_mm256_add_epi32(s[i][v], zero)), to);
         }
     }
 }
 
-/* y[0 .. rows) = the sixteen values of a strip */
-static void store(const __m256 v[V], int64_t rows, float *y) {
-    float all[KERN_ROWS];
-    for (int i = 0; i < V; i++) _mm256_storeu_ps(all + i * LANES, v[i]);
-    memcpy(y, all, (size_t)(rows < KERN_ROWS ? rows : KERN_ROWS) * sizeof *y);
+OPEN void ready(const open_type *y, open_block *k) { /* codes are multiplied as they lie */
+    (void)y;
+    (void)k;
+}
+OPEN void meet(const open_type *y, const open_block *k, const tokens *x, sums *to) {
+    int64_t t = 0;
+    for (; t + QUAD <= x->n; t += QUAD) step(y, QUAD, k, x, t, to);
+    if (t + 2 <= x->n) {
+        step(y, 2, k, x, t, to);
+        t += 2;
+    }
+    if (t < x->n) step(y, 1, k, x, t, to);
 }
 
-OPEN void strip_tile(const open_type *y, const uint8_t *p, int64_t blocks, tokens x, float *out,
-                     int64_t ldy, int64_t rows) {
-    sums s;
-    for (int64_t t = 0; t < x.n; t++)
-        for (int v = 0; v < V; v++) s.acc[t][v] = s.low[t][v] = _mm256_setzero_ps();
-    for (int64_t b = 0; b < blocks; b++) {
-        int in_unit = (int)(b % y->unit_blocks);
-        if (b && !in_unit) p += y->unit_bytes;
-        for (int l = 0; l < y->unit_bytes / y->unit_blocks; l += LINE)
-            _mm_prefetch(p + in_unit * (y->unit_bytes / y->unit_blocks) + AHEAD + l, _MM_HINT_T0);
-        open_block k;
-        y->open(p, in_unit, &k);
-        int64_t t = 0;
-        for (; t + QUAD <= x.n; t += QUAD) step(y, QUAD, &k, &x, t, &s);
-        if (t + 2 <= x.n) {
-            step(y, 2, &k, &x, t, &s);
-            t += 2;
-        }
-        if (t < x.n) step(y, 1, &k, &x, t, &s);
-        x.q += x.n * KERN_BLOCK;
-        x.d += x.n;
-        x.sum += x.n;
-        x.neg += x.n * (y->halves ? 2 : 1);
-    }
-    for (int64_t t = 0; t < x.n; t++) {
-        for (int v = 0; v < V; v++) s.acc[t][v] = _mm256_add_ps(s.acc[t][v], s.low[t][v]);
-        store(s.acc[t], rows, out + t * ldy);
-    }
-}
-
-OPEN void product(const open_type *k, const kern_weight *w, const kern_input *in, kern_part part,
-                  float *y, int64_t ldy) {
-    int64_t blocks = in->cols / KERN_BLOCK;
-    for (int64_t s = part.strip; s < part.strip + part.strips; s++)
-        for (int64_t i = part.tile; i < part.tile + part.tiles; i++) {
-            int64_t first = kern_tile_start(in, i), at = first * blocks;
-            tokens x = {kern_tile_start(in, i + 1) - first, in->q + at * KERN_BLOCK, in->d + at,
-                        in->sum + at, k->halves ? in->neg16 + 2 * at : in->neg + at};
-            strip_tile(k, (const uint8_t *)w->strips + (size_t)s * w->strip_bytes, blocks, x,
-                       y + first * ldy + s * KERN_ROWS, ldy, w->rows - s * KERN_ROWS);
-        }
-}
-
-#define PRODUCT(name, bytes, blocks, zero, sums, halves, least)                                  \
-    static void gemm_##name(const kern_weight *w, const kern_input *x, kern_part part, float *y, \
-                            int64_t ldy, void *scratch) {                                        \
-        static const open_type k = {open_##name, bytes, blocks, zero, sums, halves, least};      \
-        (void)scratch;                                                                           \
-        product(&k, w, x, part, y, ldy);                                                         \
-    }
-OPEN_TYPES(PRODUCT)
-
-/* ---- float weights ---- */
-
-enum { SIX = 6 };
-
-/* 16 rows of column c of a strip */
-OPEN void widen(kern_layout l, const char *strip, int64_t c, __m256 v[V]) {
-    for (int i = 0; i < V; i++) {
-        if (l == KERN_F32) {
-            v[i] = _mm256_loadu_ps((const float *)(const void *)(strip + c * LINE + i * LINE / V));
-        } else if (l == KERN_F16) {
-            v[i] = _mm256_cvtph_ps(_mm_loadu_si128(
-                (const __m128i *)(const void *)(strip + c * LINE / 2 + i * LINE / 4)));
-        } else {
-            __m256i pair = load(strip + c / 2 * LINE + i * LINE / V);
-            v[i] = _mm256_castsi256_ps(
-                c % 2 ? _mm256_and_si256(pair, _mm256_set1_epi32((int)0xffff0000))
-                      : _mm256_slli_epi32(pair, 16));
-        }
-    }
-}
-
-OPEN void float_tile(kern_layout l, const int n, const char *strip, const float *x, int64_t cols,
-                     float *y, int64_t ldy, int64_t rows) {
-    __m256 s[SIX][V];
-    UNROLL for (int t = 0; t < n; t++) UNROLL for (int v = 0; v < V; v++) s[t][v] =
-        _mm256_setzero_ps();
-    for (int64_t c = 0; c < cols; c++) {
-        __m256 w[V];
-        widen(l, strip, c, w);
-        UNROLL for (int t = 0; t < n; t++) {
-            __m256 one = _mm256_set1_ps(x[t * cols + c]);
-            UNROLL for (int v = 0; v < V; v++) s[t][v] = _mm256_fmadd_ps(w[v], one, s[t][v]);
-        }
-    }
-    for (int t = 0; t < n; t++) store(s[t], rows, y + t * ldy);
-}
-
-OPEN void float_product(kern_layout l, const kern_weight *w, const kern_input *in, kern_part part,
-                        float *y, int64_t ldy) {
-    int64_t cols = in->cols, first = kern_tile_start(in, part.tile),
-            end = kern_tile_start(in, part.tile + part.tiles);
-    for (int64_t s = part.strip; s < part.strip + part.strips; s++) {
-        const char *strip = (const char *)w->strips + (size_t)s * w->strip_bytes;
-        int64_t rows = w->rows - s * KERN_ROWS, t = first;
-        for (; t + SIX <= end; t += SIX)
-            float_tile(l, SIX, strip, in->x + t * cols, cols, y + t * ldy + s * KERN_ROWS, ldy,
-                       rows);
-        for (; t + 2 <= end; t += 2)
-            float_tile(l, 2, strip, in->x + t * cols, cols, y + t * ldy + s * KERN_ROWS, ldy, rows);
-        if (t < end)
-            float_tile(l, 1, strip, in->x + t * cols, cols, y + t * ldy + s * KERN_ROWS, ldy, rows);
-    }
-}
-
-#define FLOATS(name)                                                                             \
-    static void gemm_##name(const kern_weight *w, const kern_input *x, kern_part part, float *y, \
-                            int64_t ldy, void *scratch) {                                        \
-        (void)scratch;                                                                           \
-        float_product(KERN_##name, w, x, part, y, ldy);                                          \
-    }
-FLOATS(F32)
-FLOATS(F16)
-FLOATS(BF16)
-
-/* ---- activations ---- */
+OPEN_TYPES(STRIP_PRODUCT)
 
 /* 32 numbers of one token; the same rounding as kern_ref_product.c's */
 static void quantise_block(const float *x, int8_t *q, float *d, int32_t sum[2]) {
@@ -254,23 +119,9 @@ static void quantise_block(const float *x, int8_t *q, float *d, int32_t sum[2]) 
     *d = top / 127.0f;
 }
 
-static void quantise_tile(const kern_input *in, int64_t i) {
-    int64_t first = kern_tile_start(in, i), n = kern_tile_start(in, i + 1) - first,
-            blocks = in->cols / KERN_BLOCK;
-    for (int64_t t = 0; t < n; t++)
-        for (int64_t b = 0; b < blocks; b++) {
-            int64_t at = first * blocks + b * n + t;
-            int32_t sum[2];
-            quantise_block(in->x + (first + t) * in->cols + b * KERN_BLOCK, in->q + at * KERN_BLOCK,
-                           in->d + at, sum);
-            in->neg[at] = -(sum[0] + sum[1]);
-            in->sum[at] = in->d[at] * (float)(sum[0] + sum[1]);
-            for (int h = 0; h < 2; h++)
-                in->neg16[2 * (first * blocks + b * n) + h * n + t] = -sum[h];
-        }
-}
+#include "kern/kern_strip_float.h"
 
-#define ENTRY(name, ...) [KERN_##name] = gemm_##name,
 const kern_products kern_avx2_products = {
-    .gemm = {OPEN_TYPES(ENTRY) ENTRY(F32) ENTRY(F16) ENTRY(BF16)}, .quantise_tile = quantise_tile};
+    .gemm = {OPEN_TYPES(STRIP_ENTRY) STRIP_ENTRY(F32) STRIP_ENTRY(F16) STRIP_ENTRY(BF16)},
+    .quantise_tile = quantise_tile};
 #endif

@@ -57,7 +57,7 @@ OPEN void step(const open_type *y, const int N, const open_block *k, const token
         UNROLL for (int i = 0; i < N; i++) UNROLL for (int u = 0; u < 2; u++) {
             int32x4_t rows[V];
             of_token(s[i], u, rows);
-            if (t + 2 * i + u < x->n) add_sums(y, k, x, t + 2 * i + u, h, rows, to);
+            if (t + 2 * i + u < x->n) add_integers(y, k, x, t + 2 * i + u, h, rows, to);
         }
     }
 }
@@ -75,22 +75,20 @@ OPEN void meet(const open_type *y, const open_block *k, const tokens *x, sums *t
     }
 }
 
-#define PRODUCT(name, bytes, blocks, zero, sums, halves, least)                                  \
-    static void gemm_##name(const kern_weight *w, const kern_input *x, kern_part part, float *y, \
-                            int64_t ldy, void *scratch) {                                        \
-        static const open_type k = {open_##name, bytes, blocks, zero, sums, halves, least};      \
-        if (x->T == 1)                                                                           \
-            kern_neon_products.gemm[KERN_##name](w, x, part, y, ldy, scratch);                   \
-        else                                                                                     \
-            product(&k, ready, meet, w, x, part, y, ldy);                                        \
+#define PRODUCT(name, bytes, blocks, zero, sums, halves, least)                             \
+    STRIP_GEMM(name) {                                                                      \
+        static const open_type k = {open_##name, bytes, blocks, zero, sums, halves, least}; \
+        if (x->T == 1)                                                                      \
+            kern_neon_products.gemm[KERN_##name](w, x, part, y, ldy, scratch);              \
+        else                                                                                \
+            product(&k, ready, meet, w, x, part, y, ldy);                                   \
     }
 OPEN_TYPES(PRODUCT)
 
 /* what smmla has no part in */
-#define FLOATS(name)                                                                             \
-    static void gemm_##name(const kern_weight *w, const kern_input *x, kern_part part, float *y, \
-                            int64_t ldy, void *scratch) {                                        \
-        kern_neon_products.gemm[KERN_##name](w, x, part, y, ldy, scratch);                       \
+#define FLOATS(name)                                                       \
+    STRIP_GEMM(name) {                                                     \
+        kern_neon_products.gemm[KERN_##name](w, x, part, y, ldy, scratch); \
     }
 FLOATS(F32)
 FLOATS(F16)
@@ -100,7 +98,7 @@ static void quantise_tile(const kern_input *in, int64_t i) {
     kern_neon_products.quantise_tile(in, i);
 }
 
-#define ENTRY(name, ...) [KERN_##name] = gemm_##name,
 const kern_products kern_i8mm_products = {
-    .gemm = {OPEN_TYPES(ENTRY) ENTRY(F32) ENTRY(F16) ENTRY(BF16)}, .quantise_tile = quantise_tile};
+    .gemm = {OPEN_TYPES(STRIP_ENTRY) STRIP_ENTRY(F32) STRIP_ENTRY(F16) STRIP_ENTRY(BF16)},
+    .quantise_tile = quantise_tile};
 #endif

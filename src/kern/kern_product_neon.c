@@ -7,7 +7,7 @@
 #if defined(__aarch64__)
 #include "kern/kern_block_neon.h"
 
-enum { QUAD = 4 };
+enum { QUAD = 4, FLOAT_TOKENS = QUAD };
 
 /* tokens [t, t + N); codes are signed here */
 OPEN void step(const open_type *y, const int N, const open_block *k, const tokens *x, int64_t t,
@@ -28,7 +28,7 @@ OPEN void step(const open_type *y, const int N, const open_block *k, const token
                 UNROLL for (int v = 0; v < V; v++) s[i][v] = vdotq_s32(s[i][v], w[v], all);
             }
         }
-        UNROLL for (int i = 0; i < N; i++) add_sums(y, k, x, t + i, h, s[i], to);
+        UNROLL for (int i = 0; i < N; i++) add_integers(y, k, x, t + i, h, s[i], to);
     }
 }
 
@@ -45,72 +45,7 @@ OPEN void meet(const open_type *y, const open_block *k, const tokens *x, sums *t
     if (t < x->n) step(y, 1, k, x, t, to);
 }
 
-#define PRODUCT(name, bytes, blocks, zero, sums, halves, least)                                  \
-    static void gemm_##name(const kern_weight *w, const kern_input *x, kern_part part, float *y, \
-                            int64_t ldy, void *scratch) {                                        \
-        static const open_type k = {open_##name, bytes, blocks, zero, sums, halves, least};      \
-        (void)scratch;                                                                           \
-        product(&k, ready, meet, w, x, part, y, ldy);                                            \
-    }
-OPEN_TYPES(PRODUCT)
-
-/* ---- float weights ---- */
-
-/* 16 rows of column c of a strip */
-OPEN void widen(kern_layout l, const char *strip, int64_t c, float32x4_t v[V]) {
-    for (int i = 0; i < V; i++) {
-        const uint8_t *p = (const uint8_t *)strip;
-        if (l == KERN_F32) {
-            v[i] = vreinterpretq_f32_u8(vld1q_u8(p + c * LINE + i * 16));
-        } else if (l == KERN_F16) {
-            v[i] = vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p + c * LINE / 2 + i * 8)));
-        } else {
-            uint32x4_t pair = vreinterpretq_u32_u8(vld1q_u8(p + c / 2 * LINE + i * 16));
-            v[i] = vreinterpretq_f32_u32(c % 2 ? vandq_u32(pair, vdupq_n_u32(0xffff0000u))
-                                               : vshlq_n_u32(pair, 16));
-        }
-    }
-}
-
-OPEN void float_tile(kern_layout l, const int n, const char *strip, const float *x, int64_t cols,
-                     float *y, int64_t ldy, int64_t rows) {
-    float32x4_t s[QUAD][V];
-    UNROLL for (int t = 0; t < n; t++) UNROLL for (int v = 0; v < V; v++) s[t][v] = vdupq_n_f32(0);
-    for (int64_t c = 0; c < cols; c++) {
-        float32x4_t w[V];
-        widen(l, strip, c, w);
-        UNROLL for (int t = 0; t < n; t++) UNROLL for (int v = 0; v < V; v++) s[t][v] =
-            vfmaq_n_f32(s[t][v], w[v], x[t * cols + c]);
-    }
-    for (int t = 0; t < n; t++) store(s[t], rows, y + t * ldy);
-}
-
-OPEN void float_product(kern_layout l, const kern_weight *w, const kern_input *in, kern_part part,
-                        float *y, int64_t ldy) {
-    int64_t cols = in->cols, first = kern_tile_start(in, part.tile),
-            end = kern_tile_start(in, part.tile + part.tiles);
-    for (int64_t s = part.strip; s < part.strip + part.strips; s++) {
-        const char *strip = (const char *)w->strips + (size_t)s * w->strip_bytes;
-        int64_t rows = w->rows - s * KERN_ROWS, t = first;
-        for (; t + QUAD <= end; t += QUAD)
-            float_tile(l, QUAD, strip, in->x + t * cols, cols, y + t * ldy + s * KERN_ROWS, ldy,
-                       rows);
-        for (; t < end; t++)
-            float_tile(l, 1, strip, in->x + t * cols, cols, y + t * ldy + s * KERN_ROWS, ldy, rows);
-    }
-}
-
-#define FLOATS(name)                                                                             \
-    static void gemm_##name(const kern_weight *w, const kern_input *x, kern_part part, float *y, \
-                            int64_t ldy, void *scratch) {                                        \
-        (void)scratch;                                                                           \
-        float_product(KERN_##name, w, x, part, y, ldy);                                          \
-    }
-FLOATS(F32)
-FLOATS(F16)
-FLOATS(BF16)
-
-/* ---- activations ---- */
+OPEN_TYPES(STRIP_PRODUCT)
 
 /* 32 numbers of one token; the same rounding as kern_ref_product.c's */
 static void quantise_block(const float *x, int8_t *q, float *d, int32_t sum[2]) {
@@ -134,23 +69,9 @@ static void quantise_block(const float *x, int8_t *q, float *d, int32_t sum[2]) 
     *d = top / 127.0f;
 }
 
-static void quantise_tile(const kern_input *in, int64_t i) {
-    int64_t first = kern_tile_start(in, i), n = kern_tile_start(in, i + 1) - first,
-            blocks = in->cols / KERN_BLOCK;
-    for (int64_t t = 0; t < n; t++)
-        for (int64_t b = 0; b < blocks; b++) {
-            int64_t at = first * blocks + b * n + t;
-            int32_t sum[2];
-            quantise_block(in->x + (first + t) * in->cols + b * KERN_BLOCK, in->q + at * KERN_BLOCK,
-                           in->d + at, sum);
-            in->neg[at] = -(sum[0] + sum[1]);
-            in->sum[at] = in->d[at] * (float)(sum[0] + sum[1]);
-            for (int h = 0; h < 2; h++)
-                in->neg16[2 * (first * blocks + b * n) + h * n + t] = -sum[h];
-        }
-}
+#include "kern/kern_strip_float.h"
 
-#define ENTRY(name, ...) [KERN_##name] = gemm_##name,
 const kern_products kern_neon_products = {
-    .gemm = {OPEN_TYPES(ENTRY) ENTRY(F32) ENTRY(F16) ENTRY(BF16)}, .quantise_tile = quantise_tile};
+    .gemm = {OPEN_TYPES(STRIP_ENTRY) STRIP_ENTRY(F32) STRIP_ENTRY(F16) STRIP_ENTRY(BF16)},
+    .quantise_tile = quantise_tile};
 #endif
