@@ -11,6 +11,7 @@
 #include "api/api.h"
 #include "base/clock.h"
 #include "base/team.h"
+#include "base/thread.h"
 #include "keep/keep.h"
 #include "net/http_client.h"
 
@@ -67,7 +68,7 @@ static gen_message kept_message(const gen_message *m) {
     return copy;
 }
 
-static void remember(const gen_request *rq) {
+static void remember_one(const gen_request *rq) {
     arena_reset(&last_arena);
     gen_message *messages = arena_new_n(&last_arena, gen_message, rq->n_messages + 1);
     gen_tool *tools = arena_new_n(&last_arena, gen_tool, rq->n_tools + 1);
@@ -93,6 +94,14 @@ static void remember(const gen_request *rq) {
     last_request.bias = NULL;
     last_request.ids = NULL;
     last_request.arena = NULL;
+}
+
+/* Choices are made by several threads; the last one to come is remembered. */
+static void remember(const gen_request *rq) {
+    static mutex lock = PTHREAD_MUTEX_INITIALIZER;
+    mutex_lock(&lock);
+    remember_one(rq);
+    mutex_unlock(&lock);
 }
 
 /* ---- models ---- */

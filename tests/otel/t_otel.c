@@ -199,10 +199,19 @@ static void collect(void *ctx, http_request *rq, http_reply *rp) {
 }
 
 static void begin(int status) {
+    mutex_lock(&lock);
     for (int i = 0; i < collector.n; i++) free(collector.bodies[i]);
     memset(&collector, 0, sizeof collector);
     collector.status = status;
     collector.answer = "{}";
+    mutex_unlock(&lock);
+}
+
+static int asked(void) {
+    mutex_lock(&lock);
+    int n = collector.asked;
+    mutex_unlock(&lock);
+    return n;
 }
 
 static int setup(void **state) {
@@ -462,7 +471,9 @@ static otel_counts wait_for(otel *t, int64_t sent, int64_t dropped) {
 static void refused_for_now_is_sent_again(void **state) {
     (void)state;
     begin(200);
+    mutex_lock(&lock);
     collector.refuse = 2;
+    mutex_unlock(&lock);
     otel *t = open_to(base, 100, NULL);
     otel_context c = sampled();
     send_one(t, &c, NULL);
@@ -512,7 +523,7 @@ static void one_that_hangs_ends_in_time(void **state) {
     otel *t = open_to(base, 100, NULL);
     otel_context c = sampled();
     send_one(t, &c, NULL);
-    while (collector.asked == 0) clock_sleep_ms(5);
+    while (asked() == 0) clock_sleep_ms(5);
     int64_t start_ns = clock_mono_ns();
     otel_close(t, 200);
     assert_true(clock_mono_ns() - start_ns < (int64_t)5 * 1000000000); /* not its 10 s */
