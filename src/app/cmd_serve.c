@@ -248,10 +248,21 @@ static void retain(serve *s) {
     }
 }
 
+static void say_ready(serve *s, const char *before) {
+    char text[160];
+    snprintf(text, sizeof text, "%sserving %.100s", before, s->w->url_base);
+    serve_notify_ready(&s->notify, text);
+}
+
+static void reload(serve *s) {
+    serve_notify_reloading(&s->notify);
+    say_ready(s, serve_reload(s) ? "" : "the changed settings are wrong (see the log); ");
+}
+
 static void wait_for_signal(serve *s) {
     int64_t next_ms = 0;
     while (!stop_wanted()) {
-        if (stop_reload_wanted()) (void)serve_reload(s);
+        if (stop_reload_wanted()) reload(s);
         int64_t now_ms = clock_mono_ns() / 1000000;
         if (now_ms >= next_ms) {
             retain(s);
@@ -259,6 +270,7 @@ static void wait_for_signal(serve *s) {
         }
         world_models_tick(s->w);
         api_tick(s->api);
+        serve_notify_tick(&s->notify, s->http);
         clock_sleep_ms(SERVE_TICK_MS);
     }
 }
@@ -274,12 +286,15 @@ static err run_serve(const cli *c, fail *f) {
     serve s = {.command = c, .w = &w, .lock = {-1}};
     err e = serve_config_open(&s.config, &(serve_config_from){.command = c}, f);
     s.live = s.config;
+    if (e == E_OK) e = serve_notify_open(&s.notify, &s.config->arena, f);
     if (e == E_OK) e = open_all(&s.config->values, &s, f);
     if (e == E_OK) {
         stop_take_reload();
         print_banner(&s);
         serve_telemetry_print(&s.telemetry);
+        say_ready(&s, "");
         wait_for_signal(&s);
+        serve_notify_stopping(&s.notify);
         log_info("app", "stopping");
         api_drain(s.api);
         wait_notice(&s);

@@ -13,6 +13,14 @@ const char *home_env(void *unused, const char *name) {
     return v && *v ? v : NULL;
 }
 
+err home_env_take(arena *a, const char *name, const char **out, fail *f) {
+    const char *v = home_env(NULL, name);
+    *out = v ? arena_z(a, str_from(v)) : NULL;
+    if (v && !*out) return fail_memory(f, "the environment");
+    unsetenv(name);
+    return E_OK;
+}
+
 static const char *under(arena *a, const char *dir, const char *name) {
     return arena_printf(a, "%s/%s", dir, name).p;
 }

@@ -6,6 +6,7 @@
 #include "api/api.h"
 #include "app/serve_config.h"
 #include "app/serve_guard.h"
+#include "app/serve_notify.h"
 #include "app/serve_telemetry.h"
 #include "app/world.h"
 #include "base/file.h"
@@ -22,6 +23,7 @@ typedef struct serve {
     const char *host;
     serve_guard guard;
     serve_telemetry telemetry;
+    serve_notify notify;
     int64_t drain_ms, notice_ms;
 } serve;
 

@@ -119,6 +119,7 @@ struct http_server {
     int64_t drain_end_ns;
 
     atomic_llong requests, refused, left;
+    atomic_llong turns; /* of the loop */
     atomic_int running, parked;
     atomic_int connections;
 };

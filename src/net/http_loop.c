@@ -233,6 +233,7 @@ void http_loop_run(void *server) {
     while (!s->draining || s->conns_n) {
         int n = epoll_wait(s->epoll_fd, events, EVENTS_MAX, sleep_ms(s, drain_end_ns));
         s->now_ns = clock_mono_ns();
+        atomic_fetch_add_explicit(&s->turns, 1, memory_order_relaxed);
         for (int i = 0; i < n; i++) handle_event(s, &events[i]);
         drain_inbox(s);
         if (stop_wanted(s, &drain_end_ns) && !s->draining) drain_start(s);

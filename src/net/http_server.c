@@ -92,6 +92,12 @@ void http_server_close(http_server *s, int64_t drain_ms) {
     server_free(s);
 }
 
+int64_t http_server_turns(http_server *s) {
+    int64_t turns = atomic_load(&s->turns);
+    http_loop_nudge(s);
+    return turns;
+}
+
 void http_server_counts(http_server *s, http_counts *out) {
     *out = (http_counts){
         .requests = atomic_load(&s->requests),

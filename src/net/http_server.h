@@ -144,6 +144,9 @@ typedef struct http_counts {
         cancelled; /* since the start: handed on, answered by the loop, left */
     int connections, queued, running, parked;
 } http_counts;
+/* How often the loop has turned; asks it to turn once more, so that a later call tells a loop that
+ * works from one that hangs. Any thread. */
+int64_t http_server_turns(http_server *s);
 void http_server_counts(http_server *s, http_counts *out); /* any thread */
 
 /* --- reading a request --- */

@@ -129,4 +129,33 @@ hup
 is "after SIGHUP it does not" "$(status -H 'Authorization: Bearer sesame' "$url/v1/models")" 401
 is "and the new one does" "$(status -H 'Authorization: Bearer other' "$url/v1/models")" 200
 serve_stop TERM
+
+# ---- a service manager is told ----
+python=${BANTAM_TEST_PYTHON:-python3}
+if command -v "$python" >/dev/null; then
+    cat >listener.py <<'P'
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind("\0" + sys.argv[1])
+print("bound", flush=True)
+while True:
+    print(s.recv(4096).decode().replace("\n", " "), flush=True)
+P
+    "$python" listener.py "bantam-$$" >"$tmp/notified" &
+    pids+=($!)
+    told() { # PATTERN: waits until the listener has it
+        for _ in $(seq 100); do grep -q "$1" "$tmp/notified" && return 0; sleep 0.1; done
+        return 1
+    }
+    told bound
+    rm -f "$BANTAM_HOME/bantam.yaml"
+    NOTIFY_SOCKET=@bantam-$$ WATCHDOG_USEC=300000 serve_start || done_testing
+    told '^READY=1 STATUS=serving http' && ok "READY=1 when it serves" || not_ok "READY=1" "$(cat "$tmp/notified")"
+    told '^WATCHDOG=1' && ok "WATCHDOG=1 while its loop turns" || not_ok "WATCHDOG=1" "$(cat "$tmp/notified")"
+    hup
+    told '^RELOADING=1 MONOTONIC_USEC=[0-9]' && ok "RELOADING=1 with the time" || not_ok "RELOADING=1" "$(cat "$tmp/notified")"
+    is "and READY=1 after it" "$(grep -c '^READY=1' "$tmp/notified")" 2
+    serve_stop TERM
+    told '^STOPPING=1' && ok "STOPPING=1 at the end" || not_ok "STOPPING=1" "$(cat "$tmp/notified")"
+else skip "no python: nobody listens for what a service manager is told"; fi
 done_testing

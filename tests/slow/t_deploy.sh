@@ -7,6 +7,8 @@ if command -v systemd-analyze >/dev/null; then
     sed 's,^ExecStart=[^ ]*,ExecStart=/bin/true,' deploy/bantam.service >"$tmp/bantam.service"
     said=$(systemd-analyze verify "$tmp/bantam.service" 2>&1 | grep -F bantam.service)
     is "systemd finds nothing wrong in the unit" "$said" ""
+    exposure=$(systemd-analyze security --offline=yes "$tmp/bantam.service" 2>/dev/null | sed -n 's/.*Overall exposure level.*: \([0-9.]*\) .*/\1/p')
+    at_most "its exposure as systemd counts it" "${exposure:-10}" 1.5
 else skip "systemd-analyze is not installed"; fi
 
 python=${BANTAM_TEST_PYTHON:-python3}
