@@ -112,13 +112,19 @@ void cond_broadcast(cond *c) {
     CHECK(pthread_cond_broadcast(c) == 0);
 }
 
+/* On the stack of a thread that waits; in the list until it is called or gives up. */
+typedef struct queue_taker {
+    struct queue_taker *next;
+    cond called;
+    bool is_called;
+} queue_taker;
+
 err queue_init(queue *q, size_t items_max, fail *f) {
     size_t bytes;
     *q = (queue){.cap = items_max};
     q->items = mem_size(items_max, sizeof *q->items, &bytes) ? mem_zero(bytes) : NULL;
     if (!q->items) return fail_memory(f, "a queue");
     mutex_init(&q->lock);
-    cond_init(&q->not_empty);
     return E_OK;
 }
 
@@ -126,8 +132,15 @@ void queue_deinit(queue *q) {
     if (!q->items) return;
     mem_free(q->items);
     q->items = NULL;
-    cond_deinit(&q->not_empty);
     mutex_deinit(&q->lock);
+}
+
+static void call_one(queue *q) {
+    queue_taker *t = q->takers;
+    if (!t) return;
+    q->takers = t->next;
+    t->is_called = true;
+    cond_signal(&t->called);
 }
 
 bool queue_put(queue *q, void *item) {
@@ -136,7 +149,7 @@ bool queue_put(queue *q, void *item) {
     if (ok) {
         q->items[(q->head + q->count) % q->cap] = item;
         q->count++;
-        cond_signal(&q->not_empty);
+        call_one(q);
     }
     mutex_unlock(&q->lock);
     return ok;
@@ -148,13 +161,25 @@ static int64_t now_mono_ms(void) {
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* The lock is held. Called or not, the caller looks for itself what there is. */
+static void wait_as_taker(queue *q, int64_t ms) {
+    queue_taker me = {.next = q->takers};
+    cond_init(&me.called);
+    q->takers = &me;
+    cond_wait_ms(&me.called, &q->lock, ms);
+    queue_taker **at = &q->takers;
+    while (!me.is_called && *at && *at != &me) at = &(*at)->next;
+    if (!me.is_called && *at) *at = me.next;
+    cond_deinit(&me.called);
+}
+
 bool queue_take(queue *q, void **item, int64_t ms) {
     int64_t end_ms = ms < 0 ? -1 : now_mono_ms() + ms;
     mutex_lock(&q->lock);
     while (q->count == 0 && !q->closed) {
         int64_t left_ms = ms < 0 ? -1 : end_ms - now_mono_ms();
         if (ms >= 0 && left_ms <= 0) break;
-        cond_wait_ms(&q->not_empty, &q->lock, left_ms);
+        wait_as_taker(q, left_ms);
     }
     bool ok = q->count > 0;
     if (ok) {
@@ -169,7 +194,7 @@ bool queue_take(queue *q, void **item, int64_t ms) {
 void queue_close(queue *q) {
     mutex_lock(&q->lock);
     q->closed = true;
-    cond_broadcast(&q->not_empty);
+    while (q->takers) call_one(q);
     mutex_unlock(&q->lock);
 }
 

@@ -30,10 +30,12 @@ bool cond_wait_ms(cond *c, mutex *m, int64_t ms); /* false when the time is up; 
 void cond_signal(cond *c);
 void cond_broadcast(cond *c);
 
-/* Bounded first-in first-out queue of pointers between threads. */
+/* Bounded first-in first-out queue of pointers between threads. Who began to wait last is woken
+ * first: of a large pool as many threads work as there is work for, with warm caches and what
+ * memory their allocator keeps for them, and the rest sleeps on. */
 typedef struct queue {
     mutex lock;
-    cond not_empty;
+    struct queue_taker *takers; /* who waits, the last first */
     void **items;
     size_t cap, head, count;
     bool closed;

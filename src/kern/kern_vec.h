@@ -117,10 +117,10 @@ INLINE void vec_store_pairs(float *p, vec even, vec odd) {
     vec_store(p + LANES, _mm512_permutex2var_ps(even, h, odd));
 }
 INLINE vec vec_load_first(const float *p, int n) {
-    return _mm512_maskz_loadu_ps(n >= LANES ? 0xffff : (__mmask16)((1u << n) - 1u), p);
+    return _mm512_maskz_loadu_ps((__mmask16)(n >= LANES ? 0xffffu : (1u << n) - 1u), p);
 }
 INLINE void vec_store_first(float *p, vec v, int n) {
-    _mm512_mask_storeu_ps(p, n >= LANES ? 0xffff : (__mmask16)((1u << n) - 1u), v);
+    _mm512_mask_storeu_ps(p, (__mmask16)(n >= LANES ? 0xffffu : (1u << n) - 1u), v);
 }
 /* four by four inside each quarter, then the quarters */
 INLINE void vec_transpose(vec v[LANES]) {

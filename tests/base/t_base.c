@@ -174,6 +174,104 @@ static void queue_bounds(void **state) {
     queue_deinit(&q);
 }
 
+typedef struct taker {
+    thread thread;
+    queue *q;
+    int64_t wait_ms;
+    void *item;
+    long taken;
+} taker;
+
+static void take_one(void *arg) {
+    taker *t = arg;
+    t->taken = queue_take(t->q, &t->item, -1);
+}
+
+static void *newest_taker(queue *q, const void *before) {
+    void *now = NULL;
+    for (int i = 0; i < 5000 && !(now && now != before); i++) {
+        clock_sleep_ms(1);
+        mutex_lock(&q->lock);
+        now = q->takers;
+        mutex_unlock(&q->lock);
+    }
+    assert_true(now && now != before);
+    return now;
+}
+
+static void who_waits_last_works_first(void **state) {
+    (void)state;
+    queue q;
+    fail f;
+    assert_int_equal(queue_init(&q, 2, &f), E_OK);
+    taker first = {.q = &q}, last = {.q = &q};
+    assert_int_equal(thread_start(&first.thread, "first", take_one, &first, &f), E_OK);
+    const void *seen = newest_taker(&q, NULL);
+    assert_int_equal(thread_start(&last.thread, "last", take_one, &last, &f), E_OK);
+    newest_taker(&q, seen);
+    assert_true(queue_put(&q, &f));
+    thread_join(&last.thread);
+    assert_true(last.taken && last.item == &f);
+    queue_close(&q);
+    thread_join(&first.thread);
+    assert_false(first.taken);
+    queue_deinit(&q);
+}
+
+enum { TAKERS = 6, PUTTERS = 3, ITEMS = 20000 };
+
+static bool is_closed(queue *q) {
+    mutex_lock(&q->lock);
+    bool closed = q->closed && q->count == 0;
+    mutex_unlock(&q->lock);
+    return closed;
+}
+
+static void take_all(void *arg) { /* gives up and comes again, as callers with a limit do */
+    taker *t = arg;
+    for (;;) {
+        if (queue_take(t->q, &t->item, t->wait_ms))
+            t->taken++;
+        else if (is_closed(t->q))
+            return;
+    }
+}
+
+static void put_many(void *arg) {
+    taker *t = arg;
+    for (int i = 0; i < ITEMS; i++)
+        while (!queue_put(t->q, t)) clock_sleep_ms(1);
+}
+
+/* None is lost between giving up and being called, none is taken twice. */
+static void each_item_is_taken_once(void **state) {
+    (void)state;
+    queue q;
+    fail f;
+    long taken = 0;
+    taker takers[TAKERS], putters[PUTTERS];
+    assert_int_equal(queue_init(&q, 16, &f), E_OK);
+    for (int i = 0; i < TAKERS; i++) {
+        takers[i] = (taker){.q = &q, .wait_ms = i % 3 - 1}; /* for ever, 2 ms, 1 ms */
+        if (takers[i].wait_ms == 0) takers[i].wait_ms = 2;
+        assert_int_equal(thread_start(&takers[i].thread, "taker", take_all, &takers[i], &f), E_OK);
+    }
+    for (int i = 0; i < PUTTERS; i++) {
+        putters[i] = (taker){.q = &q};
+        assert_int_equal(thread_start(&putters[i].thread, "putter", put_many, &putters[i], &f),
+                         E_OK);
+    }
+    for (int i = 0; i < PUTTERS; i++) thread_join(&putters[i].thread);
+    queue_close(&q);
+    for (int i = 0; i < TAKERS; i++) {
+        thread_join(&takers[i].thread);
+        taken += takers[i].taken;
+    }
+    assert_int_equal(taken, PUTTERS * ITEMS);
+    assert_null(q.takers);
+    queue_deinit(&q);
+}
+
 static void rand_is_a_function(void **state) {
     (void)state;
     assert_int_equal(rand_at(1, 2), rand_at(1, 2));
@@ -187,10 +285,16 @@ static void rand_is_a_function(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(str_basics),           cmocka_unit_test(arena_limits),
-        cmocka_unit_test(buf_sticks),           cmocka_unit_test(map_many),
-        cmocka_unit_test(file_all_or_nothing),  cmocka_unit_test(team_covers_all),
-        cmocka_unit_test(a_map_is_copied_from), cmocka_unit_test(queue_bounds),
+        cmocka_unit_test(str_basics),
+        cmocka_unit_test(arena_limits),
+        cmocka_unit_test(buf_sticks),
+        cmocka_unit_test(map_many),
+        cmocka_unit_test(file_all_or_nothing),
+        cmocka_unit_test(team_covers_all),
+        cmocka_unit_test(a_map_is_copied_from),
+        cmocka_unit_test(queue_bounds),
+        cmocka_unit_test(who_waits_last_works_first),
+        cmocka_unit_test(each_item_is_taken_once),
         cmocka_unit_test(rand_is_a_function),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,7 +33,11 @@ for round in 1 2; do
     loops=()
     for n in 1 2 3; do ask_loop "$round$n" & loops+=($!); done
     label_loop & loops+=($!)
-    sleep 2
+    for _ in $(seq 300); do # until there is something to lose
+        [ "$(cat "$tmp/acked.$round"? 2>/dev/null | wc -l)" -ge 6 ] && [ -s "$tmp/labelled" ] && break
+        sleep 0.1
+    done
+    sleep 1
     serve_stop KILL
     wait "${loops[@]}"
     unset port
@@ -87,6 +91,34 @@ holds "\"I want a person\" gets one" "$(ask 'I want to talk to a human being, no
 id=$(ask 'how do I cancel my car insurance?' | jq -r .id)
 holds "\"this is wrong\" puts the question before a person" \
     "$(post "/v1/requests/$id/verdict" '{"verdict":"wrong"}')" '(.review | length) > 0 and (.message | length) > 0'
+serve_stop
+
+# ---- one id for two, depth, keys ----
+unset port
+serve_start --task support || done_testing
+same() { curl -s -m 20 -D - -o /dev/null -H 'x-request-id: mine-1' -H 'content-type: application/json' -d '{"text": "how do I cancel?"}' "$url/v1/tasks/support/ask" |
+    tr -d '\r' | sed -n 's/^x-request-id: //Ip'; }
+first=$(same) second=$(same)
+is "two requests that come with one id have their own" "$([ -n "$first" ] && [ "$first" != "$second" ] && [ "$first" != mine-1 ] && echo yes)" yes
+is "and a record each" "$(for id in "$first" "$second"; do get "/v1/requests/$id" | jq -r .id; done | sort -u | wc -l)" 2
+once() { curl -s -m 60 -o "$tmp/once.$1" -H 'Idempotency-Key: one-for-six' -H 'content-type: application/json' -d '{"model": "task:support", "messages": [{"role": "user", "content": "how do I cancel?"}]}' "$url/v1/chat/completions"; }
+askers=()
+for n in 1 2 3 4 5 6; do once $n & askers+=($!); done
+wait "${askers[@]}"
+is "six at once under one Idempotency-Key: one answer, or told to wait" \
+    "$(jq -r 'select(.id) | .id' "$tmp"/once.? | sort -u | wc -l) $(jq -r '.error.code // empty' "$tmp"/once.? | grep -vc idempotency_in_progress)" "1 0"
+for deep in '[' '{"a":'; do
+    is "half a million of $deep get 400" "$(yes "$deep" | head -n 500000 | tr -d '\n' | curl -s -m 20 -o /dev/null -w '%{http_code}' \
+        -H 'content-type: application/json' --data-binary @- "$url/v1/chat/completions")" 400
+done
+is "and the server lives" "$(curl -s -m 20 -o /dev/null -w '%{http_code}' "$url/health")" 200
+serve_stop
+key=$(printf 'k%.0s' $(seq 40))
+BANTAM_KEY=$key serve_start --task support --require-auth || done_testing
+status_of() { curl -s -m 20 -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $1" "$url/v1/models"; }
+is "the key opens" "$(status_of "$key")" 200
+is "one whose first, last or any other byte differs does not, nor a shorter or longer one" \
+    "$(for k in "x${key:1}" "${key:1}x" "${key:0:20}x${key:21}" "${key:1}" "${key}k" "" "$(printf 'k%.0s' $(seq 4000))"; do status_of "$k"; done)" 401401401401401401401
 serve_stop
 
 # ---- a disk that is full ----
