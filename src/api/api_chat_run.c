@@ -76,7 +76,7 @@ err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) {
     str task_id;
     gen_provider provider = {0};
     other_way other = {&provider, chat};
-    gen_stage last;
+    gen_stage last = {0};
     err e;
     if (!chat->request.tenant.n && chat->call->who.tenant.n)
         chat->request.tenant = chat->call->who.tenant;
@@ -88,7 +88,7 @@ err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) {
         return api_refuse(chat->call, f, "adapter", "adapter is for models, not for tasks");
     if (chat->is_task) {
         e = api->o.models.task(api->o.models.self, chat->task_name, &task, &task_id, f);
-        last = e == E_OK ? route_stage(task) : (gen_stage){0};
+        if (e == E_OK) last = chat->judges ? route_judge_stage(task) : route_stage(task);
     } else {
         e = api->o.models.provider(api->o.models.self, chat->request.model, &provider, f);
         last = chat->how ? (gen_stage){.name = "other", .self = &other, .run = other_run}

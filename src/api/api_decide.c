@@ -1,28 +1,35 @@
-/* api_decide.c - POST /v1/systemone and /v1/decide: typed decisions. A state (what is known) and
- * questions with named choices, levels or yes and no go in; probabilities come out. Each question
- * is one forward pass over a prompt in which the options carry letters; the probabilities are those
- * of the letters as the first token of the answer, among the letters. Nothing is generated.
+/* api_decide.c - POST /v1/systemone and /v1/decide: typed decisions of a model. A state (what is
+ * known) and questions with named choices, levels or yes and no go in; probabilities come out. Each
+ * question is one forward pass over a prompt in which the options carry letters; the probabilities
+ * are those of the letters as the first token of the answer, among the letters. Nothing is
+ * generated.
  *
  *     choice  "choice" the likeliest, "probabilities" of all, "confidence" of it
  *     score   "score" the mean of the levels, numbered from 1, weighed by their probabilities,
  *             "legend" the likeliest level
  *     noul    "noul": the probability of true
  *
- * The numbers are the model's own and were measured against nothing, so "calibration" is null; a
- * task (/v1/tasks/NAME/ask) has a fitted threshold. /v1/decide takes abstain_below as well and says
- * "abstain" of an answer whose confidence is below it. Each question has its record. */
-#include "api/api_field.h"
+ * The numbers are the model's own and were measured against nothing, so "calibration" is null; at
+ * /v1/decide a task has a fitted one (api_decide_task.c). /v1/decide takes abstain_below as well
+ * and says "abstain" of an answer whose confidence is below it. Each question has its record. */
+#include "api/api_decide.h"
 
 #include <math.h>
 
 enum { QUESTIONS_MAX = 64, OPTIONS_MAX = 26, LEVELS_MIN = 2, LEVELS_MAX = 10 };
 
 static const api_field fields[] = {
-    {"model", API_FIELD_READ, NULL},       {"state", API_FIELD_READ, NULL},
-    {"questions", API_FIELD_READ, NULL},   {"user", API_FIELD_READ, NULL},
-    {"priority", API_FIELD_READ, NULL},    {"deadline_ms", API_FIELD_READ, NULL},
-    {"adapter", API_FIELD_READ, NULL},     {"abstain_below", API_FIELD_READ, NULL},
-    {"metadata", API_FIELD_IGNORED, NULL}, {"files", API_FIELD_EMPTY, NULL},
+    {"model", API_FIELD_READ, NULL},
+    {"state", API_FIELD_READ, NULL},
+    {"questions", API_FIELD_READ, NULL},
+    {"user", API_FIELD_READ, NULL},
+    {"safety_identifier", API_FIELD_READ, NULL},
+    {"priority", API_FIELD_READ, NULL},
+    {"deadline_ms", API_FIELD_READ, NULL},
+    {"adapter", API_FIELD_READ, NULL},
+    {"abstain_below", API_FIELD_READ, NULL},
+    {"metadata", API_FIELD_IGNORED, NULL},
+    {"files", API_FIELD_EMPTY, NULL},
 };
 
 static const api_field question_fields[] = {
@@ -58,7 +65,7 @@ typedef struct decide {
 
 /* ---- reading ---- */
 
-static err refuse_question(api_call *c, str id, const char *what, fail *f) {
+err api_decide_refuse(api_call *c, str id, const char *what, fail *f) {
     return api_refuse(c, f, api_place(c, "questions.%.*s", STR_ARG(str_slice(id, 0, 64))),
                       "the question \"%.*s\" %s", STR_ARG(str_slice(id, 0, 64)), what);
 }
@@ -66,13 +73,13 @@ static err refuse_question(api_call *c, str id, const char *what, fail *f) {
 static err read_choices(api_call *c, const json *criteria, question *q, fail *f) {
     if (!criteria || criteria->kind != JSON_OBJECT || criteria->count < 2 ||
         criteria->count > OPTIONS_MAX)
-        return refuse_question(c, q->id, "needs criteria: an object of 2 to 26 options", f);
+        return api_decide_refuse(c, q->id, "needs criteria: an object of 2 to 26 options", f);
     for (size_t i = 0; i < criteria->count; i++) {
         const json *text = &criteria->members[i].value;
         if (!criteria->members[i].key.n)
-            return refuse_question(c, q->id, "has an option without a name", f);
+            return api_decide_refuse(c, q->id, "has an option without a name", f);
         if (text->kind != JSON_STRING && text->kind != JSON_NULL)
-            return refuse_question(c, q->id, "has an option that is neither a text nor null", f);
+            return api_decide_refuse(c, q->id, "has an option that is neither a text nor null", f);
         q->options[q->n++] =
             (option){criteria->members[i].key, text->kind == JSON_STRING ? text->string : STR("")};
     }
@@ -82,10 +89,10 @@ static err read_choices(api_call *c, const json *criteria, question *q, fail *f)
 static err read_levels(api_call *c, const json *criteria, question *q, fail *f) {
     if (!criteria || criteria->kind != JSON_ARRAY || criteria->count < LEVELS_MIN ||
         criteria->count > LEVELS_MAX)
-        return refuse_question(c, q->id, "needs criteria: an array of 2 to 10 levels", f);
+        return api_decide_refuse(c, q->id, "needs criteria: an array of 2 to 10 levels", f);
     for (size_t i = 0; i < criteria->count; i++) {
         if (criteria->items[i].kind != JSON_STRING || !criteria->items[i].string.n)
-            return refuse_question(c, q->id, "has a level that is no text", f);
+            return api_decide_refuse(c, q->id, "has a level that is no text", f);
         q->options[q->n++] = (option){criteria->items[i].string, STR("")};
     }
     return E_OK;
@@ -93,7 +100,7 @@ static err read_levels(api_call *c, const json *criteria, question *q, fail *f) 
 
 static err read_truth(api_call *c, const json *criteria, question *q, fail *f) {
     if (criteria && criteria->kind != JSON_NULL && criteria->kind != JSON_OBJECT)
-        return refuse_question(c, q->id, "may have criteria {\"true\": ..., \"false\": ...}", f);
+        return api_decide_refuse(c, q->id, "may have criteria {\"true\": ..., \"false\": ...}", f);
     q->options[q->n++] = (option){STR("yes"), api_text_of(criteria, "true")};
     q->options[q->n++] = (option){STR("no"), api_text_of(criteria, "false")};
     return E_OK;
@@ -101,18 +108,18 @@ static err read_truth(api_call *c, const json *criteria, question *q, fail *f) {
 
 static err read_question(api_call *c, const json_member *m, question *q, fail *f) {
     q->id = m->key;
-    if (m->value.kind != JSON_OBJECT) return refuse_question(c, q->id, "must be an object", f);
+    if (m->value.kind != JSON_OBJECT) return api_decide_refuse(c, q->id, "must be an object", f);
     TRY(api_check_fields(c, &m->value,
                          api_place(c, "questions.%.*s.", STR_ARG(str_slice(q->id, 0, 64))),
                          question_fields, sizeof question_fields / sizeof *question_fields, f));
     str type = api_text_of(&m->value, "type");
     const json *criteria = json_get(&m->value, "criteria");
     q->instructions = api_text_of(&m->value, "instructions");
-    if (!q->instructions.n) return refuse_question(c, q->id, "needs instructions, as a text", f);
+    if (!q->instructions.n) return api_decide_refuse(c, q->id, "needs instructions, as a text", f);
     if (str_is(type, "choice")) return q->kind = ASK_CHOICE, read_choices(c, criteria, q, f);
     if (str_is(type, "score")) return q->kind = ASK_SCORE, read_levels(c, criteria, q, f);
     if (str_is(type, "noul")) return q->kind = ASK_NOUL, read_truth(c, criteria, q, f);
-    return refuse_question(c, q->id, "needs a type: choice, score or noul", f);
+    return api_decide_refuse(c, q->id, "needs a type: choice, score or noul", f);
 }
 
 static err read_questions(api_call *c, decide *d, fail *f) {
@@ -127,17 +134,32 @@ static err read_questions(api_call *c, decide *d, fail *f) {
     return E_OK;
 }
 
-static err read_state(api_call *c, decide *d, fail *f) {
+err api_decide_state(api_call *c, str *out, fail *f) {
     const json *v = json_get(c->body, "state");
     if (!v || (v->kind != JSON_STRING && v->kind != JSON_OBJECT && v->kind != JSON_ARRAY))
         return api_refuse(c, f, "state", "state must be a text, an object or an array");
-    if (v->kind != JSON_STRING) return api_json_text(c, v, &d->state, f);
-    d->state = v->string;
+    if (v->kind != JSON_STRING) return api_json_text(c, v, out, f);
+    *out = v->string;
     return E_OK;
 }
 
 static bool client_left(void *rq) {
     return http_gone(rq);
+}
+
+err api_decide_common(api_call *c, api_chat *chat, double *abstain_below, fail *f) {
+    gen_request *rq = &chat->request;
+    TRY(api_check_fields(c, c->body, "", fields, sizeof fields / sizeof *fields, f));
+    TRY(api_get_str(c, "model", STR(""), &rq->model, f));
+    if (!rq->model.n) return api_refuse(c, f, "model", "model must name a model or a task");
+    TRY(api_read_subject(c, &rq->subject, f));
+    TRY(api_get_double(c, "abstain_below", 0, 0, 1, abstain_below, f));
+    rq->id = str_from(c->rq->id);
+    rq->arena = c->a;
+    rq->gone = client_left;
+    rq->gone_ctx = c->rq;
+    rq->top_logprobs = -1;
+    return E_OK;
 }
 
 /* The letters are scored where the answer begins: a model that thinks first is told not to. */
@@ -153,26 +175,11 @@ static err answer_at_once(gen_request *rq, fail *f) {
 
 static err read_body(api_call *c, decide *d, fail *f) {
     gen_request *rq = &d->chat.request;
-    TRY(api_check_fields(c, c->body, "", fields, sizeof fields / sizeof *fields, f));
-    TRY(api_get_str(c, "model", STR(""), &rq->model, f));
-    if (!rq->model.n) return api_refuse(c, f, "model", "model must name a model");
-    if (str_starts(rq->model, STR("task:"))) {
-        c->param = "model";
-        c->code = "cannot_decide";
-        fail_set(f, E_UNDONE, "a task decides by its own labels and threshold");
-        return fail_hint(f, "ask it at /v1/tasks/NAME/ask");
-    }
-    TRY(api_get_str(c, "user", STR(""), &rq->subject, f));
-    TRY(api_get_double(c, "abstain_below", 0, 0, 1, &d->abstain_below, f));
+    TRY(api_decide_common(c, &d->chat, &d->abstain_below, f));
     if (d->abstain_below > 0 && !d->ours)
         return api_refuse(c, f, "abstain_below", "abstain_below is taken at /v1/decide only");
-    rq->id = str_from(c->rq->id);
-    rq->arena = c->a;
-    rq->gone = client_left;
-    rq->gone_ctx = c->rq;
-    rq->top_logprobs = -1;
     TRY(answer_at_once(rq, f));
-    TRY(read_state(c, d, f));
+    TRY(api_decide_state(c, &d->state, f));
     return read_questions(c, d, f);
 }
 
@@ -283,8 +290,19 @@ static void put_answer(const decide *d, json_writer *w, const question *q) {
     json_end_object(w);
 }
 
+/* A task answers in our shape only: that of /v1/systemone has no place for what it does not know.
+ */
+static err refuse_task(api_call *c, fail *f) {
+    c->param = "model";
+    c->code = "cannot_decide";
+    fail_set(f, E_UNDONE, "a task decides by its own labels and threshold");
+    return fail_hint(f, "ask it at /v1/decide or /v1/tasks/NAME/ask");
+}
+
 err api_decide(api_call *c, fail *f) {
     decide d = {.chat = {.call = c}, .ours = str_is(c->rq->path, "/v1/decide")};
+    if (str_starts(api_text_of(c->body, "model"), STR("task:")))
+        return d.ours ? api_decide_task(c, f) : refuse_task(c, f);
     TRY(read_body(c, &d, f));
     for (size_t i = 0; i < d.n; i++) TRY(ask(&d, i, f));
     json_writer *w = &c->w;

@@ -151,6 +151,7 @@ struct api_chat {
     api_call *call;
     gen_request request;
     bool is_task, stream, include_usage;
+    bool judges;  /* a task's small tier alone decides, and nobody else is asked */
     bool legacy;  /* asked with `functions`: answers with `function_call` */
     bool blended; /* what the model thinks stays in its text (reasoning_format none) */
     str task_name;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "route/route_int.h"
+#include "stat/stat_score.h"
 
 #include <math.h>
 
@@ -175,6 +176,7 @@ static err run_tiers(route_case *c, fail *f) {
     static const tier_row draft = {GEN_TIER_SLM, route_draft};
     for (size_t i = 0; i < sizeof tiers / sizeof *tiers && !c->done; i++) {
         if (!tier_present(c, tiers[i].tier)) continue;
+        if (c->how->small && tiers[i].tier != GEN_TIER_SLM) continue;
         if (tiers[i].tier == GEN_TIER_HUMAN && route_wants_draft(c)) TRY(run_tier(c, &draft, f));
         TRY(run_tier(c, &tiers[i], f));
     }
@@ -217,6 +219,33 @@ static err run_stage(void *self, gen_exchange *x, const gen_stage *rest, fail *f
 
 gen_stage route_stage(route *r) {
     return (gen_stage){.name = "route", .self = r, .run = run_stage};
+}
+
+static err run_judge(void *self, gen_exchange *x, const gen_stage *rest, fail *f) {
+    static const route_ask how = {.dry = true, .no_large = true, .small = true};
+    gen_trace *t = x->trace;
+    route *r = self;
+    (void)rest;
+    TRY(route_run(r, x->request, &how, t, f));
+    const gen_step *s = &t->steps[0];
+    bool none = !t->n_steps || s->outcome == GEN_SKIPPED;
+    t->purpose = STR("decide");
+    if (none || (isnan(s->confidence) && s->reason == GEN_WHY_NOT_PROVEN))
+        return fail_set(f, E_UNDONE, "the task \"%.*s\" has %s", STR_ARG(t->task_name),
+                        none ? "no small tier that could decide" : "nothing fitted yet");
+    t->label = s->label;
+    t->confidence = s->confidence;
+    t->answer = s->label.p ? s->label : STR("");
+    *x->reply = (gen_reply){.text = t->answer,
+                            .model = x->request->model,
+                            .finish = GEN_STOP,
+                            .prompt_tokens = s->tokens_in,
+                            .trace = t};
+    return E_OK;
+}
+
+gen_stage route_judge_stage(route *r) {
+    return (gen_stage){.name = "judge", .self = r, .run = run_judge};
 }
 
 /* ---- explaining ---- */
@@ -315,6 +344,41 @@ static void put_head(json_writer *w, const route_brain *b) {
     json_key(w, "wrong_at_most");
     json_put_double(w, x ? x->threshold.high : (double)NAN);
     json_end_object(w);
+}
+
+static void put_calibration(json_writer *w, const route_head *h) {
+    const fit_report *x = fit_head_report(h->fit);
+    json_begin_object(w);
+    json_field_text(
+        w, "method",
+        STR("logistic regression on five figures of cross-validated rows: scores of the "
+            "best label, its lead, out of scope, and nearness to the examples"));
+    json_field_int(w, "examples", (int64_t)x->rows);
+    json_field_int(w, "out_of_scope", (int64_t)x->other_rows);
+    json_field_int(w, "folds", x->folds);
+    json_field_double(w, "ece", x->ece);
+    json_field_int(w, "ece_bins", STAT_ECE_BINS);
+    json_field_double(w, "accuracy", x->accuracy);
+    json_field_double(w, "threshold", x->threshold.any ? x->threshold.at : (double)NAN);
+    json_field_int(w, "answered", (int64_t)x->threshold.answered);
+    json_field_int(w, "wrong", (int64_t)x->threshold.wrong);
+    json_field_int(w, "fitted_ms", h->at_ms);
+    json_field_text(
+        w, "covers",
+        STR("that the best label is right and the question in scope, for questions like "
+            "the task's examples; not the other labels, and no other wording or time"));
+    json_end_object(w);
+}
+
+err route_calibration(route *r, json_writer *w, fail *f) {
+    route_brain *b;
+    TRY(route_hold(r, &b, f));
+    if (b->head)
+        put_calibration(w, b->head);
+    else
+        json_put_null(w);
+    route_drop(b);
+    return E_OK;
 }
 
 static void put_tiers(json_writer *w, route *r, const task *t) {

@@ -53,6 +53,7 @@ route_labels(store *s); /* stores labels of any task; a route sees them at its n
 typedef struct route_ask {
     bool dry;      /* stores nothing: no review; what would be queued is reported as queued */
     bool no_large; /* do not ask the large tier */
+    bool small;    /* ask the small tier alone */
     gen_reason to_people; /* GEN_WHY_NONE, or why this question must go to a person at once */
 } route_ask;
 err route_run(route *r, const gen_request *rq, const route_ask *how, gen_trace *trace,
@@ -60,6 +61,13 @@ err route_run(route *r, const gen_request *rq, const route_ask *how, gen_trace *
 
 /* The task as one stage; fills x->trace and x->reply. */
 gen_stage route_stage(route *r);
+/* The small tier alone as one stage, storing nothing: its best label, how sure it is, and whether
+ * it would have been the answer stand in the trace's step; purpose "decide", the answer is the
+ * label. E_UNDONE where the task has no small tier, or nothing is fitted yet. */
+gen_stage route_judge_stage(route *r);
+/* What that confidence rests on, as one JSON object: method, examples, folds, ece, accuracy,
+ * threshold with its cross-validated counts, what it covers. */
+err route_calibration(route *r, json_writer *w, fail *f) MUST_CHECK;
 
 /* ---- learning
  * ------------------------------------------------------------------------------------- */

@@ -32,6 +32,7 @@ typedef struct route_head {
     atomic_int refs;
     int64_t id;      /* row of route_heads */
     int64_t through; /* change of the task's labels up to which it is fitted */
+    int64_t at_ms;   /* when it was stored; 0 not said */
     char examples_digest[65], embedder_digest[80];
     fit_head *fit;
 } route_head;

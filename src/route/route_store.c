@@ -163,6 +163,7 @@ static err read_head(store_stmt *q, arena *a, route_head *h, fail *f) {
     h->through = store_int(q, 2);
     snprintf(h->examples_digest, sizeof h->examples_digest, "%.*s", STR_ARG(examples));
     snprintf(h->embedder_digest, sizeof h->embedder_digest, "%.*s", STR_ARG(embedder));
+    h->at_ms = store_int(q, 4);
     return fit_head_load(&h->fit, blob, f);
 }
 
@@ -175,9 +176,10 @@ err route_store_head(store_tx *tx, int64_t id, route_head **out, fail *f) {
     if (!h) return fail_memory(f, "a fitted head");
     atomic_init(&h->refs, 1);
     h->id = id;
-    err e = store_prepare(
-        tx, "SELECT examples_digest, embedder_digest, through, head FROM route_heads WHERE id = ?",
-        &q, f);
+    err e = store_prepare(tx,
+                          "SELECT examples_digest, embedder_digest, through, head, at_ms FROM "
+                          "route_heads WHERE id = ?",
+                          &q, f);
     if (e == E_OK) {
         store_bind_int(q, 1, id);
         e = store_step(q, &row, f);

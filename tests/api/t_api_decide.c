@@ -80,6 +80,96 @@ static void refuses_questions(void **state) {
     assert_text(ask(ROUTE, ASK("nobody", CHOICE), 404), "error.code", "model_not_found");
 }
 
+#define TASK_ASK(state, question)                                                                \
+    "{\"model\":\"task:desk\",\"state\":\"" state "\",\"user\":\"kim\",\"questions\":{" question \
+    "}}"
+#define TASK_CHOICE(more) "\"q\":{\"type\":\"choice\"" more "}"
+#define KNOWN "please how do i cancel my car policy"
+
+static void a_task_decides(void **state) {
+    (void)state;
+    const json *before = ask("/v1/reviews?status=all", NULL, 200);
+    const json *v = ask("/v1/decide", TASK_ASK(KNOWN, TASK_CHOICE("")), 200);
+    assert_text(v, "model", "task:desk");
+    assert_text(v, "answers.q.choice", "cancel");
+    double p = at(v, "answers.q.confidence")->number;
+    assert_true(p > 0.5 && p <= 1);
+    NEAR(v, "answers.q.probabilities.cancel", p);
+    NEAR(v, "answers.q.rest", 1 - p);
+    assert_int_equal(at(v, "answers.q.probabilities")->count, 1);
+    assert_false(at(v, "answers.q.abstain")->boolean);
+    assert_true(at(v, "answers.q.automatic")->boolean);
+    assert_text(v, "answers.q.reason", "sure");
+    assert_true(p >= at(v, "answers.q.threshold")->number);
+    assert_int_equal(at(v, "answers.q.calibration.examples")->integer, 72);
+    assert_int_equal(at(v, "answers.q.calibration.out_of_scope")->integer, 0);
+    assert_true(at(v, "answers.q.calibration.ece")->number >= 0);
+    assert_int_equal(at(v, "answers.q.calibration.folds")->integer, 5);
+    assert_true(at(v, "answers.q.calibration.fitted_ms")->integer > 0);
+    assert_true(text_at(v, "answers.q.calibration.covers").n > 20);
+    assert_true(at(v, "usage.input_tokens")->integer > 0);
+    /* on the record, and nobody was asked */
+    const json *list = ask("/v1/requests?limit=1", NULL, 200);
+    str id = text_at(list, "requests.0.id");
+    v = ask(arena_printf(&fx.arena, "/v1/requests/%.*s", STR_ARG(id)).p, NULL, 200);
+    assert_text(v, "purpose", "decide");
+    assert_text(v, "subject", "kim");
+    assert_text(v, "answer", "cancel");
+    assert_int_equal(at(v, "steps")->count, 1);
+    v = ask("/v1/decide", TASK_ASK("i want to speak to a real person", TASK_CHOICE("")), 200);
+    assert_true(at(v, "answers.q.abstain")->boolean && !at(v, "answers.q.automatic")->boolean);
+    const json *after = ask("/v1/reviews?status=all", NULL, 200);
+    assert_int_equal(at(after, "total")->integer, at(before, "total")->integer);
+}
+
+static void a_task_abstains(void **state) {
+    (void)state;
+    /* a label that always goes to a person is known all the same */
+    const json *v = ask("/v1/decide",
+                        TASK_ASK("please your car service made me furious", TASK_CHOICE("")), 200);
+    assert_text(v, "answers.q.choice", "angry");
+    assert_text(v, "answers.q.reason", "always_human");
+    assert_false(at(v, "answers.q.automatic")->boolean);
+    /* what is not listed is not chosen */
+    v = ask("/v1/decide", TASK_ASK(KNOWN, TASK_CHOICE(",\"criteria\":{\"angry\":null}")), 200);
+    assert_null_at(v, "answers.q.choice");
+    assert_text(v, "answers.q.reason", "not_listed");
+    assert_true(at(v, "answers.q.abstain")->boolean);
+    assert_int_equal(at(v, "answers.q.probabilities")->count, 0);
+    v = ask("/v1/decide",
+            TASK_ASK(KNOWN, TASK_CHOICE(",\"instructions\":\"What?\",\"criteria\":{\"angry\":null,"
+                                        "\"cancel\":\"ends it\"}")),
+            200);
+    assert_text(v, "answers.q.choice", "cancel");
+    v = ask("/v1/decide",
+            "{\"model\":\"task:desk\",\"state\":\"" KNOWN
+            "\",\"abstain_below\":1,\"questions\":{" TASK_CHOICE("") "}}",
+            200);
+    assert_true(at(v, "answers.q.abstain")->boolean);
+}
+
+static void a_task_refuses(void **state) {
+    (void)state;
+    static const struct {
+        const char *body, *param;
+    } rows[] = {
+        {TASK_ASK(KNOWN, "\"q\":{\"type\":\"noul\"}"), "questions.q"},
+        {TASK_ASK(KNOWN, TASK_CHOICE(",\"criteria\":{\"fly\":null}")), "questions.q"},
+        {TASK_ASK(KNOWN, TASK_CHOICE(",\"criteria\":[\"cancel\"]")), "questions.q"},
+        {TASK_ASK(KNOWN, TASK_CHOICE("") ",\"r\":{\"type\":\"choice\"}"), "questions"},
+        {TASK_ASK(KNOWN, TASK_CHOICE(",\"why\":1")), "questions.why"},
+        {TASK_ASK(" ", TASK_CHOICE("")), "state"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_text(ask("/v1/decide", rows[i].body, 400), "error.param", rows[i].param);
+    const json *v =
+        ask("/v1/decide",
+            "{\"model\":\"task:none\",\"state\":\"a\",\"questions\":{" TASK_CHOICE("") "}}", 404);
+    assert_text(v, "error.code", "model_not_found");
+    assert_text(ask("/v1/systemone", TASK_ASK(KNOWN, TASK_CHOICE("")), 501), "error.code",
+                "cannot_decide");
+}
+
 #define DOCUMENTS "\"documents\":[\"red apple\",{\"text\":\"green pear tree\"},\"apple\"]"
 static void reranks(void **state) {
     (void)state;
@@ -124,6 +214,9 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(chooses, reset),
         cmocka_unit_test_setup(scores_and_judges, reset),
+        cmocka_unit_test_setup(a_task_decides, reset),
+        cmocka_unit_test_setup(a_task_abstains, reset),
+        cmocka_unit_test_setup(a_task_refuses, reset),
         cmocka_unit_test_setup(abstains, reset),
         cmocka_unit_test_setup(refuses_questions, reset),
         cmocka_unit_test_setup(reranks, reset),

@@ -49,7 +49,8 @@ fits() {
     'POST /v1/completions') wanted='.object == "text_completion" and (.choices[0].text | length) > 0' ;;
     'POST /v1/embeddings') wanted='[.data[].embedding | length] | length > 0 and all(. == 384)' ;;
     'POST /v1/rerank') wanted='.results | length == 1 and .[0].index == 0' ;;
-    'POST /v1/decide') wanted='.answers.urgent | (.noul >= 0 and .noul <= 1 and has("abstain", "calibration"))' ;;
+    'POST /v1/decide') wanted='if .answers.matter then .answers.matter | .choice == "cancel_policy" and .confidence > 0.5 and .calibration.examples > 100
+            else .answers.urgent | (.noul >= 0 and .noul <= 1 and has("abstain", "calibration")) end' ;;
     'POST /v1/systemone') wanted='.answers.anger | (.probabilities | add - 1 | fabs) < 1e-6 and has("legend")' ;;
     'POST /v1/messages') wanted='.type == "message" and .content[0].type == "text" and .usage.output_tokens > 0' ;;
     'POST /v1/messages/count_tokens') wanted='.input_tokens > 3' ;;
