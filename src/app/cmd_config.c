@@ -118,6 +118,7 @@ static const char *kind_text(const serve_option *o) {
     case SERVE_BYTES: return "a size: 512MiB, 6GiB";
     case SERVE_TIME: return "a time: 5m, 1h, never";
     case SERVE_PAIR:
+    case SERVE_UNIX:
     case SERVE_ORIGIN: return o->value;
     case SERVE_WORD:
     case SERVE_NUMBER:

@@ -41,7 +41,10 @@ static err find_server(const cli *c, served *s, fail *f) {
         fail_set(f, E_NOT_FOUND, "no `bantam serve` runs over \"%s\"", h.dir);
         return fail_hint(f, "start one: bantam serve; for another home folder set BANTAM_HOME");
     }
-    return E_OK;
+    if (s->port) return E_OK;
+    fail_set(f, E_UNSUPPORTED, "the server (process %lld) listens at a UNIX socket only",
+             (long long)s->pid);
+    return fail_hint(f, "ask it with curl --unix-socket PATH http://localhost/v1/models");
 }
 
 static err look(const cli *c, served *s, fail *f) {

@@ -103,6 +103,11 @@ static err open_http(const cli *c, serve *s, fail *f) {
     serve_http_live(c, &s->guard, &live);
     http_options o = {.host = serve_is_loopback(s->host) ? NULL : s->host,
                       .port = s->port,
+                      .no_tcp = s->listen.no_tcp,
+                      .unix_paths = s->listen.paths,
+                      .unix_paths_n = s->listen.paths_n,
+                      .fds = s->listen.fds,
+                      .fds_n = s->listen.fds_n,
                       .tls_cert = live.tls_cert,
                       .tls_key = live.tls_key,
                       .handler = api_handle,
@@ -153,13 +158,13 @@ static err open_api(serve *s, fail *f) {
 
 static err open_all(const cli *c, serve *s, fail *f) {
     world *w = s->w;
-    int64_t port, threads;
-    TRY(cli_int(c, "port", 0, 1, 65535, &port, f));
+    int64_t threads;
     TRY(cli_int(c, "threads", 0, 0, 256, &threads, f));
     serve_take_log_level(s->config);
     serve_take_times(s, c);
-    s->port = (int)port;
-    s->host = cli_value(c, "host");
+    TRY(serve_listen_read(&s->listen, s->config, &s->config->arena, f));
+    s->port = s->listen.port;
+    s->host = s->listen.host;
     TRY(read_connections(c, s, f));
     TRY(serve_guard_read(c, s->host, &s->guard, f));
     TRY(serve_telemetry_read(c, &s->telemetry, f));
@@ -169,9 +174,10 @@ static err open_all(const cli *c, serve *s, fail *f) {
     w->kern = cli_value(c, "kern");
     w->int8 = cli_flag(c, "int8");
     w->kv = cli_value(c, "kv");
-    w->url_base = arena_printf(&w->arena, "%s://%s:%d", cli_value(c, "tls-cert") ? "https" : "http",
-                               serve_is_loopback(s->host) ? "localhost" : s->host, s->port)
-                      .p;
+    const char *scheme = cli_value(c, "tls-cert") ? "https" : "http";
+    const char *name = serve_is_loopback(s->host) ? "localhost" : s->host;
+    w->url_base = s->port ? arena_printf(&w->arena, "%s://%s:%d", scheme, name, s->port).p
+                          : "http://localhost"; /* at UNIX sockets names and ports say nothing */
     if (!w->url_base) return fail_memory(f, "an address");
     TRY(serve_models_read(c, w, f));
     TRY(take_lock(s, f));
@@ -197,15 +203,18 @@ static void print_banner(const serve *s) {
             printf(" (large tier not configured: set %.*s)", STR_ARG(t->llm.key_env));
         printf("\n");
     }
-    printf("\nOpen the page: %s/\nTry:\n", w->url_base);
-    if (w->n_tasks)
+    if (s->port) printf("\nOpen the page: %s/\n", w->url_base);
+    printf("%sTry:\n", s->port ? "" : "\n");
+    if (w->n_tasks && s->port)
         printf(
             "  curl -s %s/v1/chat/completions -H 'Content-Type: application/json' \\\n"
             "    -d '{\"model\":\"task:%.*s\",\"messages\":[{\"role\":\"user\",\"content\":\"How "
             "do I cancel my policy?\"}]}'\n",
             w->url_base, STR_ARG(w->tasks[0].name));
-    printf("  curl -s '%s/v1/reviews?status=open'\n  curl -s %s/health\n", w->url_base,
-           w->url_base);
+    if (s->port)
+        printf("  curl -s '%s/v1/reviews?status=open'\n  curl -s %s/health\n", w->url_base,
+               w->url_base);
+    serve_listen_print(&s->listen);
     printf("\nNothing leaves this machine%s%s. Costs are the task files' assumptions.\n",
            s->telemetry.otel ? " but telemetry" : "",
            w->n_tasks ? " unless a task names a large tier" : "");

@@ -27,6 +27,12 @@ static const serve_option table[] = {
      .help = "address to listen on; any other needs keys or users, and TLS",
      .kind = SERVE_TEXT,
      .fallback = "127.0.0.1"},
+    {.name = "listen",
+     .value = "unix:PATH",
+     .help = "a UNIX socket (repeat); beside TCP only where host or port is said, too",
+     .usual = "none",
+     .kind = SERVE_UNIX,
+     .many = true},
     {.name = "tls-cert",
      .value = "FILE",
      .help = "speak TLS with this certificate and its chain (PEM)",
@@ -395,6 +401,9 @@ bool serve_option_takes(const serve_option *o, str text, char wanted[SERVE_WANTE
         snprintf(wanted, SERVE_WANTED_BYTES, "a time, such as 5m, 1h or never");
         return serve_time_of(text, &ms);
     case SERVE_PAIR: snprintf(wanted, SERVE_WANTED_BYTES, "%s", o->value); return pair_ok(text);
+    case SERVE_UNIX:
+        snprintf(wanted, SERVE_WANTED_BYTES, "unix:/PATH");
+        return str_starts(text, STR("unix:/")) && text.n > 6;
     case SERVE_ORIGIN:
         snprintf(wanted, SERVE_WANTED_BYTES,
                  "https://NAME or https://NAME:PORT, without a path (there is no \"all\")");

@@ -17,6 +17,7 @@ typedef enum serve_kind {
     SERVE_BYTES,  /* "6GiB", from min on */
     SERVE_TIME,   /* "5m", "1h", "never" */
     SERVE_TEXT,
+    SERVE_UNIX,   /* "unix:/PATH" */
     SERVE_ORIGIN, /* "https://NAME:PORT" */
     SERVE_PAIR    /* "NAME=VALUE"; in the file a map as well */
 } serve_kind;

@@ -6,6 +6,7 @@
 #include "api/api.h"
 #include "app/serve_config.h"
 #include "app/serve_guard.h"
+#include "app/serve_listen.h"
 #include "app/serve_notify.h"
 #include "app/serve_telemetry.h"
 #include "app/world.h"
@@ -24,6 +25,7 @@ typedef struct serve {
     serve_guard guard;
     serve_telemetry telemetry;
     serve_notify notify;
+    serve_listen listen;
     int64_t drain_ms, notice_ms;
 } serve;
 

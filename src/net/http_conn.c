@@ -32,15 +32,16 @@ static void deadline_set(http_conn *c, int64_t ms) {
     if (c->deadline_ns < s->next_deadline_ns) s->next_deadline_ns = c->deadline_ns;
 }
 
-http_conn *http_conn_open(http_server *s, int fd) {
+http_conn *http_conn_open(http_server *s, int fd, int port) {
     http_conn *c = mem_zero(sizeof *c);
     if (!c) return NULL;
-    if (s->tls && !(c->tls = http_tls_accept(s->tls, fd))) {
+    if (s->tls && port >= 0 && !(c->tls = http_tls_accept(s->tls, fd))) {
         mem_free(c);
         return NULL;
     }
     c->server = s;
     c->fd = fd;
+    c->port = port;
     c->state = HTTP_CONN_READ;
     c->slot = s->conns_n;
     s->conns[s->conns_n++] = c;
@@ -154,7 +155,10 @@ static void conn_resume(http_conn *c) {
 
 static void conn_dispatch(http_conn *c) {
     http_server *s = c->server;
-    const char *code, *refusal = http_origin_refusal(&s->rules->origin, &c->rq, &code);
+    http_origin_rules rules = s->rules->origin;
+    const char *code;
+    rules.port = c->port;
+    const char *refusal = http_origin_refusal(&rules, &c->rq, &code);
     memcpy(c->rq.id, "req_", 4);
     rand_pool_id(&s->ids, c->rq.id + 4, sizeof c->rq.id - 5);
     c->keep_alive = c->parse.keep_alive && !s->draining;

@@ -8,9 +8,10 @@
 #include "net/http_parse.h"
 
 #include <stdatomic.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 
-enum { HTTP_LISTEN_MAX = 2, HTTP_PARK_BUCKETS = 256 };
+enum { HTTP_LISTEN_MAX = 16, HTTP_UNIX_PATH_BYTES = 108, HTTP_PARK_BUCKETS = 256 };
 /* defaults */
 enum {
     HTTP_BODY_BYTES = 16 << 20,
@@ -40,9 +41,18 @@ typedef enum http_conn_state {
 
 typedef enum http_outcome { HTTP_OUTCOME_NONE, HTTP_OUTCOME_DONE, HTTP_OUTCOME_PARK } http_outcome;
 
+typedef struct http_listener {
+    int fd;
+    int port;                        /* -1: a UNIX socket */
+    char path[HTTP_UNIX_PATH_BYTES]; /* of the file that we made; "" none */
+    dev_t dev;
+    ino_t ino;
+} http_listener;
+
 struct http_conn {
     http_server *server;
     int fd;
+    int port;                  /* that it came in by; -1: a UNIX socket */
     struct http_tls_conn *tls; /* NULL: none; used under lock */
 
     /* the loop's alone */
@@ -92,7 +102,7 @@ struct http_server {
     http_limits limits;
     struct http_tls *tls; /* NULL: none */
     int port;
-    int listeners[HTTP_LISTEN_MAX];
+    http_listener listeners[HTTP_LISTEN_MAX];
     size_t listeners_n;
     int epoll_fd, event_fd, spare_fd;
 
@@ -127,6 +137,10 @@ struct http_server {
 /* http_listen.c */
 err http_listen_open(http_server *s, fail *f) MUST_CHECK;
 void http_listen_close(http_server *s);
+
+/* http_unix.c */
+err http_unix_listen(http_listener *out, const char *path, fail *f) MUST_CHECK;
+void http_unix_remove(const http_listener *l); /* the file, if it is ours */
 
 /* http_live.c: what can change while we serve, one immutable piece; the loop swaps it */
 typedef struct http_rules {
@@ -178,8 +192,8 @@ void http_inbox_post(http_conn *c, http_outcome outcome); /* worker: the loop's 
 http_conn *http_inbox_take(http_server *s, http_outcome *outcome, bool *woken);
 
 /* http_conn.c: one connection through its states; loop only */
-http_conn *http_conn_open(http_server *s, int fd); /* NULL: no memory; fd is closed */
-void http_conn_close(http_conn *c);                /* freed by http_conn_bury */
+http_conn *http_conn_open(http_server *s, int fd, int port); /* NULL: no memory; fd is closed */
+void http_conn_close(http_conn *c);                          /* freed by http_conn_bury */
 void http_conn_bury(http_server *s);
 void http_conn_ready(http_conn *c, uint32_t events);
 void http_conn_returned(http_conn *c, http_outcome outcome, bool woken);

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -149,13 +150,17 @@ static err listen_on(http_server *s, const char *host, int port, fail *f) {
         close(fd);
         return e;
     }
-    s->listeners[s->listeners_n++] = fd;
-    s->port = bound_port(fd);
+    http_listener l = {.fd = fd, .port = bound_port(fd)};
+    s->listeners[s->listeners_n++] = l;
+    s->port = l.port;
     return E_OK;
 }
 
 void http_listen_close(http_server *s) {
-    for (size_t i = 0; i < s->listeners_n; i++) close(s->listeners[i]);
+    for (size_t i = 0; i < s->listeners_n; i++) {
+        http_unix_remove(&s->listeners[i]);
+        close(s->listeners[i].fd);
+    }
     s->listeners_n = 0;
 }
 
@@ -167,7 +172,7 @@ static err listen_loopback(http_server *s, fail *f) {
     return e == E_UNSUPPORTED ? E_OK : e;
 }
 
-err http_listen_open(http_server *s, fail *f) {
+static err listen_host(http_server *s, fail *f) {
     if (s->o.host) return listen_on(s, s->o.host, s->o.port, f);
     err e = E_OK;
     for (int try = 0; try < PORT_TRIES; try++) {
@@ -177,4 +182,62 @@ err http_listen_open(http_server *s, fail *f) {
         http_listen_close(s);
     }
     return e;
+}
+
+/* ---- inherited sockets, UNIX sockets ---- */
+
+err http_place_of(http_place *out, int fd, fail *f) {
+    listen_address at = {.n = sizeof at.storage};
+    int listening = 0, type = 0;
+    socklen_t n = sizeof listening;
+    http_place p = {.port = -1};
+    bool ok = getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) == 0 && listening;
+    n = sizeof type;
+    ok = ok && getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0 && type == SOCK_STREAM;
+    ok = ok && getsockname(fd, (struct sockaddr *)&at.storage, &at.n) == 0;
+    if (!ok) return fail_set(f, E_INPUT, "descriptor %d is no socket that listens", fd);
+    if (at.storage.ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&at.storage;
+        p.port = ntohs(v4->sin_port);
+        p.loopback = (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
+        inet_ntop(AF_INET, &v4->sin_addr, p.host, sizeof p.host);
+    } else if (at.storage.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&at.storage;
+        p.port = ntohs(v6->sin6_port);
+        p.loopback = IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+        inet_ntop(AF_INET6, &v6->sin6_addr, p.host, sizeof p.host);
+    } else if (at.storage.ss_family == AF_UNIX) {
+        p.loopback = true;
+        snprintf(p.host, sizeof p.host, "unix");
+    } else {
+        return fail_set(f, E_UNSUPPORTED, "descriptor %d is neither a TCP nor a UNIX socket", fd);
+    }
+    *out = p;
+    return E_OK;
+}
+
+/* Its file, if it has one, is the service manager's. */
+static err adopt(http_server *s, int fd, fail *f) {
+    http_place p;
+    TRY(http_place_of(&p, fd, f));
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+        return fail_errno(f, "cannot take over descriptor %d", fd);
+    s->listeners[s->listeners_n++] = (http_listener){.fd = fd, .port = p.port};
+    if (p.port >= 0) s->port = p.port;
+    return E_OK;
+}
+
+err http_listen_open(http_server *s, fail *f) {
+    const http_options *o = &s->o;
+    if (o->fds_n + o->unix_paths_n + 2 > HTTP_LISTEN_MAX)
+        return fail_set(f, E_INPUT, "more than %d sockets to listen on", HTTP_LISTEN_MAX - 2);
+    for (size_t i = 0; i < o->fds_n; i++) TRY(adopt(s, o->fds[i], f));
+    if (!o->no_tcp) TRY(listen_host(s, f));
+    for (size_t i = 0; i < o->unix_paths_n; i++) {
+        TRY(http_unix_listen(&s->listeners[s->listeners_n], o->unix_paths[i], f));
+        s->listeners_n++;
+    }
+    return E_OK;
 }

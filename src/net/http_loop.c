@@ -24,7 +24,7 @@ enum { EVENTS_MAX = 128, ACCEPT_TURN = 64, SCAN_MS_MIN = 20, SLEEP_MS_MAX = 60 *
 
 /* epoll's user data: a listener's or eventfd's address inside the server, else an http_conn */
 static bool is_listener(const http_server *s, const void *p) {
-    const int *at = p;
+    const http_listener *at = p;
     return at >= s->listeners && at < s->listeners + HTTP_LISTEN_MAX;
 }
 
@@ -58,7 +58,7 @@ err http_loop_open(http_server *s, fail *f) {
     if (s->epoll_fd < 0 || s->event_fd < 0) return fail_errno(f, "cannot make the server's loop");
     int bad = watch(s, s->event_fd, EPOLLIN, &s->event_fd);
     for (size_t i = 0; i < s->listeners_n; i++)
-        bad |= watch(s, s->listeners[i], EPOLLIN, &s->listeners[i]);
+        bad |= watch(s, s->listeners[i].fd, EPOLLIN, &s->listeners[i]);
     return bad ? fail_errno(f, "cannot watch the server's sockets") : E_OK;
 }
 
@@ -72,7 +72,10 @@ void http_loop_close(http_server *s) {
 /* --- accepting --- */
 
 static void peer_text(http_request *rq, const struct sockaddr_storage *from) {
-    if (from->ss_family == AF_INET) {
+    if (from->ss_family == AF_UNIX) {
+        memcpy(rq->peer, "unix", sizeof "unix");
+        rq->peer_is_loopback = true;
+    } else if (from->ss_family == AF_INET) {
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)from;
         inet_ntop(AF_INET, &v4->sin_addr, rq->peer, sizeof rq->peer);
         rq->peer_is_loopback = (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
@@ -117,14 +120,14 @@ static void accept_without_fds(http_server *s, int listener) {
     log_warn("net", "no file descriptors left; raise the limit (ulimit -n) or lower connections");
 }
 
-static void accept_one(http_server *s, int fd, const struct sockaddr_storage *from) {
+static void accept_one(http_server *s, int fd, int port, const struct sockaddr_storage *from) {
     int one = 1;
     if (s->conns_n == (size_t)s->o.connections_max && !evict_idle(s)) {
         turn_away(s, fd);
         return;
     }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    http_conn *c = http_conn_open(s, fd);
+    if (port >= 0) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    http_conn *c = http_conn_open(s, fd, port);
     if (!c) {
         turn_away(s, fd);
         return;
@@ -133,13 +136,14 @@ static void accept_one(http_server *s, int fd, const struct sockaddr_storage *fr
     http_loop_watch(c, false);
 }
 
-static void accept_some(http_server *s, int listener) {
+static void accept_some(http_server *s, const http_listener *at) {
+    int listener = at->fd;
     for (int i = 0; i < ACCEPT_TURN; i++) {
         struct sockaddr_storage from = {0};
         socklen_t n = sizeof from;
         int fd = accept4(listener, (struct sockaddr *)&from, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
-            accept_one(s, fd, &from);
+            accept_one(s, fd, at->port, &from);
         } else {
             if (errno == EMFILE || errno == ENFILE) accept_without_fds(s, listener);
             return;
@@ -206,8 +210,7 @@ static void handle_event(http_server *s, const struct epoll_event *event) {
         ssize_t n = read(s->event_fd, &count, sizeof count);
         (void)n;
     } else if (is_listener(s, data)) {
-        int fd = *(int *)data;
-        if (!s->draining) accept_some(s, fd);
+        if (!s->draining) accept_some(s, data);
     } else {
         http_conn *c = data;
         if (c->state != HTTP_CONN_CLOSED) http_conn_ready(c, event->events);

@@ -31,7 +31,7 @@ bool http_host_allowed(const http_origin_rules *r, str host) {
     int64_t port, rule_port;
     if (!split_host(host, &name, &port)) return false;
     if (port < 0) port = 80;
-    if (is_loopback_name(name) && port == r->port) return true;
+    if (is_loopback_name(name) && (r->port < 0 || port == r->port)) return true;
     for (size_t i = 0; i < r->hosts_n; i++) {
         str rule = str_from(r->hosts[i]);
         if (str_is(rule, "*")) return true;

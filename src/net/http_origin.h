@@ -8,7 +8,7 @@
 #include "net/http_server.h"
 
 typedef struct http_origin_rules {
-    int port;
+    int port;                 /* of the listener; -1: a UNIX socket, where names have none */
     const char *const *hosts; /* [hosts_n] as in http_options */
     size_t hosts_n;
     const char *const *origins; /* [origins_n] */

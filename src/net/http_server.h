@@ -18,7 +18,7 @@
  *
  * Threads: open, stop and close by the owner; the handler on any worker; http_wake on any thread.
  * SIGPIPE must be ignored by the process: OpenSSL writes without MSG_NOSIGNAL.
- * Not here: socket activation, routing, authentication, JSON. */
+ * Not here: routing, authentication, JSON. */
 #ifndef BANTAM_NET_HTTP_SERVER_H
 #define BANTAM_NET_HTTP_SERVER_H
 
@@ -85,6 +85,12 @@ typedef void (*http_error_body)(void *ctx, int status, const char *code, const c
 typedef struct http_options {
     const char *host; /* address to bind [127.0.0.1, and ::1 when the machine has it] */
     int port;         /* 0 = any free one, see http_server_port */
+    bool no_tcp;      /* neither host nor port: only what follows */
+    const char *const *unix_paths; /* [unix_paths_n] UNIX sockets, mode 0600, never TLS; a file that
+                                      nobody answers at is replaced; removed at the end */
+    size_t unix_paths_n;
+    const int *fds; /* [fds_n] sockets that listen already (socket activation); the server's now */
+    size_t fds_n;
     /* PEM files: the certificate with its chain, its private key. Both: all is TLS (1.2, 1.3). */
     const char *tls_cert, *tls_key;
     http_handler handler;
@@ -120,7 +126,14 @@ typedef struct http_options {
 /* Binds, starts the loop and the workers. A busy port is E_EXISTS; the text names the port and,
  * where /proc shows it, the process. Of o only large_path and ctx must live on. */
 err http_server_open(http_server **out, const http_options *o, fail *f) MUST_CHECK;
-int http_server_port(const http_server *s);
+int http_server_port(const http_server *s); /* a TCP one; 0 where there is none */
+/* Where a socket listens that somebody else opened; E_INPUT when it does not. */
+typedef struct http_place {
+    int port; /* -1: a UNIX socket */
+    bool loopback;
+    char host[HTTP_PEER_BYTES];
+} http_place;
+err http_place_of(http_place *out, int fd, fail *f) MUST_CHECK;
 /* What can change while it serves; 0 or NULL takes the default of http_options. Copied. */
 typedef struct http_live {
     const char *const *hosts; /* [hosts_n] */

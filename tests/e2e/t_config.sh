@@ -158,4 +158,55 @@ P
     serve_stop TERM
     told '^STOPPING=1' && ok "STOPPING=1 at the end" || not_ok "STOPPING=1" "$(cat "$tmp/notified")"
 else skip "no python: nobody listens for what a service manager is told"; fi
+
+# ---- UNIX sockets ----
+await() { for _ in $(seq 100); do "$@" >/dev/null 2>&1 && return 0; sleep 0.1; done; return 1; }
+rm -f "$BANTAM_HOME/bantam.yaml"
+sock=$tmp/bantam.sock
+over() { curl -s -m 10 --unix-socket "$sock" "http://localhost$1" "${@:2}"; }
+start_plain() { bantam serve "$@" >"$tmp/serve.out" 2>"$tmp/serve.err" </dev/null & pid=$!; pids+=("$pid"); }
+start_plain --listen "unix:$sock"
+await over /health -f && ok "it answers at a UNIX socket" || not_ok "it answers at a UNIX socket" "$(cat "$tmp/serve.err")"
+is "which its owner alone may use" "$(stat -c %a "$sock")" 600
+holds "the models are there" "$(over /v1/models)" '.object == "list"'
+is "a foreign Host is refused there, too" "$(over /health -o /dev/null -w '%{http_code}' -H 'Host: evil.example')" 403
+is "and no port is open" "$(ss -ltnp 2>/dev/null | grep -c "pid=$pid,")" 0
+has "the banner says how" "$(cat "$tmp/serve.out")" "--unix-socket $sock"
+fails "ps says that it cannot ask there" 6 bantam ps
+fails "a socket that somebody answers at is not taken" 5 env BANTAM_HOME="$tmp/home3" "$bin" serve --listen "unix:$sock"
+serve_stop KILL
+[ -S "$sock" ] && ok "a killed server leaves its socket" || not_ok "a killed server leaves its socket"
+port=$(free_port)
+start_plain --listen "unix:$sock" --port "$port"
+await over /health -f && ok "the next one replaces it" || not_ok "the next one replaces it" "$(cat "$tmp/serve.err")"
+is "beside TCP where a port is said" "$(status "http://127.0.0.1:$port/health")" 200
+serve_stop TERM
+[ ! -e "$sock" ] && ok "and removes it at its end" || not_ok "and removes it at its end"
+echo kept >"$sock"
+fails "a file that is no socket is left alone" 5 bantam serve --listen "unix:$sock"
+is "  as it was" "$(cat "$sock")" kept
+fails "a path that is too long is named" 2 bantam serve --listen "unix:/$(printf 'x%.0s' $(seq 120))"
+
+# ---- sockets that a service manager opened ----
+if command -v systemd-socket-activate >/dev/null; then
+    port=$(free_port) && rm -f "$sock"
+    url=http://127.0.0.1:$port
+    systemd-socket-activate -l "127.0.0.1:$port" -l "$sock" --fdname=web:local -E "BANTAM_HOME=$BANTAM_HOME" \
+        "$bin" serve --port 1 >"$tmp/serve.out" 2>"$tmp/serve.err" </dev/null &
+    pid=$!
+    pids+=("$pid")
+    await test -S "$sock"
+    is "a request before the server is there waits and is answered" "$(status "$url/health")" 200
+    is "the UNIX socket as well" "$(over /health -o /dev/null -w '%{http_code}')" 200
+    has "their names are in the log" "$(cat "$tmp/serve.err")" 'socket "web" of the service manager'
+    has "and that a setting is not used" "$(cat "$tmp/serve.err")" 'host, port and listen are not used'
+    serve_stop TERM
+    is "it ends cleanly" "$serve_rc" 0
+    systemd-socket-activate -l "0.0.0.0:$port" -E "BANTAM_HOME=$BANTAM_HOME" "$bin" serve >"$tmp/serve.out" 2>"$tmp/serve.err" </dev/null &
+    pid=$!
+    pids+=("$pid")
+    await curl -s -m 1 "$url/health"
+    wait "$pid"
+    is "one that others can reach wants keys, as --host does" $? 3
+else skip "no systemd-socket-activate"; fi
 done_testing

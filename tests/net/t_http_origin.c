@@ -46,6 +46,10 @@ static void hosts_by_table(void **state) {
             fail_msg("%s should be %d", rows[i].host, rows[i].ok);
     }
     const char *any[] = {"*"};
+    http_origin_rules local = {.port = -1}; /* a UNIX socket */
+    assert_true(http_host_allowed(&local, STR("localhost")));
+    assert_true(http_host_allowed(&local, STR("127.0.0.1:99")));
+    assert_false(http_host_allowed(&local, STR("evil.example")));
     http_origin_rules open = {.port = 1, .hosts = any, .hosts_n = 1};
     assert_true(http_host_allowed(&open, STR("whatever.example")));
 }
