@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARTITION_WORK_MAX = 4000000 };
+enum { PARTITION_WORK_MAX = 4000000, FOLLOWS_STATES_MAX = 256 };
 
 /* ---- byte sets ---- */
 
@@ -455,6 +455,11 @@ static err find_members(lexer *l, arena *to, fail *f) {
     if (!members) return fail_memory(f, "a pattern");
     for (int b = 0; b < 256; b++) byte_set_add(&members[l->class_of[b]], (uint8_t)b);
     l->members = members;
+    if (l->states > FOLLOWS_STATES_MAX) return E_OK;
+    byte_set *follows = arena_new_n(to, byte_set, (size_t)l->states);
+    if (!follows) return fail_memory(f, "a pattern");
+    for (int32_t s = 0; s < l->states; s++) follows[s] = lexer_next_bytes(l, s);
+    l->follows = follows;
     return E_OK;
 }
 
@@ -631,6 +636,7 @@ err lexer_count(const lexer **out, arena *to, const lexer *base, int32_t least, 
     CHECK(!base->inside && l->inside && base->states < INT32_MAX / LEXER_COUNT_MAX);
     if (most >= 0 && most < least) l->start = LEXER_DEAD;
     l->base_hash = base->hash;
+    l->follows = NULL;
     l->hash = mix(mix(base->hash, (uint64_t)l->least), (uint64_t)l->most);
     *out = l;
     return E_OK;
@@ -649,6 +655,7 @@ int32_t lexer_step_counted(const lexer *l, int32_t state, uint8_t byte) {
 
 byte_set lexer_next_bytes(const lexer *l, int32_t state) {
     byte_set out = {0};
+    if (l->follows) return l->follows[state];
     for (int32_t c = 0; c < l->classes; c++) {
         const byte_set *s = &l->members[c];
         int word = s->bits[0] ? 0 : s->bits[1] ? 1 : s->bits[2] ? 2 : 3;

@@ -69,6 +69,7 @@ typedef struct lexer {
     const int32_t *next;     /* [states, classes] */
     const bool *accepts;     /* [states] */
     const byte_set *members; /* [classes] */
+    const byte_set *follows; /* [states] what may come next; NULL: many states, or counted */
     uint64_t hash;           /* of the language's automaton: equal lexers share their masks */
     int32_t inside;          /* counted: the state between two characters; 0: not counted */
     int32_t least, most;     /* counted: characters; most -1: no end */

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { KNOWN_MASKS = 4, WORTH_KEEPING = 32, DEPTH_MAX = TRIE_TOKEN_BYTES_MAX + 2 };
+enum { KNOWN_MASKS = 4, WORTH_KEEPING = 32, FEW_NODES = 3, DEPTH_MAX = TRIE_TOKEN_BYTES_MAX + 2 };
 
 typedef struct known_mask {
     walk_set *set;
@@ -78,6 +78,7 @@ static void put_tokens(const trie *t, int32_t node, uint64_t *bits) {
 static err walk_subtree(grammar_walk *w, const walk_set *set, int32_t node, uint64_t *bits,
                         fail *f) {
     const trie *t = &w->v->trie;
+    static const byte_set every = {.bits = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
     byte_set may[DEPTH_MAX];
     const int32_t base = t->depth[node];
     may[0] = walker_next_bytes(&w->walker, set);
@@ -91,8 +92,15 @@ static err walk_subtree(grammar_walk *w, const walk_set *set, int32_t node, uint
         w->steps++;
         TRY(deep_set(w, d + 1, &to, f));
         TRY(walker_step(&w->walker, d ? w->deep[d] : set, t->byte[i], to, f));
+        if (to->n == 0) {
+            i = t->end[i];
+            continue;
+        }
         put_tokens(t, i, bits);
-        if (t->end[i] > i + 1) may[d + 1] = walker_next_bytes(&w->walker, to);
+        if (t->end[i] > i + FEW_NODES)
+            may[d + 1] = walker_next_bytes(&w->walker, to);
+        else /* trying them is quicker */
+            may[d + 1] = every;
         i++;
     }
     return E_OK;
