@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Masks of structured output beside llguidance and xgrammar: the same schemas, vocabularies, tokens, by turns, one thread.
+"""Masks of structured output beside llguidance and xgrammar: the same schemas, vocabularies, tokens, by turns, in CPU time of one thread.
 
   python bench/bench_mask.py MODEL.gguf [MODEL.gguf...] [--suite DIR] [--rounds 5] [--keep FILE.json] [--cases]
 
@@ -47,9 +47,9 @@ def walk(ids, start, mask, accept, ended):
         start()
         ns = []
         for i in range(len(ids) + 1):
-            before = time.perf_counter_ns()
+            before = time.thread_time_ns()
             mask()
-            ns.append(time.perf_counter_ns() - before)
+            ns.append(time.thread_time_ns() - before)
             if i < len(ids) and not accept(ids[i]):
                 return {"refused": f"token {i}"}
         if not ended():
@@ -105,9 +105,9 @@ def xgrammar_side(pieces, ends):
 def empty_call_ns():
     ns = []
     for _ in range(2000):
-        before = time.perf_counter_ns()
+        before = time.thread_time_ns()
         (lambda: None)()
-        ns.append(time.perf_counter_ns() - before)
+        ns.append(time.thread_time_ns() - before)
     return statistics.median(ns)
 
 
@@ -122,13 +122,13 @@ def peer(side, vocabulary, walks):
     compile_one({"type": "object"})
     for line in open(walks):
         case = json.loads(line)
-        before = time.perf_counter_ns()
+        before = time.process_time_ns()
         try:
             one = compile_one(case["schema"])
         except Exception as e:
             print(json.dumps({"name": case["name"], "refused": str(e)[:200]}))
             continue
-        compile_ns = time.perf_counter_ns() - before
+        compile_ns = time.process_time_ns() - before
         print(json.dumps({"name": case["name"], "compile_ns": compile_ns, "walks": [one(ids) for ids in case["ids"]]}), flush=True)
 
 
