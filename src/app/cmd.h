@@ -21,6 +21,7 @@ cmd_group cmd_task_eval(void);
 cmd_group cmd_task_learn(void);
 cmd_group cmd_review(void);
 cmd_group cmd_record(void); /* requests trace cost */
+cmd_group cmd_erase(void);
 cmd_group cmd_key(void);    /* key add, list, revoke, rotate */
 cmd_group cmd_backup(void); /* backup, restore */
 cmd_group cmd_user(void);   /* user add, list, remove, role, password, events */

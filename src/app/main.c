@@ -17,7 +17,7 @@ static size_t all_groups(cmd_group out[GROUPS_MAX]) {
                               cmd_quantize(), cmd_convert(),   cmd_generate(),   cmd_text(),
                               cmd_task(),     cmd_task_eval(), cmd_task_learn(), cmd_review(),
                               cmd_record(),   cmd_key(),       cmd_user(),       cmd_backup(),
-                              cmd_config()};
+                              cmd_config(),   cmd_erase()};
     size_t n = sizeof rows / sizeof *rows;
     memcpy(out, rows, sizeof rows);
     return n;

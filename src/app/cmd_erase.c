@@ -1,0 +1,73 @@
+/* cmd_erase.c - bantam erase: what is held of one person, by the name that clients gave as `user`.
+ *
+ * The record keeps its rows without their content (costs and chain stay true); reviews go with
+ * what they taught; stored responses, background jobs and answers kept under a key are deleted.
+ * Files and the lines of batches name nobody: whoever uploaded them deletes them. */
+#include "app/cmd.h"
+#include "app/out.h"
+#include "app/world.h"
+#include "keep/keep.h"
+
+#include <stdio.h>
+
+typedef struct erased {
+    int64_t requests, reviews, kept;
+} erased;
+
+static err erase_in(world *w, store_tx *tx, str subject, const str *ids, size_t n, erased *out,
+                    fail *f) {
+    for (size_t i = 0; i < n; i++) {
+        int64_t reviews = 0;
+        TRY(desk_erase(&w->desk, tx, ids[i], &reviews, f));
+        out->reviews += reviews;
+    }
+    return keep_erase_subject(tx, subject, &out->kept, f);
+}
+
+static err erase_all(world *w, str subject, arena *a, erased *out, fail *f) {
+    str *ids;
+    size_t n = 0;
+    store_tx *tx;
+    *out = (erased){0};
+    TRY(audit_erase_subject(w->audit, subject, a, &ids, &n, f));
+    out->requests = (int64_t)n;
+    TRY(store_begin(w->store, STORE_WRITE, &tx, f));
+    return keep_finish(tx, erase_in(w, tx, subject, ids, n, out, f), f);
+}
+
+static err erase(const cli *c, world *w, fail *f) {
+    erased x;
+    TRY(erase_all(w, str_from(c->args[0]), c->arena, &x, f));
+    if (!cli_flag(c, "json")) {
+        printf("Erased: %lld requests of the record, %lld reviews, %lld kept answers and jobs.\n"
+               "Uploaded files and batches name nobody: delete those that are about this person.\n",
+               (long long)x.requests, (long long)x.reviews, (long long)x.kept);
+        return E_OK;
+    }
+    buf b = {0};
+    json_writer j = {.out = &b};
+    json_begin_object(&j);
+    json_field_int(&j, "requests", x.requests);
+    json_field_int(&j, "reviews", x.reviews);
+    json_field_int(&j, "kept", x.kept);
+    json_end_object(&j);
+    err e = out_json(&b, f);
+    buf_deinit(&b);
+    return e;
+}
+
+static err run_erase(const cli *c, fail *f) {
+    return world_run(c, WORLD_STORE, erase, f);
+}
+
+static const cli_option options[] = {CLI_JSON_OPTION};
+static const cli_verb verbs[] = {
+    {"erase", "SUBJECT", "erase what is held of one person",
+     "SUBJECT is what clients sent as `user`, safety_identifier or metadata.user_id.\n\n"
+     "  bantam erase kim@example.com\n",
+     options, 1, 1, 1, run_erase},
+};
+
+cmd_group cmd_erase(void) {
+    return (cmd_group){verbs, sizeof verbs / sizeof *verbs};
+}
