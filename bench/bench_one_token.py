@@ -8,8 +8,8 @@ One connection kept alive, one request after the other: a chat completion of max
 sent to the last received, less what the answer's own `timings` call the model's (prompt_ms + predicted_ms). The
 server that is not measured is stopped. The client's own part (a raw socket in Python) is in both figures; it is
 measured with /health, where the server does next to nothing, and printed.
-A start: from the exec of `bantam serve` to the first 200 of /ready, asked for every millisecond; the cache of packed weights
-is warm and the model is loaded when /ready says so (a first start, not counted, made the cache).
+A start: from the exec of `bantam serve` to the first 200 of /ready, asked for every millisecond, and to the answer of one
+token that is asked for then: models are loaded by their first request, here from a warm cache of packed weights.
 """
 import argparse, http.client, json, os, socket, statistics, subprocess, sys, tempfile, time
 import bench_serve
@@ -19,10 +19,13 @@ class Line:
     """A connection kept alive; time of one exchange in microseconds, and the body."""
 
     def __init__(self, port):
+        self.port = port
         self.s = socket.create_connection(("127.0.0.1", port))
         self.s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def ask(self, request):
+    def ask(self, method, path, body=b""):
+        request = (f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nContent-Type: application/json\r\n"
+                   f"Content-Length: {len(body)}\r\n\r\n").encode() + body
         start = time.perf_counter_ns()
         self.s.sendall(request)
         got = self.s.recv(65536)
@@ -38,17 +41,12 @@ class Line:
         return us, body
 
 
-def http_request(method, path, body=b""):
-    return (f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n").encode() + body
-
-
 def completion(model, number):
     text = f"{number} orders came in, and the first of them asks where the parcel is that was sent a week ago " \
            "to the old address, although the new one had been given to the shop before that day."
-    body = {"model": model, "max_tokens": 1, "temperature": 0, "cache_prompt": False,
+    body = {"model": model, "max_tokens": 1, "temperature": 0,
             "messages": [{"role": "user", "content": text}]}
-    return http_request("POST", "/v1/chat/completions", json.dumps(body).encode())
+    return json.dumps(body).encode()
 
 
 def measure(server, requests, first):
@@ -56,14 +54,14 @@ def measure(server, requests, first):
     line = Line(server.port)
     outside, model, floor = [], [], []
     for i in range(requests):
-        us, body = line.ask(completion(server.model, first + i))
+        us, body = line.ask("POST", "/v1/chat/completions", completion(server.model, first + i))
         t = json.loads(body)["timings"]
         inside = ((t["prompt_ms"] or 0) + (t["predicted_ms"] or 0)) * 1000
         if i >= requests // 10:
             outside.append(us - inside)
             model.append(inside)
     for _ in range(requests):
-        floor.append(line.ask(http_request("GET", "/health"))[0])
+        floor.append(line.ask("GET", "/health")[0])
     line.s.close()
     server.process.send_signal(bench_serve.signal.SIGSTOP)
     return statistics.median(outside), statistics.median(model), statistics.median(floor)
@@ -78,6 +76,7 @@ def race(args, servers):
     for r in range(args.rounds + 1):  # the first is not counted
         for s in servers if r % 2 else servers[::-1]:
             got = measure(s, args.requests, 1000 + r * args.requests)
+            print(f"round {r} {s.name}: outside {got[0]:.0f} us, model {got[1]:.0f} us", file=sys.stderr, flush=True)
             if r:
                 rows[s.name].append(got)
     print("| server | outside the model, us | model, us | /health, us |\n|---|---|---|---|")
@@ -87,7 +86,7 @@ def race(args, servers):
     print(f"ratio {statistics.median(pairs):.3f} ({min(pairs):.3f}-{max(pairs):.3f})", flush=True)
 
 
-def start_once(bantam, env, log):
+def start_once(bantam, model, env, log):
     port = bench_serve.free_port()
     start = time.perf_counter_ns()
     process = subprocess.Popen([bantam, "serve", "--port", str(port), "--threads", "2"], stdout=log, stderr=log,
@@ -101,10 +100,12 @@ def start_once(bantam, env, log):
         except OSError:
             pass
         time.sleep(0.001)
-    ms = (time.perf_counter_ns() - start) / 1e6
+    ready_ms = (time.perf_counter_ns() - start) / 1e6
+    Line(port).ask("POST", "/v1/chat/completions", completion(model, 1))
+    token_ms = (time.perf_counter_ns() - start) / 1e6
     process.terminate()
     process.wait()
-    return ms
+    return ready_ms, token_ms
 
 
 def main():
@@ -128,9 +129,10 @@ def main():
                 s.close()
         bantam = args.bantam or os.path.join(bench_serve.ROOT, "build/bantam")
         env = dict(os.environ, BANTAM_HOME=home)
-        starts = [start_once(bantam, env, log) for _ in range(args.starts + 1)][1:]
+        starts = [start_once(bantam, servers[0].model, env, log) for _ in range(args.starts + 1)][1:]
         if starts:
-            print(f"start to ready, ms: {show(starts)}")
+            ready, token = zip(*starts)
+            print(f"start to ready, ms: {show(ready)}; to the first token of a request: {show(token)}")
 
 
 main()

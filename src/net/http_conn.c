@@ -18,6 +18,7 @@ enum {
     READ_BYTES = 16 * 1024,
     READ_TURN_BYTES = 512 * 1024, /* of one connection before the others have their turn */
     IN_KEEP_BYTES = 4 * 1024,
+    SPARE_BYTES_MAX = 64 * 1024,
     CONN_ARENA_BYTES = 4 * 1024,
     LINGER_MS = 2000,
     LINGER_BYTES_MAX = 1 << 20
@@ -210,8 +211,25 @@ static void conn_parse(http_conn *c) {
     }
 }
 
+/* Memory to read into goes from connection to connection, warm, instead of through malloc. */
+static void spare_take(http_conn *c) {
+    if (c->in.cap) return;
+    c->in = c->server->spare;
+    c->server->spare = (buf){0};
+}
+
+static void spare_give(http_conn *c) {
+    if (c->in.n || c->in.cap <= IN_KEEP_BYTES) return;
+    if (c->server->spare.cap || c->in.cap > SPARE_BYTES_MAX)
+        buf_deinit(&c->in);
+    else
+        c->server->spare = c->in;
+    c->in = (buf){0};
+}
+
 /* One recv into `in`; false when there is nothing more now. */
 static bool conn_take(http_conn *c, size_t *taken) {
+    spare_take(c);
     char *to = buf_reserve(&c->in, READ_BYTES);
     if (!to) {
         http_conn_close(c);
@@ -247,7 +265,7 @@ static void conn_read(http_conn *c) {
         conn_parse(c);
     conn_linger(c, &taken);
     if (c->state == HTTP_CONN_READ && c->can_read && !c->unparsed) http_loop_watch(c, true);
-    if (c->state != HTTP_CONN_CLOSED && !c->in.n && c->in.cap > IN_KEEP_BYTES) buf_deinit(&c->in);
+    if (c->state != HTTP_CONN_CLOSED) spare_give(c);
 }
 
 /* Ready for the next request, whose bytes may lie here already. */

@@ -113,6 +113,7 @@ struct http_server {
     /* the loop's alone */
     http_conn **conns; /* [o.connections_max] */
     size_t conns_n;
+    buf spare; /* of the last connection that had read all it got: the next one's `in` */
     http_conn *dead;
     http_conn *retry, *retry_last; /* first come, first served */
     int64_t now_ns;                /* when this turn of the loop began */

@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 128, ACCEPT_TURN = 64, SCAN_MS_MIN = 20, SLEEP_MS_MAX = 60 * 1000 };
+enum { EVENTS_MAX = 512, ACCEPT_TURN = 64, SCAN_MS_MIN = 20, SLEEP_MS_MAX = 60 * 1000 };
 
 /* epoll's user data: a listener's or eventfd's address inside the server, else an http_conn */
 static bool is_listener(const http_server *s, const void *p) {
@@ -66,6 +66,7 @@ void http_loop_close(http_server *s) {
     if (s->epoll_fd >= 0) close(s->epoll_fd);
     if (s->event_fd >= 0) close(s->event_fd);
     if (s->spare_fd >= 0) close(s->spare_fd);
+    buf_deinit(&s->spare);
     mem_free(s->conns);
 }
 

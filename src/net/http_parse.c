@@ -99,7 +99,11 @@ void http_parse_reset(http_parse *p) {
     if (body.cap > BODY_KEEP_BYTES) buf_deinit(&body);
     buf_reset(&body);
     body.bytes_max = limits.body_bytes_max;
-    *p = (http_parse){.limits = limits, .arena = a, .rq = rq, .body = body};
+    memset(p, 0, offsetof(http_parse, bad_text)); /* the text is read where a status was set */
+    p->limits = limits;
+    p->arena = a;
+    p->rq = rq;
+    p->body = body;
     llhttp_init(&p->llhttp, HTTP_REQUEST, &parse_settings);
     p->llhttp.data = p;
 }

@@ -36,7 +36,7 @@ typedef struct http_parse {
     bool in_body, whole, expects_continue, keep_alive, is_http10, is_head;
     int bad_status;
     const char *bad_code; /* static text */
-    char bad_text[192];
+    char bad_text[192];   /* last: not cleared between requests */
 } http_parse;
 
 void http_parse_init(http_parse *p, const http_limits *limits, arena *a, http_request *rq);
