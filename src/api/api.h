@@ -45,6 +45,7 @@ typedef struct api_model {
     int percent;        /* of loading */
     int64_t bytes;      /* of memory that it takes, with its keys and values; 0 not said */
     int32_t users;      /* requests that are at it */
+    int64_t left_ms;    /* loaded: until it is unloaded if nobody asks; -1 never by time */
     int32_t retry_s;    /* failed: seconds until it is tried again */
     str parent;         /* what an alias or a model with an adapter stands for; "" itself */
     str adapter;        /* "" none */

@@ -113,6 +113,14 @@ err api_ollama_tags(api_call *c, fail *f) {
     return E_OK;
 }
 
+/* What is never unloaded by time is given the last moment that clients can read. */
+static void put_expiry(json_writer *w, const api_model *m) {
+    if (m->left_ms < 0)
+        api_put_z(w, "expires_at", "9999-12-31T23:59:59Z");
+    else
+        put_time(w, "expires_at", clock_now_ms() + m->left_ms);
+}
+
 err api_ollama_ps(api_call *c, fail *f) {
     json_writer *w = &c->w;
     api_model *all;
@@ -130,7 +138,8 @@ err api_ollama_ps(api_call *c, fail *f) {
         json_field_int(w, "size", all[i].bytes ? all[i].bytes : about.bytes);
         json_field_str(w, "digest", about.digest);
         put_details(w, &about);
-        json_field_int(w, "size_vram", 0);
+        put_expiry(w, &all[i]);
+        json_field_int(w, "size_vram", 0); /* there is no GPU */
         json_field_int(w, "context_length", about.context);
         json_end_object(w);
     }

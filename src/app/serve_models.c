@@ -80,6 +80,9 @@ static api_model of_status(const registry_model *m, const world_status *s) {
                        .percent = s->percent,
                        .bytes = s->bytes,
                        .users = s->users,
+                       .left_ms = s->keep_ms < 0            ? -1
+                                  : s->keep_ms > s->idle_ms ? s->keep_ms - s->idle_ms
+                                                            : 0,
                        .retry_s = s->retry_s,
                        .engine = of_engine(s)};
 }

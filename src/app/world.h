@@ -165,6 +165,7 @@ typedef struct world_status {
     int64_t bytes;   /* that it takes of the budget */
     int32_t users;   /* requests that are at it */
     int64_t idle_ms; /* since the last one ended; 0 while there are some */
+    int64_t keep_ms; /* it is unloaded when idle for so long; -1 never by time */
     int32_t retry_s; /* failed: seconds until it is tried again */
     bool has_engine; /* a generator that somebody asked */
     engine_stats engine;

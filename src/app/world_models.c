@@ -240,6 +240,8 @@ void world_status_get(world *w, str name, world_status *out) {
                               .bytes = m->bytes,
                               .users = m->users,
                               .idle_ms = m->users ? 0 : (now_ns - m->used_ns) / 1000000};
+        int64_t keep_ms = m->keep_ms ? m->keep_ms : m->w->keep_alive_ms;
+        out->keep_ms = keep_ms > 0 && !m->held ? keep_ms : -1;
         if (m->state == WORLD_FAILED && m->retry_ns > now_ns)
             out->retry_s = (int32_t)((m->retry_ns - now_ns) / 1000000000) + 1;
         out->has_engine = m->state == WORLD_LOADED && m->local;

@@ -351,6 +351,7 @@ static err fake_list(void *self, arena *a, api_model **out, size_t *n, fail *f) 
          .kind = API_GENERATOR,
          .title = STR("Says it again"),
          .loaded = true,
+         .left_ms = 300000,
          .bytes = 4096,
          .engine = {.present = true,
                     .running = 2,

@@ -342,9 +342,15 @@ static void tells_of_models(void **state) {
     assert_text(v, "models.0.details.parameter_size", "134.52M");
     assert_int_equal(at(v, "models.0.size")->integer, 1000);
     assert_text(v, "models.2.name", "task:desk");
+    char before[CLOCK_TEXT_BYTES], after[CLOCK_TEXT_BYTES];
+    clock_text(clock_now_ms() + 300000, before);
     v = ask("/api/ps", NULL, 200);
+    clock_text(clock_now_ms() + 300000, after);
     assert_int_equal(at(v, "models")->count, 1);
     assert_int_equal(at(v, "models.0.context_length")->integer, 512);
+    const char *expires = arena_z(&fx.arena, text_at(v, "models.0.expires_at"));
+    assert_true(strcmp(before, expires) <= 0 && strcmp(expires, after) <= 0);
+    assert_int_equal(at(v, "models.0.size_vram")->integer, 0);
     v = ask("/api/show", "{\"model\":\"echo:latest\"}", 200);
     assert_text(v, "details.quantization_level", "Q4_0");
     assert_int_equal(at(v, "model_info")->count, 4);
