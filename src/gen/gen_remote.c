@@ -6,7 +6,12 @@
 #include "net/http_client.h"
 #include "net/url.h"
 
-enum { REMOTE_TIMEOUT_MS = 20000, REMOTE_REPLY_BYTES_MAX = 4 << 20, REMOTE_CONNECT_MS = 5000 };
+enum {
+    REMOTE_TIMEOUT_MS = 20000,
+    REMOTE_REPLY_BYTES_MAX = 4 << 20,
+    REMOTE_CONNECT_MS = 5000,
+    REMOTE_CALLS_MAX = 128
+};
 
 struct gen_remote {
     arena arena;
@@ -46,6 +51,69 @@ void gen_remote_close(gen_remote *r) {
     mem_free(r);
 }
 
+static void put_call(json_writer *w, const gen_call *call) {
+    json_begin_object(w);
+    json_field_str(w, "id", call->id);
+    json_field_text(w, "type", STR("function"));
+    json_key(w, "function");
+    json_begin_object(w);
+    json_field_str(w, "name", call->name);
+    json_field_str(w, "arguments", call->arguments);
+    json_end_object(w);
+    json_end_object(w);
+}
+
+/* Calls of an assistant, and whose result a tool's message is. */
+static void put_call_fields(json_writer *w, const gen_message *m) {
+    if (m->role == GEN_TOOL) json_field_str(w, "tool_call_id", m->call_id);
+    if (!m->n_calls) return;
+    json_key(w, "tool_calls");
+    json_begin_array(w);
+    for (size_t i = 0; i < m->n_calls; i++) put_call(w, &m->calls[i]);
+    json_end_array(w);
+}
+
+static void put_tool(json_writer *w, const gen_tool *tool) {
+    json_begin_object(w);
+    json_field_text(w, "type", STR("function"));
+    json_key(w, "function");
+    json_begin_object(w);
+    json_field_str(w, "name", tool->name);
+    if (tool->description.n) json_field_str(w, "description", tool->description);
+    json_key(w, "parameters");
+    if (tool->parameters)
+        json_put_value(w, tool->parameters);
+    else
+        json_put_raw(w, STR("{\"type\":\"object\",\"properties\":{}}"));
+    json_end_object(w);
+    json_end_object(w);
+}
+
+static void put_choice(json_writer *w, const gen_request *rq) {
+    json_key(w, "tool_choice");
+    if (rq->tool_choice != GEN_TOOLS_ONE) {
+        json_put_z(w, rq->tool_choice == GEN_TOOLS_REQUIRED ? "required" : "auto");
+        return;
+    }
+    json_begin_object(w);
+    json_field_text(w, "type", STR("function"));
+    json_key(w, "function");
+    json_begin_object(w);
+    json_field_str(w, "name", rq->tool_name);
+    json_end_object(w);
+    json_end_object(w);
+}
+
+static void put_tools(json_writer *w, const gen_request *rq) {
+    if (!rq->n_tools || rq->tool_choice == GEN_TOOLS_NONE) return;
+    json_key(w, "tools");
+    json_begin_array(w);
+    for (size_t i = 0; i < rq->n_tools; i++) put_tool(w, &rq->tools[i]);
+    json_end_array(w);
+    put_choice(w, rq);
+    if (rq->one_call) json_field_bool(w, "parallel_tool_calls", false);
+}
+
 static void put_body(buf *b, const gen_remote *r, const gen_request *rq) {
     static const char *const roles[] = {"system", "user", "assistant", "tool"};
     json_writer w = {.out = b};
@@ -60,9 +128,11 @@ static void put_body(buf *b, const gen_remote *r, const gen_request *rq) {
         json_put_z(&w, roles[rq->messages[i].role]);
         json_key(&w, "content");
         json_put_str(&w, rq->messages[i].content.p ? rq->messages[i].content : STR(""));
+        put_call_fields(&w, &rq->messages[i]);
         json_end_object(&w);
     }
     json_end_array(&w);
+    put_tools(&w, rq);
     if (rq->max_tokens > 0) {
         json_key(&w, "max_tokens");
         json_put_int(&w, rq->max_tokens);
@@ -91,6 +161,36 @@ static err not_agreed(fail *f) {
                     "the large model's server sent something that is not a chat completion");
 }
 
+/* {"id", "type", "function": {"name", "arguments"}}: one of the tools that were offered, its
+ * arguments a JSON object as text. */
+static err read_call(const gen_request *rq, const json *v, gen_call *out, fail *f) {
+    const json *name = json_get(json_get(v, "function"), "name"), *id = json_get(v, "id"),
+               *text = json_get(json_get(v, "function"), "arguments"), *arguments;
+    fail ignored;
+    bool offered = false;
+    if (!name || name->kind != JSON_STRING || !id || id->kind != JSON_STRING || !text ||
+        text->kind != JSON_STRING)
+        return not_agreed(f);
+    for (size_t i = 0; i < rq->n_tools; i++) offered |= str_eq(rq->tools[i].name, name->string);
+    if (!offered || json_parse(rq->arena, text->string, &arguments, &ignored) != E_OK ||
+        arguments->kind != JSON_OBJECT)
+        return not_agreed(f);
+    *out = (gen_call){id->string, name->string, text->string};
+    return E_OK;
+}
+
+static err read_calls(const gen_request *rq, const json *v, gen_reply *out, fail *f) {
+    if (!v || v->kind == JSON_NULL) return E_OK;
+    if (v->kind != JSON_ARRAY || v->count > REMOTE_CALLS_MAX) return not_agreed(f);
+    gen_call *calls = arena_new_n(rq->arena, gen_call, v->count + 1);
+    if (!calls) return fail_memory(f, "calls");
+    for (size_t i = 0; i < v->count; i++) TRY(read_call(rq, &v->items[i], &calls[i], f));
+    out->calls = calls;
+    out->n_calls = v->count;
+    if (v->count) out->finish = GEN_CALLS;
+    return E_OK;
+}
+
 static err read_reply(const gen_request *rq, str body, gen_reply *out, fail *f) {
     const json *v, *choice;
     fail ignored;
@@ -98,11 +198,13 @@ static err read_reply(const gen_request *rq, str body, gen_reply *out, fail *f) 
     str finish;
     if (json_parse(rq->arena, body, &v, &ignored) != E_OK) return not_agreed(f);
     choice = json_at(json_get(v, "choices"), 0);
-    const json *content = json_get(json_get(choice, "message"), "content");
-    if (!content || content->kind != JSON_STRING) return not_agreed(f);
+    const json *message = json_get(choice, "message"), *content = json_get(message, "content");
+    TRY(read_calls(rq, json_get(message, "tool_calls"), &reply, f));
+    bool silent = reply.n_calls && (!content || content->kind == JSON_NULL);
+    if (!silent && (!content || content->kind != JSON_STRING)) return not_agreed(f);
     if (json_get_str(choice, "finish_reason", STR("stop"), &finish, &ignored) != E_OK)
         return not_agreed(f);
-    reply.text = content->string;
+    reply.text = silent ? STR("") : content->string;
     if (str_is(finish, "length")) reply.finish = GEN_LENGTH;
     const json *usage = json_get(v, "usage");
     if (usage && usage->kind == JSON_OBJECT) {
@@ -146,17 +248,28 @@ static err ask(gen_remote *r, const gen_request *rq, str body, gen_reply *out, f
     return read_reply(rq, answer.body, out, f);
 }
 
+/* As events: the text, and each call whole. */
+static err send(gen_sink sink, const gen_reply *r, fail *f) {
+    if (r->text.n || !r->n_calls) TRY(sink.put(sink.self, &(gen_event){.text = r->text}, f));
+    for (size_t i = 0; i < r->n_calls; i++) {
+        gen_event event = {
+            .text = STR(""), .call = &r->calls[i], .call_index = i, .call_begins = true};
+        TRY(sink.put(sink.self, &event, f));
+        event.call_begins = false;
+        event.text = r->calls[i].arguments;
+        TRY(sink.put(sink.self, &event, f));
+    }
+    return E_OK;
+}
+
 static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
     gen_remote *r = self;
     buf body = {0};
-    if (rq->n_tools && rq->tool_choice != GEN_TOOLS_NONE)
-        return fail_set(f, E_UNSUPPORTED, "the large model's provider is not asked with tools");
     put_body(&body, r, rq);
     err e = buf_ok(&body, f);
     if (e == E_OK) e = ask(r, rq, buf_str(&body), out, f);
     buf_deinit(&body);
-    if (e == E_OK && sink.put) e = sink.put(sink.self, &(gen_event){.text = out->text}, f);
-    return e;
+    return e == E_OK && sink.put ? send(sink, out, f) : e;
 }
 
 gen_provider gen_remote_provider(gen_remote *r) {

@@ -1,5 +1,7 @@
 /* gen_remote.h - a provider that asks any OpenAI-compatible server (/v1/chat/completions), not
- * streamed.
+ * streamed: text and calls come whole. Tools and choice are passed on; a call in the reply must be
+ * of a tool that was offered, with a JSON object as arguments (its schema is not checked: whoever
+ * runs it does).
  *
  * Retries and time limits as given; what the server sends is bounded. Errors: E_TIMEOUT, E_BUSY
  * (429, 503 after the retries), E_KEY (401/403), E_NETWORK (5xx, cut connections, replies that are
