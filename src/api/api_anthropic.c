@@ -253,6 +253,7 @@ static err answer_stream(anthropic_chat *m, gen_exchange *x, fail *f) {
     api_call *c = m->chat.call;
     str text;
     if (!m->chat.is_task) x->sink = (gen_sink){.self = m, .put = stream_event};
+    http_stream_promise(c->rp);
     TRY(api_run_chat(&m->chat, x, f));
     TRY(begin_stream(m, x->reply->prompt_tokens, f));
     if (m->chat.is_task) {

@@ -188,6 +188,7 @@ static err end_stream(chat_group *g, fail *f) {
 
 static err run_group(chat_group *g, const api_chat *chat, fail *f) {
     for (int32_t i = 0; i < g->n; i++) TRY(open_choice(g, chat, i, f));
+    if (chat->stream) http_stream_promise(g->call->rp);
     TRY(run_choices(g, f));
     return chat->stream ? end_stream(g, f) : answer_whole(g, f);
 }

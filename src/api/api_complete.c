@@ -247,6 +247,7 @@ static err run_one(complete *m, const complete_prompt *p, int32_t choice, gen_re
     m->offset = 0;
     if (m->chat.stream) {
         x.sink = (gen_sink){.self = m, .put = stream_event};
+        http_stream_promise(m->chat.call->rp);
         if (m->echo) TRY(begin_stream(m, f));
         if (m->echo) TRY(send_chunk(m, p->message.content, NULL, NULL, f));
     }

@@ -110,7 +110,7 @@ int api_error_make(api_call *c, const fail *f) {
  * follows. */
 void api_error_send(api_call *c, const fail *f) {
     int status = api_error_make(c, f);
-    if (c->rp->streaming) {
+    if (http_stream_begun(c->rp)) {
         err e = c->dialect->put_last ? c->dialect->put_last(c, NULL)
                                      : sse_put(c->rp, NULL, buf_str(&c->out), NULL);
         if (e == E_OK) (void)!http_stream_end(c->rp, NULL);

@@ -123,6 +123,7 @@ static err open_http(const cli *c, serve *s, fail *f) {
                       .header_ms_max = live.header_ms_max,
                       .body_ms_max = live.body_ms_max,
                       .idle_ms_max = live.idle_ms_max,
+                      .sse_ping_ms = live.sse_ping_ms,
                       .hosts = live.hosts,
                       .hosts_n = live.hosts_n,
                       .origins = live.origins,

@@ -42,7 +42,8 @@ void serve_http_live(const cli *c, const serve_guard *g, http_live *out) {
                        .tls_key = cli_value(c, "tls-key"),
                        .header_ms_max = number(c, "header-timeout") * 1000,
                        .body_ms_max = number(c, "body-timeout") * 1000,
-                       .idle_ms_max = number(c, "idle-timeout") * 1000};
+                       .idle_ms_max = number(c, "idle-timeout") * 1000,
+                       .sse_ping_ms = number(c, "sse-ping") * 1000};
     for (size_t i = 0; i < out->hosts_n; i++) hosts[i] = cli_value_at(c, "allow-host", i);
     CHECK(serve_bytes_of(str_from(cli_value(c, "body-max")), &body));
     out->body_bytes_max = (size_t)body;

@@ -80,6 +80,7 @@ void http_conn_bury(http_server *s) {
         s->dead = c->dead_next;
         http_parse_deinit(&c->parse);
         http_reply_deinit(&c->rp);
+        http_ping_reset(c);
         arena_deinit(&c->arena);
         buf_deinit(&c->in);
         buf_deinit(&c->out);
@@ -275,6 +276,7 @@ static void conn_next(http_conn *c) {
     bool loopback = c->rq.peer_is_loopback;
     c->rq = (http_request){.arena = &c->arena, .conn = c, .peer_is_loopback = loopback};
     memcpy(c->rq.peer, peer, sizeof peer);
+    http_ping_reset(c);
     http_reply_reset(&c->rp);
     http_parse_reset(&c->parse);
     arena_reset(&c->arena);

@@ -83,8 +83,10 @@ struct http_conn {
     mutex lock;         /* of out */
     cond drained;
     buf out;
-    size_t out_at;           /* bytes of out sent already */
-    int64_t out_progress_ns; /* when the client last took bytes */
+    size_t out_at;                           /* bytes of out sent already */
+    int64_t out_progress_ns;                 /* when the client last took bytes */
+    bool promised, early_sent, sse, watched; /* http_ping.c */
+    buf early;                               /* the head that was promised */
 
     /* under server->lock */
     http_conn *inbox_next;
@@ -130,7 +132,10 @@ struct http_server {
     int64_t drain_end_ns;
 
     atomic_llong requests, refused, left;
-    atomic_llong turns; /* of the loop */
+    atomic_llong sse_ping_ms; /* 0 = none */
+    atomic_int watched;       /* connections that may be silent streams */
+    int64_t ping_next_ns;     /* the loop's */
+    atomic_llong turns;       /* of the loop */
     atomic_int running, parked;
     atomic_int connections;
 };
@@ -148,7 +153,7 @@ typedef struct http_rules {
     arena arena;
     http_origin_rules origin;
     size_t body_bytes_max;
-    int64_t header_ms_max, body_ms_max, idle_ms_max;
+    int64_t header_ms_max, body_ms_max, idle_ms_max, sse_ping_ms;
 } http_rules;
 err http_rules_make(http_rules **out, const http_live *live, int port, fail *f) MUST_CHECK;
 void http_rules_free(http_rules *r);                /* NULL is fine */
@@ -181,6 +186,11 @@ void http_reply_reset(http_reply *rp);
 void http_reply_deinit(http_reply *rp);
 /* An answer of the loop itself. */
 void http_reply_refuse(http_conn *c, int status, const char *code, const char *text);
+
+/* http_ping.c */
+void http_ping_stream(http_conn *c, bool on); /* worker: a stream of events begins or ends */
+void http_ping_reset(http_conn *c);           /* loop */
+void http_ping_scan(http_server *s);          /* loop */
 
 /* http_worker.c */
 err http_workers_start(http_server *s, fail *f) MUST_CHECK;

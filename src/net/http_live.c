@@ -27,6 +27,7 @@ static err fill(http_rules *r, const http_live *live, int port, fail *f) {
     r->body_bytes_max = live->body_bytes_max ? live->body_bytes_max : HTTP_BODY_BYTES;
     r->header_ms_max = or_ms(live->header_ms_max, HTTP_HEADER_MS);
     r->body_ms_max = or_ms(live->body_ms_max, HTTP_BODY_MS);
+    r->sse_ping_ms = live->sse_ping_ms > 0 ? live->sse_ping_ms : 0;
     r->idle_ms_max = or_ms(live->idle_ms_max, HTTP_IDLE_MS);
     TRY(copy_names(&r->arena, live->hosts, live->hosts_n, &r->origin.hosts, f));
     return copy_names(&r->arena, live->origins, live->origins_n, &r->origin.origins, f);
@@ -53,6 +54,7 @@ void http_rules_free(http_rules *r) {
 void http_rules_use(http_server *s, http_rules *r) {
     http_rules_free(s->rules);
     s->rules = r;
+    atomic_store(&s->sse_ping_ms, r->sse_ping_ms);
     s->limits.body_bytes_max = r->body_bytes_max;
 }
 

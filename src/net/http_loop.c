@@ -169,6 +169,7 @@ static void scan_deadlines(http_server *s, int64_t now_ns) {
 static int sleep_ms(const http_server *s, int64_t drain_end_ns) {
     int64_t until = s->next_deadline_ns;
     if (s->draining && !s->cancelled && drain_end_ns < until) until = drain_end_ns;
+    if (atomic_load(&s->watched) && s->ping_next_ns < until) until = s->ping_next_ns;
     if (until == INT64_MAX) return -1;
     int64_t ms = (until - clock_mono_ns() + 999999) / 1000000;
     return ms < 0 ? 0 : ms > SLEEP_MS_MAX ? SLEEP_MS_MAX : (int)ms;
@@ -243,6 +244,7 @@ void http_loop_run(void *server) {
         if (stop_wanted(s, &drain_end_ns) && !s->draining) drain_start(s);
         if (s->draining && !s->cancelled && s->now_ns >= drain_end_ns) drain_cancel(s);
         if (s->now_ns >= s->next_deadline_ns) scan_deadlines(s, s->now_ns);
+        http_ping_scan(s);
         http_conn_bury(s);
     }
 }

@@ -79,6 +79,7 @@ static err put_head(http_reply *rp, http_head *h, const char *type, int64_t leng
 err http_send(http_reply *rp, int status, const char *type, str body, fail *f) {
     http_conn *c = rp->conn;
     http_head head;
+    if (http_stream_begun(rp)) return fail_set(f, E_INTERNAL, "a stream was answered whole");
     rp->status = status;
     TRY(put_head(rp, &head, type, (int64_t)body.n, f));
     bool silent = c->parse.is_head || status == 204 || status == 304;
@@ -91,10 +92,15 @@ err http_send(http_reply *rp, int status, const char *type, str body, fail *f) {
 err http_stream_begin(http_reply *rp, int status, const char *type, fail *f) {
     http_conn *c = rp->conn;
     http_head head;
-    rp->status = status;
-    TRY(put_head(rp, &head, type, -1, f));
-    rp->streaming = true;
-    send_parts(c, &head, buf_str(&rp->headers), STR(""));
+    bool open = rp->streaming;
+    bool early = !open && http_stream_begun(rp); /* the loop has sent its head */
+    if (!early) {
+        rp->status = status;
+        TRY(put_head(rp, &head, type, -1, f));
+        rp->streaming = true;
+        send_parts(c, &head, buf_str(&rp->headers), STR(""));
+    }
+    if (str_starts(str_from(type), STR("text/event-stream"))) http_ping_stream(c, true);
     return http_gone(&c->rq) ? reply_gone("the client left before its answer", f) : E_OK;
 }
 
@@ -145,6 +151,7 @@ err http_stream_end(http_reply *rp, fail *f) {
     if (!rp->streaming) return fail_set(f, E_INTERNAL, "a stream was ended that is not open");
     rp->streaming = false;
     rp->sent = true;
+    http_ping_stream(c, false);
     if (c->chunked && !c->parse.is_head) {
         struct iovec end = {(void *)(uintptr_t) "0\r\n\r\n", 5};
         http_out_put(c, &end, 1);

@@ -48,7 +48,8 @@ static err first_rules(http_server *s, const http_options *o, fail *f) {
                       .body_bytes_max = o->body_bytes_max,
                       .header_ms_max = o->header_ms_max,
                       .body_ms_max = o->body_ms_max,
-                      .idle_ms_max = o->idle_ms_max};
+                      .idle_ms_max = o->idle_ms_max,
+                      .sse_ping_ms = o->sse_ping_ms};
     TRY(http_rules_make(&r, &live, s->port, f));
     http_rules_use(s, r);
     return E_OK;

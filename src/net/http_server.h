@@ -110,6 +110,7 @@ typedef struct http_options {
     int64_t header_ms_max;   /* [10 s] from the first byte to the end of the head; then 408 */
     int64_t body_ms_max;     /* [60 s] from there to the end of the body; then 408 */
     int64_t idle_ms_max;     /* [75 s] between requests; then closed */
+    int64_t sse_ping_ms;     /* [0 = none] see http_live */
     int64_t write_ms_max;    /* [30 s] without progress of a client that does not read */
 
     /* Who may speak to us. localhost, 127.0.0.1 and [::1] with our port are always allowed as
@@ -143,6 +144,7 @@ typedef struct http_live {
     const char *tls_cert, *tls_key; /* NULL: the same files, read again; ignored without TLS */
     size_t body_bytes_max;
     int64_t header_ms_max, body_ms_max, idle_ms_max;
+    int64_t sse_ping_ms; /* of silence in a stream of events, then a comment line; 0 = none */
 } http_live;
 /* For requests and connections to come. On failure (of certificate or key) all stays as it was.
  * One thread at a time. */
@@ -185,6 +187,12 @@ err http_send(http_reply *rp, int status, const char *content_type, str body, fa
 /* Streaming: chunked (close-delimited for HTTP/1.0). A handler that returns without
  * http_stream_end cuts the connection, so that the client sees that the answer is not whole. */
 err http_stream_begin(http_reply *rp, int status, const char *content_type, fail *f) MUST_CHECK;
+/* The answer will be a stream of events with status 200 unless an error comes first. When nothing
+ * was said for sse_ping_ms the loop sends the head as it is now, and comment lines from then on, so
+ * that who stands between does not cut the line. Headers that are added later may not be sent. */
+void http_stream_promise(http_reply *rp);
+/* Is the head of a stream out? From then on an error can only be an event. Ends the promise. */
+bool http_stream_begun(http_reply *rp);
 /* Waits while more than stream_bytes_max lie unsent; E_CANCELLED when the client left or read
  * nothing for write_ms_max. Empty bytes are fine and send nothing. */
 err http_stream_put(http_reply *rp, str bytes, fail *f) MUST_CHECK;

@@ -13,7 +13,7 @@ static http_outcome run_request(http_conn *c) {
     s->o.handler(s->o.ctx, &c->rq, &c->rp);
     if (c->rp.sent) return HTTP_OUTCOME_DONE;
     if (c->wants_park) return HTTP_OUTCOME_PARK;
-    if (c->rp.streaming) {
+    if (http_stream_begun(&c->rp)) {
         c->cut = true;
         return HTTP_OUTCOME_DONE;
     }
