@@ -269,14 +269,16 @@ static err caller(void *self, const gen_request *rq, gen_sink sink, gen_reply *o
         if (sink.put) TRY(sink.put(sink.self, &event, f));
         calls[i].arguments = STR("{\"a\":1}");
     }
-    *out = (gen_reply){.text = STR("Let me see"),
-                       .model = STR("caller"),
-                       .finish = GEN_CALLS,
-                       .calls = calls,
-                       .n_calls = 2,
-                       .prompt_tokens = 20,
-                       .completion_tokens = 9,
-                       .timings = {100, 50, 12.5, 16}};
+    *out = (gen_reply){
+        .text = STR("Let me see"),
+        .model = STR("caller"),
+        .finish = GEN_CALLS,
+        .calls = calls,
+        .n_calls = 2,
+        .prompt_tokens = 20,
+        .completion_tokens = 9,
+        .timings = {
+            .prefill_tok_s = 100, .decode_tok_s = 50, .first_token_ms = 12.5, .known_tokens = 16}};
     return E_OK;
 }
 
