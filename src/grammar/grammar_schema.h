@@ -31,6 +31,7 @@ enum {
     SCHEMA_OWNERS_MAX = 8,  /* unevaluated... of one value */
     SCHEMA_SEVERAL_MAX = 6, /* alternatives of an anyOf within unevaluated... */
     SCHEMA_ONE_OF_MAX = 64,
+    SCHEMA_COMPARED_MAX = 8000, /* pairs of schemas looked at for one oneOf */
     SCHEMA_MEMBERS_MAX = 1024,
     SCHEMA_ITEMS_MAX = 4096,
     SCHEMA_CONTAINS_MAX = 3, /* contains of one array */

@@ -69,6 +69,7 @@ typedef struct way_job {
     const schema_doc *d;
     schema_ways *out;
     int depth;
+    int32_t compared; /* pairs of schemas, to show that they exclude each other */
 } way_job;
 
 /* Alternatives still to be chosen from. */
@@ -432,7 +433,7 @@ static err schemas_apart(way_job *j, const json *x, const json *y, bool *out, fa
     one.s[0] = x;
     two.s[0] = y;
     *out = false;
-    if (j->depth > 16) return E_OK;
+    if (j->depth > 16 || ++j->compared > SCHEMA_COMPARED_MAX) return E_OK;
     TRY(find_ways(j->d, &one, &ways[0], j->depth + 1, f));
     TRY(find_ways(j->d, &two, &ways[1], j->depth + 1, f));
     *out = true;
