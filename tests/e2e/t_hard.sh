@@ -7,9 +7,10 @@ need_model minilm "hard treatment"
 sample_desk
 
 # ---- kill -9 under load: what was acknowledged is found ----
-ask_loop() { # NUMBER: every acknowledged request, with its review
+ask_loop() { # NUMBER: every acknowledged request, with its review; six loops stay below the 500 that a list shows
     local i reply
-    for i in $(seq 1000); do
+    for i in $(seq 75); do
+        sleep 0.01
         reply=$(curl -sf -m 20 -H 'content-type: application/json' "$url/v1/tasks/support/ask" \
             -d "{\"text\": \"Visitor $1 asks no $i: can a lighthouse keep bees?\"}" 2>/dev/null) || return
         jq -r '.id + " " + (.review // "-")' <<<"$reply" >>"$tmp/acked.$1"
@@ -37,7 +38,7 @@ for round in 1 2; do
         [ "$(cat "$tmp/acked.$round"? 2>/dev/null | wc -l)" -ge 6 ] && [ -s "$tmp/labelled" ] && break
         sleep 0.1
     done
-    sleep 1
+    sleep 0.5
     serve_stop KILL
     wait "${loops[@]}"
     unset port
