@@ -14,8 +14,11 @@ typedef struct erased {
     int64_t requests, reviews, kept;
 } erased;
 
-static err erase_in(world *w, store_tx *tx, str subject, const str *ids, size_t n, erased *out,
-                    fail *f) {
+static err erase_in(world *w, store_tx *tx, str subject, arena *a, erased *out, fail *f) {
+    str *ids;
+    size_t n = 0;
+    TRY(audit_erase_subject(tx, subject, a, &ids, &n, f));
+    out->requests = (int64_t)n;
     for (size_t i = 0; i < n; i++) {
         int64_t reviews = 0;
         TRY(desk_erase(&w->desk, tx, ids[i], &reviews, f));
@@ -24,15 +27,13 @@ static err erase_in(world *w, store_tx *tx, str subject, const str *ids, size_t 
     return keep_erase_subject(tx, subject, &out->kept, f);
 }
 
+/* One transaction: whoever is killed has erased all or nothing, and may ask again. */
 static err erase_all(world *w, str subject, arena *a, erased *out, fail *f) {
-    str *ids;
-    size_t n = 0;
     store_tx *tx;
     *out = (erased){0};
-    TRY(audit_erase_subject(w->audit, subject, a, &ids, &n, f));
-    out->requests = (int64_t)n;
+    TRY(audit_settle(w->audit, f));
     TRY(store_begin(w->store, STORE_WRITE, &tx, f));
-    return keep_finish(tx, erase_in(w, tx, subject, ids, n, out, f), f);
+    return keep_finish(tx, erase_in(w, tx, subject, a, out, f), f);
 }
 
 static err erase(const cli *c, world *w, fail *f) {

@@ -91,22 +91,40 @@ static size_t index_of(const char *name) {
 
 /* ---- taking ---- */
 
-static err take_aliases(serve *s, const serve_config *next, fail *f) {
+static err put_aliases(serve *s, const serve_config *x, fail *f) {
     size_t i = index_of("alias");
-    if (serve_config_same(s->live, next, i)) return E_OK;
-    return world_alias_replace(s->w, next->values.values[i], next->values.n_values[i], f);
+    return world_alias_replace(s->w, x->values.values[i], x->values.n_values[i], f);
 }
 
-/* What may fail comes first, and what cannot be taken back comes last of that. */
+static err take_aliases(serve *s, const serve_config *next, fail *f) {
+    return serve_config_same(s->live, next, index_of("alias")) ? E_OK : put_aliases(s, next, f);
+}
+
+static err take_access(serve *s, const serve_config *x, const serve_guard *g, fail *f) {
+    str key = str_from(cli_value(&x->values, "key"));
+    return api_set_access(s->api, key, g->origins, g->origins_n, f);
+}
+
+/* What may fail, in turn; what could be taken before one of them failed is put back. */
+static err take_risky(serve *s, const serve_config *next, fail *f) {
+    serve_guard guard, before;
+    http_live live;
+    fail ignored;
+    TRY(serve_guard_read(&next->values, s->host, &guard, f));
+    TRY(serve_guard_read(&s->live->values, s->host, &before, f));
+    serve_http_live(&next->values, &guard, &live);
+    TRY(take_aliases(s, next, f));
+    err e = take_access(s, next, &guard, f);
+    if (e == E_OK) e = http_server_change(s->http, &live, f); /* the certificate may be a bad one */
+    if (e == E_OK) return E_OK;
+    (void)!put_aliases(s, s->live, &ignored);
+    (void)!take_access(s, s->live, &before, &ignored);
+    return e;
+}
+
 static err take(serve *s, const serve_config *next, fail *f) {
     const cli *c = &next->values;
-    serve_guard guard;
-    http_live live;
-    TRY(serve_guard_read(c, s->host, &guard, f));
-    serve_http_live(c, &guard, &live);
-    TRY(http_server_change(s->http, &live, f));
-    TRY(take_aliases(s, next, f));
-    TRY(api_set_access(s->api, str_from(cli_value(c, "key")), guard.origins, guard.origins_n, f));
+    TRY(take_risky(s, next, f));
     serve_models_limit(c, s->w);
     serve_take_times(s, c);
     serve_take_log_level(next);

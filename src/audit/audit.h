@@ -114,9 +114,11 @@ err audit_set_verdict(store_tx *tx, str request_id, str verdict, str note, fail 
 /* Deletes what is older, from the front of the chain on; task_id "" = requests of no task. *n: how
  * many. */
 err audit_forget_before(audit *a, str task_id, int64_t before_ms, int64_t *n, fail *f) MUST_CHECK;
-/* Deletes one request, or all of a subject. *ids: which, so that other rooms can follow. */
+/* Erases the content of one request. */
 err audit_erase_request(audit *a, str request_id, fail *f) MUST_CHECK;
-err audit_erase_subject(audit *a, str subject, arena *mem, str **ids, size_t *n,
+/* Of all of a subject, inside the caller's transaction, so that other rooms can follow in it; call
+ * audit_settle before it begins. *ids: which, in mem. */
+err audit_erase_subject(store_tx *tx, str subject, arena *mem, str **ids, size_t *n,
                         fail *f) MUST_CHECK;
 
 /* ---- health -----------------------------------------------------------------------------------*/

@@ -108,31 +108,28 @@ static err erase_in(store_tx *tx, const char *sql, str key, arena *mem, str **id
     return delete_traces(tx, now_ms, f);
 }
 
-static err erase(audit *a, const char *sql, str key, arena *mem, str **ids, size_t *n, fail *f) {
-    store_tx *tx;
-    TRY(audit_settle(a, f));
-    TRY(store_begin(a->store, STORE_WRITE, &tx, f));
-    err e = erase_in(tx, sql, key, mem, ids, n, f);
-    if (e == E_OK) return store_commit(tx, f);
-    store_rollback(tx);
-    return e;
-}
-
 err audit_erase_request(audit *a, str request_id, fail *f) {
     arena mem;
+    store_tx *tx;
     str *ids;
     size_t n = 0;
+    TRY(audit_settle(a, f));
+    TRY(store_begin(a->store, STORE_WRITE, &tx, f));
     arena_init(&mem, 0);
-    err e = erase(a, ERASE "request_id=?1 RETURNING request_id", request_id, &mem, &ids, &n, f);
+    err e = erase_in(tx, ERASE "request_id=?1 RETURNING request_id", request_id, &mem, &ids, &n, f);
     arena_deinit(&mem);
+    if (e == E_OK)
+        e = store_commit(tx, f);
+    else
+        store_rollback(tx);
     if (e == E_OK && !n)
         return fail_set(f, E_NOT_FOUND, "there is no record of request \"%.*s\"",
                         STR_ARG(str_slice(request_id, 0, 64)));
     return e;
 }
 
-err audit_erase_subject(audit *a, str subject, arena *mem, str **ids, size_t *n, fail *f) {
+err audit_erase_subject(store_tx *tx, str subject, arena *mem, str **ids, size_t *n, fail *f) {
     if (!subject.n)
         return fail_set(f, E_INPUT, "whose requests are to be erased? The subject is empty");
-    return erase(a, ERASE "subject=?1 RETURNING request_id", subject, mem, ids, n, f);
+    return erase_in(tx, ERASE "subject=?1 RETURNING request_id", subject, mem, ids, n, f);
 }

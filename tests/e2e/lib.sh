@@ -157,13 +157,13 @@ free_port() { # below the range of outgoing connections, which may hold a port t
 # serve_start [ARGS...]: starts `bantam serve` on $port, waits for /health; $pid is its process
 serve_start() {
     port=${port:-$(free_port)}
-    url=http://127.0.0.1:$port
+    url=${scheme:-http}://127.0.0.1:$port
     "$bin" serve --port "$port" "$@" >"$tmp/serve.out" 2>"$tmp/serve.err" </dev/null &
     pid=$!
     pids+=("$pid")
     local i
     for i in $(seq 300); do
-        curl -sf -m 2 "$url/health" >/dev/null 2>&1 && return 0
+        curl -sfk -m 2 "$url/health" >/dev/null 2>&1 && return 0
         kill -0 "$pid" 2>/dev/null || break
         sleep 0.1
     done

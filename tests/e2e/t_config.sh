@@ -130,6 +130,30 @@ is "after SIGHUP it does not" "$(status -H 'Authorization: Bearer sesame' "$url/
 is "and the new one does" "$(status -H 'Authorization: Bearer other' "$url/v1/models")" 200
 serve_stop TERM
 
+# ---- all or nothing: a certificate that is none takes the rest back ----
+if command -v openssl >/dev/null; then
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout tls.key -out tls.crt -days 2 -subj /CN=localhost >/dev/null 2>&1
+    cp tls.crt good.crt
+    head="tls-cert: $PWD/tls.crt\ntls-key: $PWD/tls.key\nrequire-auth: true\n"
+    printf '%bkey: sesame\nalias: {tiny: smollm2}\n' "$head" >"$BANTAM_HOME/bantam.yaml"
+    scheme=https
+    serve_start || done_testing
+    open=(-k -H 'Authorization: Bearer sesame')
+    have_model smollm2 && is "over TLS" "$(models "${open[@]}")" '["tiny"]'
+    echo nonsense >tls.crt
+    printf '%bkey: other\nalias: {wee: smollm2}\n' "$head" >"$BANTAM_HOME/bantam.yaml"
+    hup
+    has "a certificate that is none is named" "$logged" "the settings stay as they were"
+    is "the key is the one before" "$(status "${open[@]}" "$url/v1/models")" 200
+    have_model smollm2 && is "and so is the alias" "$(models "${open[@]}")" '["tiny"]'
+    cp good.crt tls.crt
+    hup
+    is "mended, the new key opens" "$(status -k -H 'Authorization: Bearer other' "$url/v1/models")" 200
+    serve_stop TERM
+    scheme=
+    rm "$BANTAM_HOME/bantam.yaml"
+else skip "a bad certificate at SIGHUP: no openssl here"; fi
+
 # ---- a service manager is told ----
 python=${BANTAM_TEST_PYTHON:-python3}
 if command -v "$python" >/dev/null; then
