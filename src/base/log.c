@@ -57,7 +57,8 @@ static void put_z(log_line *l, const char *z) {
     put(l, z, strlen(z));
 }
 
-/* Bytes of the UTF-8 character at s; 0 = none begins here, or it is not whole. */
+/* Bytes of the UTF-8 character at s; 0 = none begins here, or it is not whole, written too long, a
+ * surrogate or above U+10FFFF. */
 static size_t character_bytes(str s) {
     unsigned char c = (unsigned char)s.p[0];
     size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : 0;
@@ -65,7 +66,10 @@ static size_t character_bytes(str s) {
     if (n > s.n) return 0;
     for (size_t i = 1; i < n; i++)
         if (((unsigned char)s.p[i] & 0xc0) != 0x80) return 0;
-    return n;
+    unsigned char second = n > 2 ? (unsigned char)s.p[1] : 0;
+    bool bad = (c == 0xe0 && second < 0xa0) || (c == 0xed && second > 0x9f) ||
+               (c == 0xf0 && second < 0x90) || (c == 0xf4 && second > 0x8f);
+    return bad ? 0 : n;
 }
 
 static void put_escaped(log_line *l, str s) {

@@ -57,11 +57,14 @@ static void as_json(void **state) {
     (void)state;
     log_set_form(LOG_AS_JSON);
     log_set_request("req_1", "abc");
-    CAPTURE(log_error("room", "a \"quoted\"\n\\line \x01 \xc3\xa9 \xff \xe2\x82"));
+    CAPTURE(log_error(
+        "room", "a \"quoted\"\n\\line \x01 \xc3\xa9 \xff \xe2\x82 \xed\xa0\x80 \xf4\x90\x80\x80"));
     const json *v = parsed();
     assert_string_equal(member(v, "level"), "error");
     assert_string_equal(member(v, "message"),
-                        "a \"quoted\"\n\\line \x01 \xc3\xa9 \xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd");
+                        "a \"quoted\"\n\\line \x01 \xc3\xa9 \xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd "
+                        "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd "
+                        "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
     assert_string_equal(member(v, "request_id"), "req_1");
     assert_string_equal(member(v, "trace_id"), "abc");
     assert_int_equal(strlen(member(v, "time")), 24);
