@@ -1,14 +1,11 @@
 /* grammar_lexer.c - expressions to non-deterministic to deterministic automata (Thompson 1968,
- * subset construction), products of two, minimised by Moore's rounds; see grammar_lexer.h. */
-#include "grammar/grammar_lexer.h"
-
+ * subset construction); see grammar_lexer.h. */
 #include "base/map.h"
 #include "base/mem.h"
+#include "grammar/grammar_draft.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { PARTITION_WORK_MAX = 4000000, FOLLOWS_STATES_MAX = 256 };
 
 /* ---- byte sets ---- */
 
@@ -210,59 +207,10 @@ static err nfa_put(nfa *m, const lexer_expr *e, int32_t next, int32_t *out, fail
     return nfa_fork(m, x, y, out, f);
 }
 
-/* ---- a deterministic automaton being built ---- */
-
-typedef struct draft {
-    int32_t *next; /* [room, classes] */
-    bool *accepts; /* [room] */
-    int32_t n, room, classes;
-    int64_t work; /* done on it so far, in steps over a state's members or classes */
-    uint8_t class_of[256];
-} draft;
-
-/* A short pattern may stand for an automaton that takes minutes to build: steps are counted. */
-static err spend(draft *d, int64_t steps, fail *f) {
-    d->work += steps;
-    if (d->work <= LEXER_WORK_MAX) return E_OK;
-    fail_set(f, E_TOO_LARGE, "the pattern takes more than %d steps to compile", LEXER_WORK_MAX);
-    return fail_hint(f, "avoid .* before counted repetitions, and long ones of alternatives");
-}
-
-static void draft_free(draft *d) {
-    mem_free(d->next);
-    mem_free(d->accepts);
-}
-
-static err draft_add(draft *d, bool accepts, int32_t *out, fail *f) {
-    if (d->n == LEXER_STATES_MAX)
-        return fail_set(f, E_TOO_LARGE, "the pattern's automaton needs more than %d states",
-                        LEXER_STATES_MAX);
-    if (d->n == d->room) {
-        int32_t room = d->room ? 2 * d->room : 64;
-        int32_t *next = mem_zero((size_t)room * (size_t)d->classes * sizeof *next);
-        bool *flags = mem_zero((size_t)room);
-        if (next && flags && d->n) {
-            memcpy(next, d->next, (size_t)d->n * (size_t)d->classes * sizeof *next);
-            memcpy(flags, d->accepts, (size_t)d->n);
-        }
-        if (next && flags) {
-            draft_free(d);
-            d->next = next;
-            d->accepts = flags;
-            d->room = room;
-        } else {
-            mem_free(next);
-            mem_free(flags);
-            return fail_memory(f, "a pattern");
-        }
-    }
-    d->accepts[d->n] = accepts;
-    *out = d->n++;
-    return E_OK;
-}
+/* ---- classes ---- */
 
 /* Bytes that no set of the automaton tells apart share a class. */
-static void classes_of(draft *d, const nfa *m) {
+static void classes_of(lexer_draft *d, const nfa *m) {
     d->classes = 1;
     for (int32_t i = 0; i < m->n && d->classes < 256; i++) {
         if (!m->s[i].on_bytes) continue;
@@ -287,7 +235,7 @@ static void classes_of(draft *d, const nfa *m) {
 typedef struct subset_job {
     const nfa *m;
     int32_t end; /* the accepting state */
-    draft *d;
+    lexer_draft *d;
     arena sets;                    /* keys of `known` live here */
     map known;                     /* sorted states as bytes -> deterministic state */
     str *members;                  /* [LEXER_STATES_MAX] of each deterministic state */
@@ -335,7 +283,7 @@ static err state_of(subset_job *j, int32_t *out, fail *f) {
         *out = LEXER_DEAD;
         return E_OK;
     }
-    TRY(spend(j->d, j->listed, f));
+    TRY(lexer_draft_spend(j->d, j->listed, f));
     sort_list(j->list, j->listed);
     str key = {(const char *)j->list, (size_t)j->listed * sizeof *j->list};
     int64_t known;
@@ -345,7 +293,7 @@ static err state_of(subset_job *j, int32_t *out, fail *f) {
     }
     bool accepts = false;
     for (int32_t i = 0; i < j->listed; i++) accepts = accepts || j->list[i] == j->end;
-    TRY(draft_add(j->d, accepts, out, f));
+    TRY(lexer_draft_add(j->d, accepts, out, f));
     j->members[*out] = arena_str(&j->sets, key);
     if (!j->members[*out].p) return fail_memory(f, "a pattern");
     return map_put(&j->known, j->members[*out], *out, f);
@@ -364,7 +312,7 @@ static err expand(subset_job *j, int32_t state, fail *f) {
             const nfa_state *s = &j->m->s[from[i]];
             if (s->on_bytes && byte_set_has(&s->bytes, byte_of[c])) reach(j, s->to[0]);
         }
-        TRY(spend(j->d, (int64_t)n + j->reached, f));
+        TRY(lexer_draft_spend(j->d, (int64_t)n + j->reached, f));
         TRY(state_of(j, &to, f));
         j->d->next[state * j->d->classes + c] = to;
     }
@@ -373,7 +321,7 @@ static err expand(subset_job *j, int32_t state, fail *f) {
 
 static err determinise(subset_job *j, int32_t start, int32_t *first, fail *f) {
     int32_t dead;
-    TRY(draft_add(j->d, false, &dead, f));
+    TRY(lexer_draft_add(j->d, false, &dead, f));
     CHECK(dead == LEXER_DEAD);
     j->mark = 1;
     reach(j, start);
@@ -382,134 +330,9 @@ static err determinise(subset_job *j, int32_t start, int32_t *first, fail *f) {
     return E_OK;
 }
 
-/* ---- minimising, and into the arena ---- */
-
-static uint64_t mix(uint64_t h, uint64_t v) {
-    h ^= v;
-    h *= 0x9e3779b97f4a7c15ull;
-    return h ^ h >> 29;
-}
-
-/* Marks states from which an accepting one can be reached; others become dead. */
-static err bury(draft *d, bool *alive, fail *f) {
-    for (bool changed = true; changed;) {
-        changed = false;
-        TRY(spend(d, (int64_t)d->n, f));
-        for (int32_t s = d->n - 1; s > 0; s--) {
-            bool now = d->accepts[s];
-            for (int32_t c = 0; c < d->classes && !now; c++)
-                now = alive[d->next[s * d->classes + c]];
-            changed = changed || (now && !alive[s]);
-            alive[s] = alive[s] || now;
-        }
-    }
-    for (int64_t i = 0; i < (int64_t)d->n * d->classes; i++)
-        if (!alive[d->next[i]]) d->next[i] = LEXER_DEAD;
-    return E_OK;
-}
-
-/* Moore's rounds: block[s] numbers what cannot be told apart, in order of the first member. Long
- * chains take as many rounds as they are long: above PARTITION_WORK_MAX all states are kept, which
- * costs memory and changes no text. */
-static err partition(const draft *d, int32_t *block, int32_t *blocks, fail *f) {
-    int64_t work = 0;
-    uint64_t *sign = mem_alloc((size_t)d->n * sizeof *sign);
-    if (!sign) return fail_memory(f, "a pattern");
-    err e = E_OK;
-    *blocks = 0;
-    for (int32_t s = 0; s < d->n; s++) block[s] = d->accepts[s];
-    for (int32_t last = -1; e == E_OK && last != *blocks;) {
-        map found;
-        work += (int64_t)d->n * (d->classes + 16);
-        if (work > PARTITION_WORK_MAX) {
-            for (int32_t s = 0; s < d->n; s++) block[s] = s;
-            *blocks = d->n;
-            break;
-        }
-        map_init(&found, NULL);
-        last = *blocks;
-        *blocks = 0;
-        for (int32_t s = 0; s < d->n; s++) {
-            uint64_t h = mix(0, (uint64_t)block[s]);
-            for (int32_t c = 0; c < d->classes; c++)
-                h = mix(h, (uint64_t)block[d->next[s * d->classes + c]]);
-            sign[s] = h;
-        }
-        for (int32_t s = 0; e == E_OK && s < d->n; s++) {
-            int64_t known;
-            str key = {(const char *)&sign[s], sizeof *sign};
-            if (!map_get(&found, key, &known)) {
-                known = (*blocks)++;
-                e = map_put(&found, key, known, f);
-            }
-            block[s] = (int32_t)known;
-        }
-        map_deinit(&found);
-    }
-    mem_free(sign);
-    return e;
-}
-
-static err find_members(lexer *l, arena *to, fail *f) {
-    byte_set *members = arena_new_n(to, byte_set, (size_t)l->classes);
-    if (!members) return fail_memory(f, "a pattern");
-    for (int b = 0; b < 256; b++) byte_set_add(&members[l->class_of[b]], (uint8_t)b);
-    l->members = members;
-    if (l->states > FOLLOWS_STATES_MAX) return E_OK;
-    byte_set *follows = arena_new_n(to, byte_set, (size_t)l->states);
-    if (!follows) return fail_memory(f, "a pattern");
-    for (int32_t s = 0; s < l->states; s++) follows[s] = lexer_next_bytes(l, s);
-    l->follows = follows;
-    return E_OK;
-}
-
-static err keep(const lexer **out, arena *to, const draft *d, const int32_t *block, int32_t blocks,
-                int32_t start, fail *f) {
-    lexer *l = arena_new(to, lexer);
-    int32_t *next = arena_new_n(to, int32_t, (size_t)blocks * (size_t)d->classes);
-    bool *accepts = arena_new_n(to, bool, (size_t)blocks);
-    if (!l || !next || !accepts) return fail_memory(f, "a pattern");
-    uint64_t hash = mix((uint64_t)blocks, (uint64_t)block[start]);
-    for (int32_t s = 0; s < d->n; s++) {
-        accepts[block[s]] = d->accepts[s];
-        for (int32_t c = 0; c < d->classes; c++)
-            next[block[s] * d->classes + c] = block[d->next[s * d->classes + c]];
-    }
-    for (int32_t s = 0; s < blocks; s++) {
-        hash = mix(hash, accepts[s]);
-        for (int b = 0; b < 256; b++)
-            hash = mix(hash, (uint64_t)next[s * d->classes + d->class_of[b]]);
-    }
-    *l = (lexer){.states = blocks,
-                 .start = block[start],
-                 .classes = d->classes,
-                 .next = next,
-                 .accepts = accepts,
-                 .hash = hash};
-    memcpy(l->class_of, d->class_of, sizeof l->class_of);
-    TRY(find_members(l, to, f));
-    *out = l;
-    return E_OK;
-}
-
-static err finish(const lexer **out, arena *to, draft *d, int32_t start, fail *f) {
-    bool *alive = mem_zero((size_t)d->n);
-    int32_t *block = mem_alloc((size_t)d->n * sizeof *block), blocks = 0;
-    err e = alive && block ? E_OK : fail_memory(f, "a pattern");
-    if (e == E_OK) e = bury(d, alive, f);
-    if (e == E_OK) {
-        if (!alive[start]) start = LEXER_DEAD;
-        e = partition(d, block, &blocks, f);
-    }
-    if (e == E_OK) e = keep(out, to, d, block, blocks, start, f);
-    mem_free(alive);
-    mem_free(block);
-    return e;
-}
-
 err lexer_build(const lexer **out, arena *to, const lexer_expr *e, fail *f) {
     nfa m = {0};
-    draft d = {0};
+    lexer_draft d = {0};
     subset_job j = {.m = &m, .d = &d};
     int32_t start = 0, first = 0;
     if (!e) return fail_memory(f, "a pattern");
@@ -526,7 +349,7 @@ err lexer_build(const lexer **out, arena *to, const lexer_expr *e, fail *f) {
         r = j.stack && j.marks && j.list && j.members ? determinise(&j, start, &first, f)
                                                       : fail_memory(f, "a pattern");
     }
-    if (r == E_OK) r = finish(out, to, &d, first, f);
+    if (r == E_OK) r = lexer_draft_finish(out, to, &d, first, f);
     map_deinit(&j.known);
     arena_deinit(&j.sets);
     mem_free(j.stack);
@@ -534,225 +357,6 @@ err lexer_build(const lexer **out, arena *to, const lexer_expr *e, fail *f) {
     mem_free(j.list);
     mem_free(j.members);
     mem_free(m.s);
-    draft_free(&d);
+    lexer_draft_free(&d);
     return r;
-}
-
-/* ---- products ---- */
-
-typedef enum product_op { BOTH, ONLY_FIRST, EITHER } product_op;
-
-typedef struct product_job {
-    const lexer *x, *y;
-    product_op op;
-    draft d;
-    map known;      /* pair -> state */
-    uint64_t *pair; /* [LEXER_STATES_MAX] */
-} product_job;
-
-static err pair_state(product_job *j, int32_t x, int32_t y, int32_t *out, fail *f) {
-    int64_t known;
-    bool x_dead = x == LEXER_DEAD, y_dead = y == LEXER_DEAD;
-    if (j->op == EITHER ? x_dead && y_dead : x_dead || (j->op == BOTH && y_dead)) {
-        *out = LEXER_DEAD;
-        return E_OK;
-    }
-    uint64_t pair = (uint64_t)x << 32 | (uint32_t)y;
-    if (map_get(&j->known, (str){(const char *)&pair, sizeof pair}, &known)) {
-        *out = (int32_t)known;
-        return E_OK;
-    }
-    bool in_x = lexer_accepts(j->x, x), in_y = lexer_accepts(j->y, y);
-    bool in = j->op == EITHER ? in_x || in_y : in_x && in_y == (j->op == BOTH);
-    TRY(draft_add(&j->d, in, out, f));
-    j->pair[*out] = pair;
-    return map_put(&j->known, (str){(const char *)&j->pair[*out], sizeof pair}, *out, f);
-}
-
-static void product_classes(product_job *j) {
-    int16_t class_of[256][256];
-    memset(class_of, -1, sizeof class_of);
-    for (int b = 0; b < 256; b++) {
-        int16_t *c = &class_of[j->x->class_of[b]][j->y->class_of[b]];
-        if (*c < 0) *c = (int16_t)j->d.classes++;
-        j->d.class_of[b] = (uint8_t)*c;
-    }
-}
-
-static err product_fill(product_job *j, int32_t *first, fail *f) {
-    int32_t dead;
-    uint8_t byte_of[256];
-    product_classes(j);
-    for (int b = 255; b >= 0; b--) byte_of[j->d.class_of[b]] = (uint8_t)b;
-    TRY(draft_add(&j->d, false, &dead, f));
-    TRY(pair_state(j, j->x->start, j->y->start, first, f));
-    for (int32_t s = 1; s < j->d.n; s++)
-        for (int32_t c = 0; c < j->d.classes; c++) {
-            int32_t to;
-            TRY(pair_state(j, lexer_step(j->x, (int32_t)(j->pair[s] >> 32), byte_of[c]),
-                           lexer_step(j->y, (int32_t)(uint32_t)j->pair[s], byte_of[c]), &to, f));
-            j->d.next[s * j->d.classes + c] = to;
-        }
-    return E_OK;
-}
-
-static err product(const lexer **out, arena *to, const lexer *x, const lexer *y, product_op op,
-                   fail *f) {
-    product_job j = {.x = x, .y = y, .op = op};
-    int32_t first = 0;
-    map_init(&j.known, NULL);
-    j.pair = mem_alloc(LEXER_STATES_MAX * sizeof *j.pair);
-    err e = j.pair ? product_fill(&j, &first, f) : fail_memory(f, "a pattern");
-    if (e == E_OK) e = finish(out, to, &j.d, first, f);
-    map_deinit(&j.known);
-    mem_free(j.pair);
-    draft_free(&j.d);
-    return e;
-}
-
-err lexer_subtract(const lexer **out, arena *to, const lexer *x, const lexer *y, fail *f) {
-    return product(out, to, x, y, ONLY_FIRST, f);
-}
-err lexer_intersect(const lexer **out, arena *to, const lexer *x, const lexer *y, fail *f) {
-    return product(out, to, x, y, BOTH, f);
-}
-err lexer_unite(const lexer **out, arena *to, const lexer *x, const lexer *y, fail *f) {
-    return product(out, to, x, y, EITHER, f);
-}
-
-/* ---- counted ---- */
-
-err lexer_count(const lexer **out, arena *to, const lexer *base, int32_t least, int32_t most,
-                fail *f) {
-    lexer *l = arena_new(to, lexer);
-    if (!l) return fail_memory(f, "a string's length");
-    if (least > LEXER_COUNT_MAX || most > LEXER_COUNT_MAX)
-        return fail_set(f, E_TOO_LARGE, "a string's length of %d is above the limit of %d",
-                        most > least ? most : least, LEXER_COUNT_MAX);
-    *l = *base;
-    l->inside = lexer_step(base, base->start, '"');
-    l->least = least > 0 ? least : 0;
-    l->most = most;
-    CHECK(!base->inside && l->inside && base->states < INT32_MAX / LEXER_COUNT_MAX);
-    if (most >= 0 && most < least) l->start = LEXER_DEAD;
-    l->base_hash = base->hash;
-    l->follows = NULL;
-    l->hash = mix(mix(base->hash, (uint64_t)l->least), (uint64_t)l->most);
-    *out = l;
-    return E_OK;
-}
-
-int32_t lexer_step_counted(const lexer *l, int32_t state, uint8_t byte) {
-    int32_t count = state / l->states, at = state % l->states,
-            to = l->next[at * l->classes + l->class_of[byte]];
-    if (to == LEXER_DEAD) return LEXER_DEAD;
-    if (at != l->inside) return count * l->states + to;
-    if (l->accepts[to]) return count >= l->least ? to : LEXER_DEAD;
-    if (count == l->most) return LEXER_DEAD;
-    if (l->most >= 0 || count < l->least) count++; /* nobody asks how many there are above that */
-    return count * l->states + to;
-}
-
-byte_set lexer_next_bytes(const lexer *l, int32_t state) {
-    byte_set out = {0};
-    if (l->follows) return l->follows[state];
-    for (int32_t c = 0; c < l->classes; c++) {
-        const byte_set *s = &l->members[c];
-        int word = s->bits[0] ? 0 : s->bits[1] ? 1 : s->bits[2] ? 2 : 3;
-        if (!s->bits[word]) continue;
-        uint8_t any = (uint8_t)(64 * word + __builtin_ctzll(s->bits[word]));
-        if (lexer_step(l, state, any) != LEXER_DEAD) out = byte_set_or(out, *s);
-    }
-    return out;
-}
-
-bool lexer_is_empty(const lexer *l) {
-    return l->start == LEXER_DEAD;
-}
-
-bool lexer_matches(const lexer *l, str text) {
-    int32_t s = l->start;
-    for (size_t i = 0; i < text.n; i++) s = lexer_step(l, s, (uint8_t)text.p[i]);
-    return lexer_accepts(l, s);
-}
-
-/* ---- multiples ---- */
-
-/* What the states are: the remainder of the digits so far, by the digits behind the point. */
-typedef struct multiple_job {
-    int32_t m, places, classes, states;
-    int32_t *next; /* [states, classes] */
-    bool *accepts; /* [states] */
-} multiple_job;
-enum { MULTIPLE_DEAD, MULTIPLE_START, MULTIPLE_SIGNED, MULTIPLE_ZERO, MULTIPLE_REST };
-enum { MULTIPLE_MINUS = 10, MULTIPLE_POINT = 11, MULTIPLE_CLASSES = 13 };
-
-/* Of remainder r with `digits` digits behind the point; -1: no point yet. Behind the point and
- * before its first digit, digits is 0. */
-static int32_t multiple_at(const multiple_job *j, int32_t digits, int32_t r) {
-    return MULTIPLE_REST + (digits + 1) * j->m + r;
-}
-
-/* Whether r, with that many digits behind the point, is a multiple. */
-static bool divides(const multiple_job *j, int32_t digits, int32_t r) {
-    int64_t v = r;
-    for (int32_t i = digits; i < j->places; i++) v = v * 10 % j->m;
-    return v % j->m == 0;
-}
-
-static void multiple_whole(multiple_job *j) {
-    int32_t *first = &j->next[MULTIPLE_START * j->classes],
-            *behind = &j->next[MULTIPLE_SIGNED * j->classes];
-    first[MULTIPLE_MINUS] = MULTIPLE_SIGNED;
-    for (int32_t d = 0; d < 10; d++)
-        first[d] = behind[d] = d ? multiple_at(j, -1, d % j->m) : MULTIPLE_ZERO;
-    j->accepts[MULTIPLE_ZERO] = true;
-    j->next[MULTIPLE_ZERO * j->classes + MULTIPLE_POINT] = multiple_at(j, 0, 0);
-    for (int32_t r = 0; r < j->m; r++) {
-        int32_t at = multiple_at(j, -1, r);
-        j->accepts[at] = divides(j, 0, r);
-        j->next[at * j->classes + MULTIPLE_POINT] = multiple_at(j, 0, r);
-        for (int32_t d = 0; d < 10; d++)
-            j->next[at * j->classes + d] = multiple_at(j, -1, (int32_t)((10ll * r + d) % j->m));
-    }
-}
-
-/* The last row, `places` + 1, is of zeros behind the places that count. */
-static void multiple_part(multiple_job *j) {
-    for (int32_t digits = 0; digits <= j->places + 1; digits++)
-        for (int32_t r = 0; r < j->m; r++) {
-            int32_t at = multiple_at(j, digits, r);
-            bool fits = divides(j, digits < j->places ? digits : j->places, r);
-            j->accepts[at] = digits > 0 && fits;
-            for (int32_t d = 0; d < 10 && digits < j->places; d++)
-                j->next[at * j->classes + d] =
-                    multiple_at(j, digits + 1, (int32_t)((10ll * r + d) % j->m));
-            if (digits >= j->places && fits)
-                j->next[at * j->classes] = multiple_at(j, j->places + 1, r);
-        }
-}
-
-err lexer_multiples(const lexer **out, arena *to, int32_t m, int32_t places, fail *f) {
-    draft d = {.classes = MULTIPLE_CLASSES};
-    multiple_job j = {m, places, MULTIPLE_CLASSES, 0, NULL, NULL};
-    int64_t states = MULTIPLE_REST + (int64_t)m * (places + 3);
-    if (m < 1 || places < 0 || states > LEXER_STATES_MAX)
-        return fail_set(f, E_TOO_LARGE, "multiples of %d / 10^%d need more than %d states", m,
-                        places, LEXER_STATES_MAX);
-    for (int b = 0; b < 256; b++)
-        d.class_of[b] = (uint8_t)(b >= '0' && b <= '9' ? b - '0'
-                                  : b == '-'           ? MULTIPLE_MINUS
-                                  : b == '.'           ? MULTIPLE_POINT
-                                                       : MULTIPLE_CLASSES - 1);
-    d.n = d.room = j.states = (int32_t)states;
-    d.next = j.next = mem_zero((size_t)states * MULTIPLE_CLASSES * sizeof *j.next);
-    d.accepts = j.accepts = mem_zero((size_t)states);
-    err e = j.next && j.accepts ? E_OK : fail_memory(f, "a pattern");
-    if (e == E_OK) {
-        multiple_whole(&j);
-        multiple_part(&j);
-        e = finish(out, to, &d, MULTIPLE_START, f);
-    }
-    draft_free(&d);
-    return e;
 }
