@@ -190,8 +190,9 @@ static err answer_once(const cli *c, world *w, const talk_options *o, int64_t lo
     if (!rq.max_tokens) rq.max_tokens = MAX_TOKENS_DEFAULT;
     if (stop_wanted()) return fail_set(f, E_CANCELLED, "stopped");
     err e = p.generate(p.self, &rq, (gen_sink){&s, json ? NULL : stream_put}, &reply, f);
-    buf_deinit(&s.text);
     if (!json && (e == E_OK || s.text.n)) printf("\n");
+    buf_deinit(&s.text);
+    if (e == E_CANCELLED && stop_wanted()) fail_set(f, e, "stopped"); /* not "the client left" */
     if (e == E_OK && json) e = print_reply(&reply, logprobs >= 0, f);
     if (e == E_OK && !json && reply.finish == GEN_LENGTH)
         fprintf(stderr, "(stopped at --max-tokens %d)\n", rq.max_tokens);

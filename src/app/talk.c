@@ -86,6 +86,8 @@ static err answer(talk *t, arena *a, fail *f) {
         stop_forget();
         say("(stopped)");
         e = E_OK;
+    } else if (e == E_CANCELLED && stop_wanted()) {
+        fail_set(f, e, "stopped");
     } else if (e == E_OK) {
         say_ending(t, &reply);
         if (t->verbose) stream_print_timings(&reply);
