@@ -29,7 +29,7 @@ spans() {
         | .attributes |= (map({(.key): (.value | if .arrayValue then [.arrayValue.values[].stringValue] else to_entries[0].value end)}) | add // {})' "$tmp/otel.log" | jq -sc .
 }
 await() { # WHAT JQ-CONDITION over the spans
-    for _ in $(seq 200); do
+    for _ in $(seq 800); do
         all=$(spans)
         jq -e "$2" >/dev/null 2>&1 <<<"$all" && break
         sleep 0.05
@@ -122,7 +122,8 @@ is "no word of an answer" "$(cat "$tmp/otel.log" "$tmp/serve.err" | grep -c star
 # ---- a collector that refuses for now; what waits at the end is sent ----
 echo 503 >"$tmp/otel.how"
 chat smollm2 'Say' -H "traceparent: 00-33333333333333333333333333333333-b7ad6b7169203331-01" >/dev/null
-for _ in $(seq 200); do grep -q '"status": 503.*33333333333333333333333333333333' "$tmp/otel.log" && break; sleep 0.05; done
+# metrics that were refused first are tried for 15 s while the spans wait
+for _ in $(seq 800); do grep -q '"status": 503.*33333333333333333333333333333333' "$tmp/otel.log" && break; sleep 0.05; done
 has "it is asked" "$(grep -c '"status": 503.*33333333333333333333333333333333' "$tmp/otel.log" | sed 's/^[1-9].*/yes/')" yes
 echo 200 >"$tmp/otel.how"
 await "and asked again" 'any(.[]; .traceId == "33333333333333333333333333333333" and .name == "chat smollm2")'
