@@ -135,9 +135,8 @@ static void put_reply(api_call *c, const desk_reply *r) {
     json_writer *w = &c->w;
     json_begin_object(w);
     json_field_text(w, "reference", r->ref);
-    api_put_z(w, "status", states[r->state]);
-    json_key(w, "answer");
-    json_put_str(w, r->state == DESK_DONE ? r->text : STR_NONE);
+    json_field_z(w, "status", states[r->state]);
+    json_field_str(w, "answer", r->state == DESK_DONE ? r->text : STR_NONE);
     json_field_text(w, "message", answer_sentence(c, r));
     json_field_text(w, "label", r->label);
     json_field_text(w, "answered_by", r->answered_by);

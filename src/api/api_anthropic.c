@@ -28,13 +28,13 @@ static void put_error(api_call *c, const fail *f, int status) {
     char text[API_ERROR_TEXT_BYTES];
     api_error_text(f, text, sizeof text);
     json_begin_object(&c->w);
-    api_put_z(&c->w, "type", "error");
+    json_field_z(&c->w, "type", "error");
     json_key(&c->w, "error");
     json_begin_object(&c->w);
-    api_put_z(&c->w, "type", error_type(status));
-    api_put_z(&c->w, "message", text);
+    json_field_z(&c->w, "type", error_type(status));
+    json_field_z(&c->w, "message", text);
     json_end_object(&c->w);
-    api_put_z(&c->w, "request_id", c->rq->id);
+    json_field_z(&c->w, "request_id", c->rq->id);
     json_end_object(&c->w);
 }
 
@@ -56,7 +56,7 @@ static const char *stop_reason(const gen_reply *r) {
 }
 
 static void put_end(json_writer *w, const gen_reply *r) {
-    api_put_z(w, "stop_reason", stop_reason(r));
+    json_field_z(w, "stop_reason", stop_reason(r));
     json_field_text(w, "stop_sequence", r->finish == GEN_STOP ? r->stop : STR_NONE);
 }
 
@@ -74,14 +74,14 @@ static void put_usage(json_writer *w, int64_t prompt, int64_t known, int64_t mad
 
 static void put_head(anthropic_chat *m, json_writer *w) {
     json_field_text(w, "id", m->chat.id);
-    api_put_z(w, "type", "message");
-    api_put_z(w, "role", "assistant");
+    json_field_z(w, "type", "message");
+    json_field_z(w, "role", "assistant");
     json_field_text(w, "model", m->chat.request.model);
 }
 
 static void put_call(api_call *c, json_writer *w, const gen_call *call) {
     json_begin_object(w);
-    api_put_z(w, "type", "tool_use");
+    json_field_z(w, "type", "tool_use");
     json_field_text(w, "id", call->id);
     json_field_text(w, "name", call->name);
     json_key(w, "input");
@@ -91,16 +91,15 @@ static void put_call(api_call *c, json_writer *w, const gen_call *call) {
 
 static void put_text(json_writer *w, str text) {
     json_begin_object(w);
-    api_put_z(w, "type", "text");
-    json_key(w, "text");
-    json_put_str(w, text);
+    json_field_z(w, "type", "text");
+    json_field_str(w, "text", text);
     json_end_object(w);
 }
 
 /* Anthropic signs its thoughts; ours need none to come back. */
 static void put_thought(json_writer *w, str text) {
     json_begin_object(w);
-    api_put_z(w, "type", "thinking");
+    json_field_z(w, "type", "thinking");
     json_field_str(w, "thinking", text);
     json_field_str(w, "signature", STR(""));
     json_end_object(w);
@@ -139,7 +138,7 @@ static void begin_event(anthropic_chat *m, json_writer *w, const char *type) {
     buf_reset(&m->chat.call->out);
     *w = (json_writer){.out = &m->chat.call->out};
     json_begin_object(w);
-    api_put_z(w, "type", type);
+    json_field_z(w, "type", type);
 }
 
 static err end_event(anthropic_chat *m, json_writer *w, const char *type, fail *f) {
@@ -215,7 +214,7 @@ static err send_delta(anthropic_chat *m, const gen_event *event, fail *f) {
     json_field_int(&w, "index", (int64_t)m->index);
     json_key(&w, "delta");
     json_begin_object(&w);
-    api_put_z(&w, "type", types[m->open]);
+    json_field_z(&w, "type", types[m->open]);
     json_field_str(&w, keys[m->open], event->text);
     json_end_object(&w);
     return end_event(m, &w, "content_block_delta", f);

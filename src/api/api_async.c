@@ -38,8 +38,8 @@ static void put_state(api_call *c, const keep_job *j) {
     bool runs = j->state == KEEP_QUEUED && api_runner_is_at(c->api->runner, j->id);
     json_begin_object(w);
     json_field_str(w, "id", j->ref);
-    api_put_z(w, "object", "async");
-    api_put_z(w, "status", runs ? "in_progress" : states[j->state]);
+    json_field_z(w, "object", "async");
+    json_field_z(w, "status", runs ? "in_progress" : states[j->state]);
     json_field_str(w, "endpoint", j->path);
     json_field_str(
         w, "url",

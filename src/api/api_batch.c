@@ -12,10 +12,6 @@ static const api_field fields[] = {{"input_file_id", API_FIELD_READ, NULL},
 
 /* ---- the object ---- */
 
-static void put_text_or_null(json_writer *w, const char *key, str text) {
-    json_field_text(w, key, text.p ? text : STR_NONE);
-}
-
 static void put_problems(json_writer *w, const keep_batch *b) {
     json_key(w, "errors");
     if (!b->problems.n) {
@@ -23,7 +19,7 @@ static void put_problems(json_writer *w, const keep_batch *b) {
         return;
     }
     json_begin_object(w);
-    api_put_z(w, "object", "list");
+    json_field_z(w, "object", "list");
     json_key(w, "data");
     json_put_raw(w, b->problems);
     json_end_object(w);
@@ -46,14 +42,14 @@ static void put_times(json_writer *w, const keep_batch *b) {
 static void put_batch(json_writer *w, const keep_batch *b) {
     json_begin_object(w);
     json_field_str(w, "id", b->ref);
-    api_put_z(w, "object", "batch");
+    json_field_z(w, "object", "batch");
     json_field_str(w, "endpoint", b->endpoint);
     put_problems(w, b);
     json_field_str(w, "input_file_id", b->input);
-    api_put_z(w, "completion_window", "24h");
+    json_field_z(w, "completion_window", "24h");
     json_field_str(w, "status", b->status);
-    put_text_or_null(w, "output_file_id", b->output);
-    put_text_or_null(w, "error_file_id", b->failures);
+    json_field_text(w, "output_file_id", b->output);
+    json_field_text(w, "error_file_id", b->failures);
     put_times(w, b);
     json_key(w, "request_counts");
     json_begin_object(w);

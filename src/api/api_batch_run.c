@@ -28,9 +28,9 @@ static void note_problem(starting *s, const char *code, const char *param, int64
                          const char *text) {
     if (s->problems++ >= PROBLEMS_MAX) return;
     json_begin_object(&s->w);
-    api_put_z(&s->w, "code", code);
-    api_put_z(&s->w, "message", text);
-    api_put_z(&s->w, "param", param);
+    json_field_z(&s->w, "code", code);
+    json_field_z(&s->w, "message", text);
+    json_field_z(&s->w, "param", param);
     json_key(&s->w, "line");
     if (line)
         json_put_int(&s->w, line);
@@ -194,10 +194,10 @@ static void put_line(json_writer *w, const keep_job *j) {
         json_put_null(w);
         json_key(w, "error");
         json_begin_object(w);
-        api_put_z(w, "code", expired ? "batch_expired" : "batch_cancelled");
-        api_put_z(w, "message",
-                  expired ? "the batch's time was up before this line was run"
-                          : "the batch was cancelled before this line was run");
+        json_field_z(w, "code", expired ? "batch_expired" : "batch_cancelled");
+        json_field_z(w, "message",
+                     expired ? "the batch's time was up before this line was run"
+                             : "the batch was cancelled before this line was run");
         json_end_object(w);
     }
     json_end_object(w);

@@ -186,7 +186,7 @@ void api_chat_put_extension(api_chat *chat, json_writer *w, const gen_exchange *
     if (!t) t = &none; /* a chat with a model: on record, but nothing was decided */
     json_key(w, "bantam");
     json_begin_object(w);
-    api_put_z(w, "tier", t->tier ? gen_tier_name(t->tier) : NULL);
+    json_field_z(w, "tier", t->tier ? gen_tier_name(t->tier) : NULL);
     json_field_text(w, "label", t->label);
     json_field_double(w, "confidence", t->confidence);
     json_field_text(w, "trace", chat->request.id);
@@ -195,8 +195,8 @@ void api_chat_put_extension(api_chat *chat, json_writer *w, const gen_exchange *
                     t->review.n && !t->url.n
                         ? api_answer_url(chat->call->api, chat->request.arena, t->review)
                         : t->url);
-    api_put_z(w, "reason", t->reason ? gen_reason_code(t->reason) : NULL);
-    api_put_z(w, "why", t->reason ? gen_reason_text(t->reason) : NULL);
+    json_field_z(w, "reason", t->reason ? gen_reason_code(t->reason) : NULL);
+    json_field_z(w, "why", t->reason ? gen_reason_text(t->reason) : NULL);
     if (t->expected_by_ms) json_field_int(w, "expected_by_ms", t->expected_by_ms);
     put_passages(w, t);
     json_field_double(w, "cost_usd", chat->is_task ? t->cost_usd : (double)NAN);

@@ -119,7 +119,7 @@ static void put_calls(const api_chat *chat, json_writer *w, const gen_reply *r) 
     for (size_t i = 0; i < r->n_calls; i++) {
         json_begin_object(w);
         json_field_str(w, "id", r->calls[i].id);
-        api_put_z(w, "type", "function");
+        json_field_z(w, "type", "function");
         json_key(w, "function");
         put_function(w, r->calls[i].name, r->calls[i].arguments);
         json_end_object(w);
@@ -138,7 +138,7 @@ static void put_fingerprint(api_chat *chat, json_writer *w) {
 
 static void put_head(api_chat *chat, json_writer *w, const char *object, const gen_reply *r) {
     json_field_text(w, "id", chat->id);
-    api_put_z(w, "object", object);
+    json_field_z(w, "object", object);
     json_field_int(w, "created", chat->at_s);
     json_field_text(w, "model", r && r->model.n && !chat->is_task ? r->model : chat->request.model);
     put_fingerprint(chat, w);
@@ -151,7 +151,7 @@ static void put_whole_choice(api_chat *chat, json_writer *w, const gen_reply *r,
     json_field_int(w, "index", chat->index);
     json_key(w, "message");
     json_begin_object(w);
-    api_put_z(w, "role", "assistant");
+    json_field_z(w, "role", "assistant");
     json_key(w, "content");
     if (r->n_calls && !content.n)
         json_put_null(w);
@@ -162,7 +162,7 @@ static void put_whole_choice(api_chat *chat, json_writer *w, const gen_reply *r,
     put_calls(chat, w, r);
     json_end_object(w);
     api_put_logprobs(w, chat->request.top_logprobs >= 0 ? r->tokens : NULL, r->n_tokens);
-    api_put_z(w, "finish_reason", finish_name(chat, r->finish));
+    json_field_z(w, "finish_reason", finish_name(chat, r->finish));
     json_end_object(w);
 }
 
@@ -204,7 +204,7 @@ static void end_choice(api_chat *chat, json_writer *w, const gen_event *event, c
     json_end_object(w);
     api_put_logprobs(w, chat->request.top_logprobs >= 0 && event ? event->tokens : NULL,
                      event ? event->n_tokens : 0);
-    api_put_z(w, "finish_reason", finish);
+    json_field_z(w, "finish_reason", finish);
     json_end_object(w);
     json_end_array(w);
     if (chat->include_usage) json_field_text(w, "usage", STR_NONE);
@@ -219,7 +219,7 @@ static err end_chunk(api_chat *chat, json_writer *w, fail *f) {
 err api_chat_send_role(api_chat *chat, fail *f) {
     json_writer w;
     begin_choice(chat, &w);
-    api_put_z(&w, "role", "assistant");
+    json_field_z(&w, "role", "assistant");
     json_field_str(&w, "content", STR(""));
     end_choice(chat, &w, NULL, NULL);
     return end_chunk(chat, &w, f);
@@ -237,7 +237,7 @@ static void put_call_delta(const api_chat *chat, json_writer *w, const gen_event
     json_field_int(w, "index", (int64_t)event->call_index);
     if (event->call_begins) {
         json_field_str(w, "id", event->call->id);
-        api_put_z(w, "type", "function");
+        json_field_z(w, "type", "function");
     }
     json_key(w, "function");
     put_function(w, name, event->text);

@@ -120,7 +120,7 @@ static err read_body(api_call *c, complete *m, fail *f) {
 static void put_head(const complete *m, json_writer *w, str model) {
     json_begin_object(w);
     json_field_text(w, "id", m->chat.id);
-    api_put_z(w, "object", "text_completion");
+    json_field_z(w, "object", "text_completion");
     json_field_int(w, "created", m->chat.at_s);
     json_field_text(w, "model", model.n ? model : m->chat.request.model);
     json_key(w, "choices");
@@ -170,13 +170,12 @@ static void put_choice(complete *m, json_writer *w, str head, str text, const ge
     json_field_int(w, "index", m->chat.index);
     str whole =
         head.n ? arena_printf(m->chat.call->a, "%.*s%.*s", STR_ARG(head), STR_ARG(text)) : text;
-    json_key(w, "text");
-    json_put_str(w, whole.p ? whole : STR(""));
+    json_field_str(w, "text", whole.p ? whole : STR(""));
     if (m->chat.request.top_logprobs >= 0)
         put_logprobs(w, tokens, n, &m->offset);
     else
         json_field_text(w, "logprobs", STR_NONE);
-    api_put_z(w, "finish_reason", finish);
+    json_field_z(w, "finish_reason", finish);
     json_end_object(w);
 }
 

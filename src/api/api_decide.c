@@ -273,7 +273,7 @@ static void put_answer(const decide *d, json_writer *w, const question *q) {
     for (size_t i = 0; i < q->n; i++) mean += q->p[i] * (double)(i + 1);
     json_key_str(w, q->id);
     json_begin_object(w);
-    api_put_z(w, "type", kinds[q->kind]);
+    json_field_z(w, "type", kinds[q->kind]);
     if (q->kind == ASK_CHOICE) json_field_text(w, "choice", q->options[q->best].name);
     if (q->kind == ASK_SCORE) json_field_double(w, "score", mean);
     if (q->kind == ASK_SCORE) json_field_text(w, "legend", q->options[q->best].name);
@@ -283,8 +283,7 @@ static void put_answer(const decide *d, json_writer *w, const question *q) {
         put_probabilities(w, q);
     if (q->kind != ASK_NOUL || d->ours) json_field_double(w, "confidence", q->p[q->best]);
     if (d->ours) {
-        json_key(w, "abstain");
-        json_put_bool(w, q->p[q->best] < d->abstain_below);
+        json_field_bool(w, "abstain", q->p[q->best] < d->abstain_below);
         json_field_text(w, "calibration", STR_NONE);
     }
     json_end_object(w);

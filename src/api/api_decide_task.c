@@ -119,7 +119,7 @@ static err put_answer(json_writer *w, const judged *m, fail *f) {
     bool listed = m->label.p || !s->label.n;
     json_key_str(w, m->id);
     json_begin_object(w);
-    api_put_z(w, "type", "choice");
+    json_field_z(w, "type", "choice");
     json_field_text(w, "choice", m->label);
     json_key(w, "probabilities");
     json_begin_object(w);
@@ -133,10 +133,10 @@ static err put_answer(json_writer *w, const judged *m, fail *f) {
     json_field_double(w, "threshold", s->threshold);
     json_field_bool(w, "abstain", abstains(m));
     json_field_bool(w, "automatic", s->outcome == GEN_ANSWERED);
-    api_put_z(w, "reason", listed ? gen_reason_code(s->reason) : "not_listed");
-    api_put_z(w, "why",
-              listed ? gen_reason_text(s->reason)
-                     : "the task's best label is none of the criteria");
+    json_field_z(w, "reason", listed ? gen_reason_code(s->reason) : "not_listed");
+    json_field_z(w, "why",
+                 listed ? gen_reason_text(s->reason)
+                        : "the task's best label is none of the criteria");
     json_key(w, "calibration");
     TRY(route_calibration(m->task, w, f));
     json_end_object(w);

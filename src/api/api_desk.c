@@ -124,8 +124,7 @@ static err review_decide(api_call *c, decide act, fail *f) {
     TRY(claimed_by_another(c, act(c->api->o.desk, c->arg, &x, c->a, &outcome, f)));
     api_answer_wake(c->api, c->arg);
     json_begin_object(&c->w);
-    json_key(&c->w, "text");
-    json_put_str(&c->w, outcome.text);
+    json_field_str(&c->w, "text", outcome.text);
     json_field_int(&c->w, "label_id", outcome.label_id);
     json_field_bool(&c->w, "learned", outcome.label_id != 0);
     TRY(put_review(c, f));

@@ -73,12 +73,12 @@ static err put_vector(api_call *c, const embed_ask *ask, const float *v, size_t 
 static err put_answer(api_call *c, const embed_ask *ask, fail *f) {
     json_writer *w = &c->w;
     json_begin_object(w);
-    api_put_z(w, "object", "list");
+    json_field_z(w, "object", "list");
     json_key(w, "data");
     json_begin_array(w);
     for (size_t i = 0; i < ask->in.n; i++) {
         json_begin_object(w);
-        api_put_z(w, "object", "embedding");
+        json_field_z(w, "object", "embedding");
         json_field_int(w, "index", (int64_t)i);
         TRY(put_vector(c, ask, ask->v + i * ask->width, ask->width, f));
         json_end_object(w);

@@ -38,14 +38,10 @@ static void put_error(json_writer *w, str message, int status, const char *param
     json_begin_object(w);
     json_key(w, "error");
     json_begin_object(w);
-    json_key(w, "message");
-    json_put_str(w, message);
-    json_key(w, "type");
-    json_put_z(w, type_of(status));
-    json_key(w, "param");
-    json_put_z(w, param);
-    json_key(w, "code");
-    json_put_z(w, code);
+    json_field_str(w, "message", message);
+    json_field_z(w, "type", type_of(status));
+    json_field_z(w, "param", param);
+    json_field_z(w, "code", code);
     json_end_object(w);
     json_end_object(w);
 }
@@ -188,11 +184,4 @@ err api_query_int(api_call *c, const char *key, int64_t fallback, int64_t min, i
                           STR_ARG(str_slice(text, 0, 64)), (long long)min, (long long)max);
     *out = v;
     return E_OK;
-}
-
-/* ---- writing ---- */
-
-void api_put_z(json_writer *w, const char *key, const char *z) {
-    json_key(w, key);
-    json_put_z(w, z);
 }

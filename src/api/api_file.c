@@ -13,13 +13,13 @@ static const char *const purposes[] = {"assistants", "batch",     "fine-tune",
 static void put_file(json_writer *w, const keep_file *x) {
     json_begin_object(w);
     json_field_str(w, "id", x->ref);
-    api_put_z(w, "object", "file");
+    json_field_z(w, "object", "file");
     json_field_int(w, "bytes", x->bytes);
     api_put_seconds(w, "created_at", x->created_ms);
     api_put_seconds(w, "expires_at", x->expires_ms);
     json_field_str(w, "filename", x->name);
     json_field_str(w, "purpose", x->purpose);
-    api_put_z(w, "status", "processed");
+    json_field_z(w, "status", "processed");
     json_field_text(w, "status_details", STR_NONE);
     json_end_object(w);
 }

@@ -34,14 +34,9 @@ static err send_state(api_call *c, bool ok, fail *f) {
     return http_send(c->rp, ok ? 200 : 503, "application/json", buf_str(&c->out), f);
 }
 
-static void put_status(json_writer *w, const char *status) {
-    json_key(w, "status");
-    json_put_z(w, status);
-}
-
 static bool put_health(json_writer *w, const int64_t facts[FACTS]) {
     json_begin_object(w);
-    put_status(w, facts[SYNCING] ? "ok" : "record_not_kept");
+    json_field_z(w, "status", facts[SYNCING] ? "ok" : "record_not_kept");
     json_field_int(w, "uptime_s", facts[UPTIME_S]);
     json_field_int(w, "requests_recorded", facts[KEPT]);
     json_field_int(w, "journal_bytes", facts[JOURNAL_BYTES]);
@@ -55,7 +50,7 @@ static bool put_health(json_writer *w, const int64_t facts[FACTS]) {
 static bool put_ready(json_writer *w, const int64_t facts[FACTS]) {
     bool ready = !facts[STOPPING] && facts[SYNCING];
     json_begin_object(w);
-    put_status(w, ready ? "ready" : facts[STOPPING] ? "draining" : "record_not_kept");
+    json_field_z(w, "status", ready ? "ready" : facts[STOPPING] ? "draining" : "record_not_kept");
     json_end_object(w);
     return ready;
 }
@@ -64,7 +59,7 @@ static bool put_ready(json_writer *w, const int64_t facts[FACTS]) {
 static bool put_live(json_writer *w, const int64_t facts[FACTS]) {
     (void)facts;
     json_begin_object(w);
-    put_status(w, "alive");
+    json_field_z(w, "status", "alive");
     json_end_object(w);
     return true;
 }

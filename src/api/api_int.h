@@ -139,9 +139,6 @@ err api_read_subject(api_call *c, str *out, fail *f) MUST_CHECK;
 /* Who acts: whoever is logged in; a program may name the person it acts for ("by"). */
 err api_get_by(api_call *c, str *out, fail *f) MUST_CHECK;
 
-/* ---- writing ---- */
-void api_put_z(json_writer *w, const char *key, const char *z);
-
 /* ---- chats (api_chat*.c) ---- */
 typedef struct api_chat api_chat;
 /* Reads the body into a gen request; refuses what would change the result and is not done here. */

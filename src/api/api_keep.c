@@ -52,7 +52,7 @@ err api_read_page(api_call *c, int64_t fallback, int64_t max, keep_page *out, fa
 
 void api_put_list_begin(api_call *c) {
     json_begin_object(&c->w);
-    api_put_z(&c->w, "object", "list");
+    json_field_z(&c->w, "object", "list");
     json_key(&c->w, "data");
     json_begin_array(&c->w);
 }
@@ -68,7 +68,7 @@ void api_put_list_end(api_call *c, str first, str last, bool more) {
 void api_put_deleted(api_call *c, const char *object, str id) {
     json_begin_object(&c->w);
     json_field_str(&c->w, "id", id);
-    api_put_z(&c->w, "object", object);
+    json_field_z(&c->w, "object", object);
     json_field_bool(&c->w, "deleted", true);
     json_end_object(&c->w);
 }

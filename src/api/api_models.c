@@ -8,7 +8,7 @@ static const char *const kind_names[] = {"generator", "encoder", "task"};
 
 static void put_state(json_writer *w, const api_model *m) {
     if (!m->state) return;
-    api_put_z(w, "state", m->state);
+    json_field_z(w, "state", m->state);
     if (str_is(str_from(m->state), "loading")) json_field_int(w, "percent", m->percent);
     if (m->bytes) json_field_int(w, "memory_bytes", m->bytes);
     if (m->users) json_field_int(w, "requests", m->users);
@@ -38,17 +38,16 @@ static void put_architecture(json_writer *w, api_kind kind) {
 static void put_model(const api *api, json_writer *w, const api_model *m) {
     json_begin_object(w);
     json_field_text(w, "id", m->id);
-    api_put_z(w, "object", "model");
+    json_field_z(w, "object", "model");
     json_field_int(w, "created", (m->created_ms ? m->created_ms : api->started_ms) / 1000);
-    api_put_z(w, "owned_by", "bantam");
+    json_field_z(w, "owned_by", "bantam");
     if (m->parent.n) json_field_text(w, "parent", m->parent);
     put_architecture(w, m->kind);
     json_key(w, "bantam");
     json_begin_object(w);
-    api_put_z(w, "kind", kind_names[m->kind]);
+    json_field_z(w, "kind", kind_names[m->kind]);
     json_field_text(w, "title", m->title);
-    json_key(w, "loaded");
-    json_put_bool(w, m->loaded);
+    json_field_bool(w, "loaded", m->loaded);
     put_state(w, m);
     json_end_object(w);
     json_end_object(w);
@@ -59,7 +58,7 @@ err api_model_list(api_call *c, fail *f) {
     size_t n;
     TRY(c->api->o.models.list(c->api->o.models.self, c->a, &all, &n, f));
     json_begin_object(&c->w);
-    api_put_z(&c->w, "object", "list");
+    json_field_z(&c->w, "object", "list");
     json_key(&c->w, "data");
     json_begin_array(&c->w);
     for (size_t i = 0; i < n; i++) put_model(c->api, &c->w, &all[i]);

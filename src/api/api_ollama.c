@@ -22,7 +22,7 @@ static void put_error(api_call *c, const fail *f, int status) {
     (void)status;
     api_error_text(f, text, sizeof text);
     json_begin_object(&c->w);
-    api_put_z(&c->w, "error", text);
+    json_field_z(&c->w, "error", text);
     json_end_object(&c->w);
 }
 
@@ -67,16 +67,14 @@ static void put_words(ollama_chat *m, json_writer *w, str text, str thought, con
     json_field_text(w, "model", m->asked);
     api_ollama_put_now(w, "created_at");
     if (m->generates) {
-        json_key(w, "response");
-        json_put_str(w, text.p ? text : STR(""));
+        json_field_str(w, "response", text.p ? text : STR(""));
         if (thought.n) json_field_str(w, "thinking", thought);
         return;
     }
     json_key(w, "message");
     json_begin_object(w);
-    api_put_z(w, "role", "assistant");
-    json_key(w, "content");
-    json_put_str(w, text.p ? text : STR(""));
+    json_field_z(w, "role", "assistant");
+    json_field_str(w, "content", text.p ? text : STR(""));
     if (thought.n) json_field_str(w, "thinking", thought);
     if (n) put_calls(m->chat.call, w, calls, n);
     json_end_object(w);
@@ -88,7 +86,7 @@ static void put_done(ollama_chat *m, json_writer *w, const gen_exchange *x) {
     if (!isfinite(first_ns) || first_ns < 0) first_ns = 0;
     if (first_ns > (double)m->run_ns) first_ns = (double)m->run_ns;
     json_field_bool(w, "done", true);
-    api_put_z(w, "done_reason", r->finish == GEN_LENGTH ? "length" : "stop");
+    json_field_z(w, "done_reason", r->finish == GEN_LENGTH ? "length" : "stop");
     json_field_int(w, "total_duration", clock_mono_ns() - m->chat.call->rq->start_ns);
     json_field_int(w, "load_duration", m->load_ns);
     json_field_int(w, "prompt_eval_count", r->prompt_tokens);
@@ -187,7 +185,7 @@ static err answer_empty(ollama_chat *m, fail *f) {
     TRY(api_ollama_settle(c, m->chat.request.model, &m->keep, f));
     put_words(m, &c->w, STR(""), STR(""), NULL, 0);
     json_field_bool(&c->w, "done", true);
-    api_put_z(&c->w, "done_reason", unload ? "unload" : "load");
+    json_field_z(&c->w, "done_reason", unload ? "unload" : "load");
     json_end_object(&c->w);
     return E_OK;
 }

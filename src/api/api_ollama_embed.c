@@ -78,8 +78,7 @@ static err answer(embedding *m, fail *f) {
 
 static void put_cut(json_writer *w, const embedding *m) {
     if (!m->cut) return;
-    json_key(w, "truncated");
-    json_put_bool(w, true);
+    json_field_bool(w, "truncated", true);
 }
 
 static void put_vector(json_writer *w, const float *v, size_t width) {

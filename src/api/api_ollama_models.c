@@ -9,7 +9,7 @@
 void api_ollama_put_now(json_writer *w, const char *key) {
     char text[CLOCK_TEXT_BYTES];
     clock_text(clock_now_ms(), text);
-    api_put_z(w, key, text);
+    json_field_z(w, key, text);
 }
 
 /* ---- loaded or not ---- */
@@ -48,7 +48,7 @@ static void put_count(json_writer *w, const char *key, int64_t n) {
         snprintf(text, sizeof text, "%.1fB", (double)n * 1e-9);
     else if (n > 0)
         snprintf(text, sizeof text, "%.2fM", (double)n * 1e-6);
-    api_put_z(w, key, text);
+    json_field_z(w, key, text);
 }
 
 static void put_details(json_writer *w, const api_about *about) {
@@ -80,7 +80,7 @@ static void put_time(json_writer *w, const char *key, int64_t ms) {
     char text[CLOCK_TEXT_BYTES];
     if (!ms) return;
     clock_text(ms, text);
-    api_put_z(w, key, text);
+    json_field_z(w, key, text);
 }
 
 static err list(api_call *c, api_model **out, size_t *n, fail *f) {
@@ -116,7 +116,7 @@ err api_ollama_tags(api_call *c, fail *f) {
 /* What is never unloaded by time is given the last moment that clients can read. */
 static void put_expiry(json_writer *w, const api_model *m) {
     if (m->left_ms < 0)
-        api_put_z(w, "expires_at", "9999-12-31T23:59:59Z");
+        json_field_z(w, "expires_at", "9999-12-31T23:59:59Z");
     else
         put_time(w, "expires_at", clock_now_ms() + m->left_ms);
 }
@@ -241,7 +241,7 @@ err api_ollama_elsewhere(api_call *c, fail *f) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (str_is(c->rq->path, rows[i].path)) text = rows[i].text;
     json_begin_object(&c->w);
-    api_put_z(&c->w, "error", text);
+    json_field_z(&c->w, "error", text);
     json_end_object(&c->w);
     TRY(buf_ok(&c->out, f));
     c->done = true;

@@ -156,7 +156,7 @@ static err run(void *self, const gen_embedder *m, str *answer, int64_t *tokens, 
 static void put_answer(api_call *c, const rerank_ask *ask) {
     json_writer *w = &c->w;
     json_begin_object(w);
-    api_put_z(w, "id", c->rq->id);
+    json_field_z(w, "id", c->rq->id);
     json_field_text(w, "model", ask->e.model);
     json_key(w, "results");
     put_results(w, ask, ask->top, ask->give_documents);

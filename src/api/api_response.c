@@ -209,7 +209,7 @@ err api_response_count(api_call *c, fail *f) {
     TRY(check_model(&r, f));
     TRY(api_count_tokens(&r.chat, &tokens, f));
     json_begin_object(&c->w);
-    api_put_z(&c->w, "object", "response.input_tokens");
+    json_field_z(&c->w, "object", "response.input_tokens");
     json_field_int(&c->w, "input_tokens", tokens);
     json_end_object(&c->w);
     return E_OK;

@@ -19,7 +19,7 @@ static void begin_event(api_response *r, json_writer *w, const char *type) {
     buf_reset(&r->chat.call->out);
     *w = (json_writer){.out = &r->chat.call->out};
     json_begin_object(w);
-    api_put_z(w, "type", type);
+    json_field_z(w, "type", type);
     json_field_int(w, "sequence_number", r->sequence++);
 }
 

@@ -180,7 +180,7 @@ static void put_parts(json_writer *w, const json *content, bool assistant) {
     }
     json_begin_array(w);
     json_begin_object(w);
-    api_put_z(w, "type", assistant ? "output_text" : "input_text");
+    json_field_z(w, "type", assistant ? "output_text" : "input_text");
     json_field_str(w, "text", content ? content->string : STR(""));
     if (assistant) {
         json_key(w, "annotations");
@@ -195,8 +195,8 @@ static void put_item(json_writer *w, const json *v, str id) {
     bool message = !json_get(v, "type") || str_is(api_text_of(v, "type"), "message");
     json_begin_object(w);
     json_field_str(w, "id", id);
-    if (message) api_put_z(w, "type", "message");
-    api_put_z(w, "status", "completed");
+    if (message) json_field_z(w, "type", "message");
+    json_field_z(w, "status", "completed");
     for (size_t i = 0; i < v->count; i++) {
         str key = v->members[i].key;
         if (str_is(key, "id") || str_is(key, "status") || (message && str_is(key, "type")))

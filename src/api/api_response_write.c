@@ -33,7 +33,7 @@ void api_response_put_text_logprobs(json_writer *w, const gen_token *tokens, siz
 void api_response_put_text(api_response *r, json_writer *w, str text, const gen_token *tokens,
                            size_t n) {
     json_begin_object(w);
-    api_put_z(w, "type", "output_text");
+    json_field_z(w, "type", "output_text");
     put_empty_list(w, "annotations");
     api_response_put_text_logprobs(w, tokens, r->logprobs ? n : 0);
     json_field_str(w, "text", text.p ? text : STR(""));
@@ -45,9 +45,9 @@ void api_response_put_message(api_response *r, json_writer *w, str text, const g
                               size_t n_tokens, const char *status) {
     json_begin_object(w);
     json_field_str(w, "id", api_response_message_id(r));
-    api_put_z(w, "type", "message");
-    api_put_z(w, "status", status);
-    api_put_z(w, "role", "assistant");
+    json_field_z(w, "type", "message");
+    json_field_z(w, "status", status);
+    json_field_z(w, "role", "assistant");
     json_key(w, "content");
     json_begin_array(w);
     if (text.p) api_response_put_text(r, w, text, tokens, n_tokens);
@@ -57,7 +57,7 @@ void api_response_put_message(api_response *r, json_writer *w, str text, const g
 
 void api_response_put_thought_text(json_writer *w, str text) {
     json_begin_object(w);
-    api_put_z(w, "type", "reasoning_text");
+    json_field_z(w, "type", "reasoning_text");
     json_field_str(w, "text", text);
     json_end_object(w);
 }
@@ -65,8 +65,8 @@ void api_response_put_thought_text(json_writer *w, str text) {
 void api_response_put_thought(api_response *r, json_writer *w, str text, const char *status) {
     json_begin_object(w);
     json_field_str(w, "id", api_response_thought_id(r));
-    api_put_z(w, "type", "reasoning");
-    api_put_z(w, "status", status);
+    json_field_z(w, "type", "reasoning");
+    json_field_z(w, "status", status);
     put_empty_list(w, "summary");
     json_key(w, "content");
     json_begin_array(w);
@@ -79,8 +79,8 @@ void api_response_put_call(api_response *r, json_writer *w, const gen_call *call
                            str arguments, const char *status) {
     json_begin_object(w);
     json_field_str(w, "id", api_response_call_id(r, index));
-    api_put_z(w, "type", "function_call");
-    api_put_z(w, "status", status);
+    json_field_z(w, "type", "function_call");
+    json_field_z(w, "status", status);
     json_field_str(w, "call_id", call->id);
     json_field_str(w, "name", call->name);
     json_field_str(w, "arguments", arguments);
@@ -132,8 +132,8 @@ static void put_error(json_writer *w, const fail *why, const char *code) {
     }
     api_error_text(why, text, sizeof text);
     json_begin_object(w);
-    api_put_z(w, "code", code ? code : "server_error");
-    api_put_z(w, "message", text);
+    json_field_z(w, "code", code ? code : "server_error");
+    json_field_z(w, "message", text);
     json_end_object(w);
 }
 
@@ -177,9 +177,9 @@ void api_response_put(api_response *r, json_writer *w, const response_end *end) 
     str model = r->chat.request.model;
     json_begin_object(w);
     json_field_str(w, "id", r->id);
-    api_put_z(w, "object", "response");
+    json_field_z(w, "object", "response");
     api_put_seconds(w, "created_at", r->created_ms);
-    api_put_z(w, "status", end->status);
+    json_field_z(w, "status", end->status);
     api_put_seconds(w, "completed_at", is_over(end->status) ? clock_now_ms() : 0);
     json_field_bool(w, "background", r->background);
     json_field_bool(w, "store", r->store);
@@ -210,7 +210,7 @@ err api_response_rewrite(arena *a, str object, const char *status, const fail *w
     for (size_t i = 0; i < v->count; i++) {
         str key = v->members[i].key;
         if (str_is(key, "status")) {
-            api_put_z(&w, "status", status);
+            json_field_z(&w, "status", status);
         } else if (str_is(key, "error") && why) {
             put_error(&w, why, code);
         } else {

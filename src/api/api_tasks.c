@@ -33,7 +33,7 @@ err api_task_list(api_call *c, fail *f) {
         json_field_text(&c->w, "name", name);
         json_field_text(&c->w, "model", all[i].id);
         json_field_text(&c->w, "title", all[i].title);
-        api_put_z(&c->w, "mode", mode_of(c, name)); /* null: it cannot be opened */
+        json_field_z(&c->w, "mode", mode_of(c, name)); /* null: it cannot be opened */
         json_end_object(&c->w);
     }
     json_end_array(&c->w);
@@ -70,7 +70,7 @@ err api_task_mode(api_call *c, fail *f) {
     TRY(route_set_mode(c->api->o.store, id, wanted, by, f));
     json_begin_object(&c->w);
     json_field_text(&c->w, "name", c->arg);
-    api_put_z(&c->w, "mode", task_mode_name(wanted));
+    json_field_z(&c->w, "mode", task_mode_name(wanted));
     json_end_object(&c->w);
     return E_OK;
 }

@@ -255,7 +255,7 @@ err api_login(api_call *c, fail *f) {
     set_cookie(c, s.secret, WHO_SESSION_MS / 1000);
     json_begin_object(&c->w);
     json_field_text(&c->w, "name", s.name);
-    api_put_z(&c->w, "role", who_role_name(s.role));
+    json_field_z(&c->w, "role", who_role_name(s.role));
     json_field_text(&c->w, "csrf", s.csrf);
     json_field_int(&c->w, "expires_ms", s.expires_ms);
     json_end_object(&c->w);
@@ -310,9 +310,9 @@ err api_me(api_call *c, fail *f) {
     json_begin_object(&c->w);
     json_field_bool(&c->w, "auth", on);
     json_field_bool(&c->w, "login", people);
-    api_put_z(&c->w, "kind", kinds[c->who.kind]);
+    json_field_z(&c->w, "kind", kinds[c->who.kind]);
     json_field_text(&c->w, "name", c->who.name);
-    api_put_z(&c->w, "role", c->who.kind == WHO_PERSON ? who_role_name(c->who.role) : NULL);
+    json_field_z(&c->w, "role", c->who.kind == WHO_PERSON ? who_role_name(c->who.role) : NULL);
     json_field_text(&c->w, "csrf", csrf);
     json_key(&c->w, "may");
     json_begin_array(&c->w);

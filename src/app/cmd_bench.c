@@ -106,8 +106,7 @@ static void put_decoder(json_writer *j, const bench_result *r) {
     json_begin_array(j);
     for (size_t i = 0; i < r->n_decode; i++) {
         json_begin_object(j);
-        json_key(j, "batch");
-        json_put_int(j, r->decode[i].batch);
+        json_field_int(j, "batch", r->decode[i].batch);
         json_field_double(j, "tok_s", r->decode[i].tok_s.median);
         json_field_double(j, "gb_s", r->decode[i].gb_s);
         put_share(j, "percent_bandwidth", r->decode[i].gb_s, r->limits.read_gb_s);
@@ -131,20 +130,13 @@ static void put_result(json_writer *j, const bench_result *r) {
         put_encoder(j, r);
     else
         put_decoder(j, r);
-    json_key(j, "rss_bytes");
-    json_put_int(j, r->rss_bytes);
-    json_key(j, "model");
-    json_put_str(j, r->model);
-    json_key(j, "quantisation");
-    json_put_z(j, r->quantisation);
-    json_key(j, "threads");
-    json_put_int(j, r->threads);
-    json_key(j, "kern");
-    json_put_z(j, r->kern);
-    json_key(j, "int8");
-    json_put_bool(j, r->int8);
-    json_key(j, "kv");
-    json_put_z(j, r->kv);
+    json_field_int(j, "rss_bytes", r->rss_bytes);
+    json_field_str(j, "model", r->model);
+    json_field_z(j, "quantisation", r->quantisation);
+    json_field_int(j, "threads", r->threads);
+    json_field_z(j, "kern", r->kern);
+    json_field_bool(j, "int8", r->int8);
+    json_field_z(j, "kv", r->kv);
     if (!r->is_encoder) put_spread(j, r);
     put_machine(j, r);
 }

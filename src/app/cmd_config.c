@@ -49,8 +49,7 @@ static err show_json(const serve_config *s, arena *a, fail *f) {
     buf b = {0};
     json_writer j = {.out = &b};
     json_begin_object(&j);
-    json_key(&j, "file");
-    json_put_z(&j, s->path);
+    json_field_z(&j, "file", s->path);
     json_key(&j, "settings");
     json_begin_array(&j);
     for (size_t i = 0; i < serve_option_count(); i++) put_setting(&j, s, i, a);

@@ -92,11 +92,6 @@ static void field_int(json_writer *j, const char *key, int64_t n) {
         json_put_int(j, n);
 }
 
-static void field_z(json_writer *j, const char *key, const char *text) {
-    json_key(j, key);
-    json_put_z(j, text);
-}
-
 static void put_limits(json_writer *j, const char *key, int threads, const probe *p) {
     json_key(j, key);
     json_begin_object(j);
@@ -112,7 +107,7 @@ static void put_machine(json_writer *j, const doctor *d) {
     const machine *m = &d->machine;
     json_key(j, "machine");
     json_begin_object(j);
-    field_z(j, "cpu", m->cpu);
+    json_field_z(j, "cpu", m->cpu);
     field_int(j, "cores_online", m->cores_online);
     field_int(j, "cores_allowed", m->cores_allowed);
     json_field_double(j, "cores_quota", m->cores_quota > 0 ? m->cores_quota : NAN);
@@ -122,7 +117,7 @@ static void put_machine(json_writer *j, const doctor *d) {
     for (size_t i = 0; i < FEATURES; i++)
         if (machine_has(m, features[i])) json_put_z(j, features[i]);
     json_end_array(j);
-    field_z(j, "kern", d->kern);
+    json_field_z(j, "kern", d->kern);
     json_key(j, "kernels");
     json_begin_array(j);
     for (size_t i = 0; i < d->n_kernels; i++) json_put_z(j, d->kernels[i]);
@@ -139,17 +134,12 @@ static void put_models(json_writer *j, const doctor *d) {
     for (size_t i = 0; i < d->n_models; i++) {
         const doctor_model *m = &d->models[i];
         json_begin_object(j);
-        json_key(j, "name");
-        json_put_str(j, m->found.name);
-        json_key(j, "here");
-        json_put_bool(j, m->found.path != NULL);
-        json_key(j, "untried");
-        json_put_bool(j, m->found.untried);
+        json_field_str(j, "name", m->found.name);
+        json_field_bool(j, "here", m->found.path != NULL);
+        json_field_bool(j, "untried", m->found.untried);
         field_int(j, "memory_bytes", m->memory_bytes);
-        json_key(j, "fits");
-        json_put_bool(j, m->fits);
-        json_key(j, "measured");
-        json_put_bool(j, m->measured);
+        json_field_bool(j, "fits", m->fits);
+        json_field_bool(j, "measured", m->measured);
         json_field_double(j, "prefill_tok_s", m->prefill_tok_s);
         json_field_double(j, "decode_tok_s", m->decode_tok_s);
         json_end_object(j);
@@ -162,8 +152,8 @@ static void put_problems(json_writer *j, const doctor *d) {
     json_begin_array(j);
     for (size_t i = 0; i < d->n_problems; i++) {
         json_begin_object(j);
-        field_z(j, "problem", d->problems[i].text);
-        field_z(j, "remedy", d->problems[i].remedy);
+        json_field_z(j, "problem", d->problems[i].text);
+        json_field_z(j, "remedy", d->problems[i].remedy);
         json_end_object(j);
     }
     json_end_array(j);
@@ -176,9 +166,9 @@ static err print_json(const doctor *d, fail *f) {
     put_machine(&j, d);
     put_limits(&j, "limits", d->threads, &d->limits);
     put_limits(&j, "limits_one_thread", 1, &d->one_thread);
-    field_z(&j, "home", d->home);
+    json_field_z(&j, "home", d->home);
     field_int(&j, "disk_free_bytes", d->disk_free_bytes);
-    field_z(&j, "cache", d->cache);
+    json_field_z(&j, "cache", d->cache);
     field_int(&j, "cache_bytes", d->cache_bytes);
     json_field_double(&j, "estimate_prefill_share", doctor_prefill_share);
     json_field_double(&j, "estimate_decode_share", doctor_decode_share);

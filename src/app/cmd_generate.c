@@ -50,8 +50,7 @@ static err score(const cli *c, world *w, fail *f) {
     json_begin_array(&j);
     for (size_t i = 0; i < n; i++) {
         json_begin_object(&j);
-        json_key(&j, "text");
-        json_put_str(&j, choices[i]);
+        json_field_str(&j, "text", choices[i]);
         json_field_double(&j, "logprob", logprob[i]);
         json_field_double(&j, "p", p[i]);
         json_end_object(&j);

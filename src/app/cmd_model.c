@@ -8,31 +8,21 @@
 
 static void put_model(json_writer *j, const registry_model *m) {
     json_begin_object(j);
-    json_key(j, "name");
-    json_put_str(j, m->name);
-    json_key(j, "tag");
-    json_put_str(j, m->tag);
-    json_key(j, "kind");
-    json_put_z(j, registry_kind_name(m->kind));
-    json_key(j, "path");
-    json_put_z(j, m->path);
+    json_field_str(j, "name", m->name);
+    json_field_str(j, "tag", m->tag);
+    json_field_z(j, "kind", registry_kind_name(m->kind));
+    json_field_z(j, "path", m->path);
     json_key(j, "bytes");
     if (m->bytes < 0)
         json_put_null(j);
     else
         json_put_int(j, m->bytes);
-    json_key(j, "sha256");
-    json_put_str(j, m->sha256.n ? m->sha256 : STR_NONE);
-    json_key(j, "licence");
-    json_put_str(j, m->licence.n ? m->licence : STR_NONE);
-    json_key(j, "source");
-    json_put_str(j, m->source.n ? m->source : STR_NONE);
-    json_key(j, "terms");
-    json_put_str(j, m->terms.n ? m->terms : STR_NONE);
-    json_key(j, "terms_accepted");
-    json_put_str(j, m->accepted.n ? m->accepted : STR_NONE);
-    json_key(j, "untried");
-    json_put_bool(j, m->untried);
+    json_field_text(j, "sha256", m->sha256);
+    json_field_text(j, "licence", m->licence);
+    json_field_text(j, "source", m->source);
+    json_field_text(j, "terms", m->terms);
+    json_field_text(j, "terms_accepted", m->accepted);
+    json_field_bool(j, "untried", m->untried);
     json_end_object(j);
 }
 

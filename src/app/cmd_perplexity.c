@@ -126,8 +126,7 @@ static err print_result(const cli *c, const scoring *s, fail *f) {
     json_writer j = {.out = &b};
     json_begin_object(&j);
     json_field_double(&j, "ppl", ppl);
-    json_key(&j, "tokens");
-    json_put_int(&j, s->count);
+    json_field_int(&j, "tokens", s->count);
     json_end_object(&j);
     err e = out_json(&b, f);
     buf_deinit(&b);

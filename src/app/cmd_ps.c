@@ -113,10 +113,8 @@ static void put_models(json_writer *j, const served *s) {
         const json *m = json_at(s->models, i), *about = json_get(m, "bantam");
         if (!is_shown(about)) continue;
         json_begin_object(j);
-        json_key(j, "id");
-        json_put_str(j, text(m, "id"));
-        json_key(j, "kind");
-        json_put_str(j, text(about, "kind"));
+        json_field_str(j, "id", text(m, "id"));
+        json_field_str(j, "kind", text(about, "kind"));
         json_field_text(j, "state", text(about, "state"));
         json_field_int(j, "memory_bytes", number(about, "memory_bytes"));
         json_field_int(j, "requests", number(about, "requests"));
@@ -130,13 +128,10 @@ static err print_json(const served *s, fail *f) {
     buf b = {0};
     json_writer j = {.out = &b};
     json_begin_object(&j);
-    json_key(&j, "port");
-    json_put_int(&j, s->port);
-    json_key(&j, "pid");
-    json_put_int(&j, s->pid);
+    json_field_int(&j, "port", s->port);
+    json_field_int(&j, "pid", s->pid);
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-        json_key(&j, counts[i]);
-        json_put_int(&j, number(s->health, counts[i]));
+        json_field_int(&j, counts[i], number(s->health, counts[i]));
     }
     put_models(&j, s);
     json_end_object(&j);

@@ -54,8 +54,7 @@ static err list(const cli *c, world *w, str search, fail *f) {
     json_begin_array(&j);
     for (size_t i = 0; i < n; i++) desk_review_put_json(&j, &rows[i]);
     json_end_array(&j);
-    json_key(&j, "total");
-    json_put_int(&j, total);
+    json_field_int(&j, "total", total);
     json_end_object(&j);
     return print_json(&b, f);
 }
@@ -153,14 +152,10 @@ static err report(const cli *c, const desk_outcome *o, bool refitted, fail *f) {
     buf b = {0};
     json_writer j = {.out = &b};
     json_begin_object(&j);
-    json_key(&j, "id");
-    json_put_z(&j, c->args[0]);
-    json_key(&j, "answer");
-    json_put_str(&j, o->text);
-    json_key(&j, "learned");
-    json_put_bool(&j, o->label_id != 0);
-    json_key(&j, "refitted");
-    json_put_bool(&j, refitted);
+    json_field_z(&j, "id", c->args[0]);
+    json_field_str(&j, "answer", o->text);
+    json_field_bool(&j, "learned", o->label_id != 0);
+    json_field_bool(&j, "refitted", refitted);
     json_end_object(&j);
     return print_json(&b, f);
 }

@@ -41,10 +41,8 @@ void stream_print_timings(const gen_reply *r) {
 }
 
 static void put_logprob(json_writer *j, const gen_logprob *l) {
-    json_key(j, "id");
-    json_put_int(j, l->id);
-    json_key(j, "text");
-    json_put_str(j, l->bytes);
+    json_field_int(j, "id", l->id);
+    json_field_str(j, "text", l->bytes);
     json_field_double(j, "logprob", l->logprob);
 }
 
@@ -80,20 +78,17 @@ static err print_reply(const gen_reply *r, bool logprobs, fail *f) {
     buf b = {0};
     json_writer j = {.out = &b};
     json_begin_object(&j);
-    json_key(&j, "text");
-    json_put_str(&j, r->text);
+    json_field_str(&j, "text", r->text);
     json_key(&j, "ids");
     json_begin_array(&j);
     for (size_t i = 0; i < r->n_ids; i++) json_put_int(&j, r->ids[i]);
     json_end_array(&j);
-    json_key(&j, "prompt_tokens");
-    json_put_int(&j, r->prompt_tokens);
-    json_key(&j, "completion_tokens");
-    json_put_int(&j, r->completion_tokens);
-    json_key(&j, "finish");
-    json_put_z(&j, r->finish == GEN_LENGTH ? "length"
-                   : r->finish == GEN_STOP ? "stop"
-                                           : "cancelled");
+    json_field_int(&j, "prompt_tokens", r->prompt_tokens);
+    json_field_int(&j, "completion_tokens", r->completion_tokens);
+    json_field_z(&j, "finish",
+                 r->finish == GEN_LENGTH ? "length"
+                 : r->finish == GEN_STOP ? "stop"
+                                         : "cancelled");
     put_timings(&j, &r->timings);
     if (logprobs) put_logprobs(&j, r);
     json_end_object(&j);

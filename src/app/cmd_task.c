@@ -151,8 +151,7 @@ static err put_check_json(const task *t, const check_counts *n, fail *f) {
     task_put_count(&j, "passages", t->n_passages);
     task_put_count(&j, "labels_with_few_examples", n->thin);
     task_put_count(&j, "labels_without_reply", n->silent);
-    json_key(&j, "other");
-    json_put_bool(&j, t->other >= 0);
+    json_field_bool(&j, "other", t->other >= 0);
     json_end_object(&j);
     return task_print_json(&b, f);
 }
@@ -186,8 +185,7 @@ static err run_check(const cli *c, fail *f) {
 static err put_answer_json(buf *b, const gen_trace *t) {
     json_writer j = {.out = b};
     json_begin_object(&j);
-    json_key(&j, "answer");
-    json_put_str(&j, t->answer);
+    json_field_str(&j, "answer", t->answer);
     json_field_text(&j, "label", t->label);
     json_field_text(&j, "tier", str_from(gen_tier_name(t->tier)));
     json_field_double(&j, "confidence", t->confidence);

@@ -35,10 +35,8 @@ void task_put_report(json_writer *w, const route_fit_report *r) {
         json_field_text(w, "text", c->text);
         json_field_text(w, "label_before", c->label_before);
         json_field_text(w, "label_after", c->label_after);
-        json_key(w, "automatic_before");
-        json_put_bool(w, c->auto_before);
-        json_key(w, "automatic_after");
-        json_put_bool(w, c->auto_after);
+        json_field_bool(w, "automatic_before", c->auto_before);
+        json_field_bool(w, "automatic_after", c->auto_after);
         json_end_object(w);
     }
     json_end_array(w);

@@ -76,16 +76,10 @@ static void put_number(json_writer *j, const char *key, int64_t n) {
         json_put_int(j, n);
 }
 
-static void put_text(json_writer *j, const char *key, str text) {
-    json_key(j, key);
-    json_put_str(j, text.n ? text : STR_NONE);
-}
-
 static void put_tensor(json_writer *j, const weights_tensor *t) {
     json_begin_object(j);
-    put_text(j, "name", t->name);
-    json_key(j, "type");
-    json_put_z(j, t->type);
+    json_field_text(j, "name", t->name);
+    json_field_z(j, "type", t->type);
     json_key(j, "shape");
     json_begin_array(j);
     for (int32_t d = 0; d < t->n_dims; d++) json_put_int(j, t->dims[d]);
@@ -95,27 +89,26 @@ static void put_tensor(json_writer *j, const weights_tensor *t) {
 }
 
 void show_put_json(json_writer *j, const registry_model *m, const weights *w, bool tensors) {
-    put_text(j, "name", m->name);
-    put_text(j, "tag", m->tag);
-    put_text(j, "kind", str_from(registry_kind_name(m->kind)));
-    put_text(j, "architecture", w->architecture);
+    json_field_text(j, "name", m->name);
+    json_field_text(j, "tag", m->tag);
+    json_field_text(j, "kind", str_from(registry_kind_name(m->kind)));
+    json_field_text(j, "architecture", w->architecture);
     put_number(j, "parameters", w->parameters);
     put_number(j, "parameters_work", w->parameters_work);
-    put_text(j, "quantisation", str_from(w->quantisation));
+    json_field_text(j, "quantisation", str_from(w->quantisation));
     put_number(j, "context", w->context);
     put_number(j, "width", w->width);
     put_number(j, "layers", w->layers);
     put_number(j, "heads", w->heads);
     put_number(j, "kv_heads", w->kv_heads);
-    json_key(j, "template");
-    json_put_bool(j, w->has_template);
-    put_text(j, "licence", m->licence);
-    put_text(j, "terms", m->terms);
-    put_text(j, "terms_accepted", m->accepted);
-    put_text(j, "source", m->source);
-    put_text(j, "purpose", m->purpose);
-    put_text(j, "path", str_from(m->path));
-    put_text(j, "sha256", m->sha256);
+    json_field_bool(j, "template", w->has_template);
+    json_field_text(j, "licence", m->licence);
+    json_field_text(j, "terms", m->terms);
+    json_field_text(j, "terms_accepted", m->accepted);
+    json_field_text(j, "source", m->source);
+    json_field_text(j, "purpose", m->purpose);
+    json_field_text(j, "path", str_from(m->path));
+    json_field_text(j, "sha256", m->sha256);
     put_number(j, "bytes", w->bytes);
     put_number(j, "n_tensors", (int64_t)w->n);
     if (!tensors) return;

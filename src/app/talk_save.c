@@ -26,22 +26,17 @@ static err chat_path(const talk *t, str name, char out[FILE_PATH_BYTES], fail *f
 
 static void put_chat(const talk *t, json_writer *w) {
     json_begin_object(w);
-    json_key(w, "format");
-    json_put_int(w, CHAT_FORMAT);
-    json_key(w, "model");
-    json_put_str(w, t->model);
-    json_key(w, "system");
-    json_put_str(w, t->system.p ? t->system : STR(""));
+    json_field_int(w, "format", CHAT_FORMAT);
+    json_field_str(w, "model", t->model);
+    json_field_str(w, "system", t->system.p ? t->system : STR(""));
     json_key(w, "parameters");
     parameters_put_json(&t->parameters, w);
     json_key(w, "messages");
     json_begin_array(w);
     for (size_t i = 0; i < t->n; i++) {
         json_begin_object(w);
-        json_key(w, "role");
-        json_put_z(w, roles[t->messages[i].role]);
-        json_key(w, "content");
-        json_put_str(w, t->messages[i].content);
+        json_field_z(w, "role", roles[t->messages[i].role]);
+        json_field_str(w, "content", t->messages[i].content);
         json_end_object(w);
     }
     json_end_array(w);

@@ -37,8 +37,7 @@ err manifest_sum(manifest *m, arena *a, fail *f) {
 }
 
 static void put_text(json_writer *w, const char *key, str value) {
-    json_key(w, key);
-    json_put_str(w, value.p ? value : STR(""));
+    json_field_str(w, key, value.p ? value : STR(""));
 }
 
 static void put_files(json_writer *w, const manifest *m) {
@@ -47,8 +46,7 @@ static void put_files(json_writer *w, const manifest *m) {
     for (size_t i = 0; i < m->files_n; i++) {
         json_begin_object(w);
         put_text(w, "name", m->files[i].name);
-        json_key(w, "bytes");
-        json_put_int(w, m->files[i].bytes);
+        json_field_int(w, "bytes", m->files[i].bytes);
         put_text(w, "sha256", m->files[i].sha256);
         json_end_object(w);
     }
@@ -61,8 +59,7 @@ err manifest_save(const manifest *m, const char *dir, fail *f) {
     json_writer w = {.out = &text, .pretty = true};
     TRY(file_join(path, dir, "manifest", f));
     json_begin_object(&w);
-    json_key(&w, "format");
-    json_put_int(&w, MANIFEST_FORMAT);
+    json_field_int(&w, "format", MANIFEST_FORMAT);
     put_text(&w, "name", m->name);
     put_text(&w, "tag", m->tag);
     put_text(&w, "kind", str_from(registry_kind_name(m->kind)));
@@ -70,8 +67,7 @@ err manifest_save(const manifest *m, const char *dir, fail *f) {
     put_text(&w, "licence", m->licence);
     put_text(&w, "purpose", m->purpose);
     put_text(&w, "entry", m->entry);
-    json_key(&w, "link");
-    json_put_bool(&w, m->is_link);
+    json_field_bool(&w, "link", m->is_link);
     if (m->terms.n) put_text(&w, "terms", m->terms);
     if (m->accepted.n) put_text(&w, "terms_accepted", m->accepted);
     put_files(&w, m);

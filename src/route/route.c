@@ -257,10 +257,8 @@ static void explain_labels(json_writer *w, const route_brain *b, const fit_answe
         const route_label *l = route_brain_label(b, x->top[i].label);
         if (!l) continue;
         json_begin_object(w);
-        json_key(w, "label");
-        json_put_str(w, l->name);
-        json_key(w, "score");
-        json_put_double(w, x->top[i].score);
+        json_field_str(w, "label", l->name);
+        json_field_double(w, "score", x->top[i].score);
         json_end_object(w);
     }
     json_end_array(w);
@@ -274,21 +272,16 @@ static err explain(route *r, const route_brain *b, str text, json_writer *w, are
     TRY(fit_head_predict(b->head->fit, b->taught, text, v, &x, f));
     const route_label *near = route_brain_label(b, x.nearest_label);
     explain_labels(w, b, &x);
-    json_key(w, "confidence");
-    json_put_double(w, x.confidence);
-    json_key(w, "threshold");
-    json_put_double(w, fit_head_threshold(b->head->fit) > 1 ? (double)NAN
-                                                            : fit_head_threshold(b->head->fit));
-    json_key(w, "novelty");
-    json_put_double(w, x.novelty);
-    json_key(w, "taught");
-    json_put_bool(w, x.taught);
+    json_field_double(w, "confidence", x.confidence);
+    json_field_double(w, "threshold",
+                      fit_head_threshold(b->head->fit) > 1 ? (double)NAN
+                                                           : fit_head_threshold(b->head->fit));
+    json_field_double(w, "novelty", x.novelty);
+    json_field_bool(w, "taught", x.taught);
     json_key(w, "nearest");
     json_begin_object(w);
-    json_key(w, "label");
-    json_put_str(w, near ? near->name : STR_NONE);
-    json_key(w, "similarity");
-    json_put_double(w, x.nearest_similarity);
+    json_field_str(w, "label", near ? near->name : STR_NONE);
+    json_field_double(w, "similarity", x.nearest_similarity);
     json_end_object(w);
     return E_OK;
 }
@@ -312,37 +305,25 @@ err route_explain(route *r, str text, json_writer *w, fail *f) {
 
 static void put_label(json_writer *w, const route_label *l) {
     json_begin_object(w);
-    json_key(w, "name");
-    json_put_str(w, l->name);
-    json_key(w, "about");
-    json_put_str(w, l->about.n ? l->about : STR_NONE);
-    json_key(w, "always_human");
-    json_put_bool(w, l->always_human);
-    json_key(w, "needs_record");
-    json_put_bool(w, l->needs_record);
-    json_key(w, "reply");
-    json_put_str(w, l->reply.n ? l->reply : STR_NONE);
+    json_field_str(w, "name", l->name);
+    json_field_text(w, "about", l->about);
+    json_field_bool(w, "always_human", l->always_human);
+    json_field_bool(w, "needs_record", l->needs_record);
+    json_field_text(w, "reply", l->reply);
     json_end_object(w);
 }
 
 static void put_head(json_writer *w, const route_brain *b) {
     const fit_report *x = b->head ? fit_head_report(b->head->fit) : NULL;
-    json_key(w, "examples");
-    json_put_int(w, x ? (int64_t)x->rows : 0);
-    json_key(w, "learned_since_fit");
-    json_put_int(w, (int64_t)b->n_rows);
-    json_key(w, "threshold");
-    json_put_double(w, x && x->threshold.any ? x->threshold.at : (double)NAN);
+    json_field_int(w, "examples", x ? (int64_t)x->rows : 0);
+    json_field_int(w, "learned_since_fit", (int64_t)b->n_rows);
+    json_field_double(w, "threshold", x && x->threshold.any ? x->threshold.at : (double)NAN);
     json_key(w, "cross_validated");
     json_begin_object(w);
-    json_key(w, "rows");
-    json_put_int(w, x ? (int64_t)x->threshold.n : 0);
-    json_key(w, "answered");
-    json_put_int(w, x ? (int64_t)x->threshold.answered : 0);
-    json_key(w, "wrong");
-    json_put_int(w, x ? (int64_t)x->threshold.wrong : 0);
-    json_key(w, "wrong_at_most");
-    json_put_double(w, x ? x->threshold.high : (double)NAN);
+    json_field_int(w, "rows", x ? (int64_t)x->threshold.n : 0);
+    json_field_int(w, "answered", x ? (int64_t)x->threshold.answered : 0);
+    json_field_int(w, "wrong", x ? (int64_t)x->threshold.wrong : 0);
+    json_field_double(w, "wrong_at_most", x ? x->threshold.high : (double)NAN);
     json_end_object(w);
 }
 
@@ -388,11 +369,11 @@ static void put_tiers(json_writer *w, route *r, const task *t) {
     if (t->llm.present && r->o.large) json_put_z(w, "llm");
     if (t->human.present) json_put_z(w, "human");
     json_end_array(w);
-    json_key(w, "large_tier");
-    json_put_z(w, !t->llm.present      ? "absent"
-                  : !r->o.large        ? "not configured"
-                  : !t->llm.private_ok ? "kept out by privacy"
-                                       : "ready");
+    json_field_z(w, "large_tier",
+                 !t->llm.present      ? "absent"
+                 : !r->o.large        ? "not configured"
+                 : !t->llm.private_ok ? "kept out by privacy"
+                                      : "ready");
 }
 
 err route_describe(route *r, json_writer *w, fail *f) {
@@ -400,20 +381,14 @@ err route_describe(route *r, json_writer *w, fail *f) {
     TRY(route_hold(r, &b, f));
     const task *t = b->file->task;
     json_begin_object(w);
-    json_key(w, "name");
-    json_put_str(w, t->name);
-    json_key(w, "id");
-    json_put_str(w, t->id);
-    json_key(w, "title");
-    json_put_str(w, t->title);
-    json_key(w, "kind");
-    json_put_z(w, t->kind == TASK_CLASSIFY ? "classify" : "answer");
-    json_key(w, "mode");
-    json_put_z(w, task_mode_name(b->mode));
+    json_field_str(w, "name", t->name);
+    json_field_str(w, "id", t->id);
+    json_field_str(w, "title", t->title);
+    json_field_z(w, "kind", t->kind == TASK_CLASSIFY ? "classify" : "answer");
+    json_field_z(w, "mode", task_mode_name(b->mode));
     json_key(w, "file_mode"); /* what it goes back to when the switch is off */
     json_put_z(w, task_mode_name(t->mode));
-    json_key(w, "max_wrong");
-    json_put_double(w, t->max_wrong);
+    json_field_double(w, "max_wrong", t->max_wrong);
     put_tiers(w, r, t);
     put_head(w, b);
     json_key(w, "labels");

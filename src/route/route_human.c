@@ -10,18 +10,12 @@ enum { HUMAN_MINUTES_DEFAULT = 60 };
 
 static void put_step_line(json_writer *w, const gen_step *s) {
     json_begin_object(w);
-    json_key(w, "tier");
-    json_put_z(w, gen_tier_name(s->tier));
-    json_key(w, "reason");
-    json_put_z(w, gen_reason_code(s->reason));
-    json_key(w, "why");
-    json_put_z(w, gen_reason_text(s->reason));
-    json_key(w, "label");
-    json_put_str(w, s->label.n ? s->label : STR_NONE);
-    json_key(w, "confidence");
-    json_put_double(w, s->confidence);
-    json_key(w, "draft");
-    json_put_str(w, s->draft.n ? s->draft : STR_NONE);
+    json_field_z(w, "tier", gen_tier_name(s->tier));
+    json_field_z(w, "reason", gen_reason_code(s->reason));
+    json_field_z(w, "why", gen_reason_text(s->reason));
+    json_field_text(w, "label", s->label);
+    json_field_double(w, "confidence", s->confidence);
+    json_field_text(w, "draft", s->draft);
     json_end_object(w);
 }
 
@@ -39,12 +33,9 @@ static err evidence(route_case *c, str *out, fail *f) {
     json_begin_array(&w);
     for (size_t i = 0; i < t->n_passages; i++) {
         json_begin_object(&w);
-        json_key(&w, "id");
-        json_put_str(&w, t->passages[i].id);
-        json_key(&w, "title");
-        json_put_str(&w, t->passages[i].title);
-        json_key(&w, "text");
-        json_put_str(&w, t->passages[i].text);
+        json_field_str(&w, "id", t->passages[i].id);
+        json_field_str(&w, "title", t->passages[i].title);
+        json_field_str(&w, "text", t->passages[i].text);
         json_end_object(&w);
     }
     json_end_array(&w);

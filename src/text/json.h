@@ -86,6 +86,7 @@ void json_put_value(json_writer *w, const json *v);
 /* One member of an object: key and value. */
 void json_field_str(json_writer *w, const char *key, str s);  /* .p == NULL writes null */
 void json_field_text(json_writer *w, const char *key, str s); /* an empty one writes null, too */
+void json_field_z(json_writer *w, const char *key, const char *z); /* NULL writes null */
 void json_field_int(json_writer *w, const char *key, int64_t v);
 void json_field_double(json_writer *w, const char *key, double v);
 void json_field_bool(json_writer *w, const char *key, bool v);

@@ -289,6 +289,10 @@ void json_field_str(json_writer *w, const char *key, str s) {
 void json_field_text(json_writer *w, const char *key, str s) {
     json_field_str(w, key, s.n ? s : STR_NONE);
 }
+void json_field_z(json_writer *w, const char *key, const char *z) {
+    json_key(w, key);
+    json_put_z(w, z);
+}
 void json_field_int(json_writer *w, const char *key, int64_t v) {
     json_key(w, key);
     json_put_int(w, v);
