@@ -9,16 +9,7 @@
 #include "base/mem.h"
 #include "net/http_form.h"
 
-#include <stdio.h>
-#include <string.h>
-
-typedef struct route_row {
-    const char *method, *pattern; /* "*" = one segment; at the end "**" = all that is left */
-    api_route run;
-    who_action action; /* who may: who/who_role.h; a row without one is for admins alone */
-} route_row;
-
-static const route_row routes[] = {
+static const api_route_row routes[] = {
     {"POST", "/v1/chat/completions", api_chat_completions, WHO_CHAT},
     {"POST", "/v1/completions", api_completions, WHO_CHAT},
     {"POST", "/v1/embeddings", api_embeddings, WHO_EMBED},
@@ -99,22 +90,9 @@ static const route_row routes[] = {
     {"GET", "/v1/async/*", api_async_get, WHO_SELF},
     {"DELETE", "/v1/async/*", api_async_delete, WHO_SELF},
 };
-enum { N_ROUTES = sizeof routes / sizeof *routes, AGAIN_BYTES = 2048 };
+enum { AGAIN_BYTES = 2048 };
 _Static_assert(sizeof routes / sizeof *routes < API_METER_ROUTES,
                "the meter has a place for each, and one more");
-
-void api_route_name(size_t i, const char **method, const char **pattern) {
-    *method = i < N_ROUTES ? routes[i].method : "none";
-    *pattern = i < N_ROUTES ? routes[i].pattern : "none";
-}
-
-size_t api_route_find(const char *method, const char *pattern) {
-    size_t i = 0;
-    while (i < N_ROUTES &&
-           (strcmp(routes[i].method, method) != 0 || strcmp(routes[i].pattern, pattern) != 0))
-        i++;
-    return i;
-}
 
 /* ---- life ---- */
 
@@ -125,6 +103,8 @@ err api_open(api **out, const api_options *o, fail *f) {
     api *a = mem_zero(sizeof *a);
     if (!a) return fail_memory(f, "the API");
     a->o = *o;
+    a->routes = routes;
+    a->routes_n = sizeof routes / sizeof *routes;
     a->started_ms = clock_now_ms();
     api_health_init(a);
     arena_init(&a->arena, 1024);
@@ -160,39 +140,6 @@ void api_set_server(api *a, http_server *server) {
 
 /* ---- finding the route ---- */
 
-static bool matches(str path, const char *pattern, str *arg) {
-    str left = str_from(pattern);
-    *arg = STR_NONE;
-    while (left.p && path.p) {
-        if (str_is(left, "**")) {
-            *arg = path;
-            return path.n > 0;
-        }
-        str want = str_cut(&left, '/'), have = str_cut(&path, '/');
-        if (str_is(want, "*")) {
-            if (!have.n) return false;
-            *arg = have;
-        } else if (!str_eq(want, have)) {
-            return false;
-        }
-    }
-    return !left.p && !path.p;
-}
-
-static bool method_fits(str method, const char *wanted) {
-    return str_is(method, wanted) || (str_is(method, "HEAD") && str_is(STR("GET"), wanted));
-}
-
-static const route_row *find_route(api_call *c, const char **allow) {
-    *allow = NULL;
-    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-        if (!matches(c->rq->path, routes[i].pattern, &c->arg)) continue;
-        if (method_fits(c->rq->method, routes[i].method)) return &routes[i];
-        *allow = routes[i].method;
-    }
-    return NULL;
-}
-
 static err no_route(api_call *c, const char *allow, fail *f) {
     if (!allow) {
         c->code = "not_found";
@@ -227,29 +174,17 @@ static err read_body(api_call *c, fail *f) {
 
 /* ---- one request ---- */
 
-void api_put_duration(api_call *c) {
-    char text[24];
-    int n = snprintf(text, sizeof text, "%lld",
-                     (long long)((clock_mono_ns() - c->rq->start_ns) / 1000000));
-    http_reply_header(c->rp, "openai-processing-ms", (str){text, (size_t)n});
-}
-
-void api_put_safety(http_reply *rp) {
-    http_reply_lines(rp, STR("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"));
-}
-
 static err dispatch(api_call *c, fail *f) {
     const char *allow;
-    const route_row *route = find_route(c, &allow);
-    if (!route) return no_route(c, allow, f);
-    c->route = (size_t)(route - routes);
-    TRY(api_authorise(c, route->action, f));
+    c->route = api_route_find(c->api, c->rq->method, c->rq->path, &c->arg, &allow);
+    if (!c->route) return no_route(c, allow, f);
+    TRY(api_authorise(c, c->route->action, f));
     TRY(read_body(c, f));
     bool answered;
     TRY(api_once_begin(c, &answered, f));
     if (answered) return buf_ok(&c->out, f);
     err e = api_async_take(c, &answered, f);
-    if (e == E_OK && !answered) e = route->run(c, f);
+    if (e == E_OK && !answered) e = c->route->run(c, f);
     TRY(api_once_end(c, e, f));
     return c->done ? E_OK : buf_ok(&c->out, f);
 }
@@ -257,7 +192,7 @@ static err dispatch(api_call *c, fail *f) {
 static void handle(api *a, http_request *rq, http_reply *rp, arena *mem) {
     fail f = {0};
     api_told told;
-    api_call c = {.api = a, .rq = rq, .rp = rp, .a = mem, .route = N_ROUTES};
+    api_call c = {.api = a, .rq = rq, .rp = rp, .a = mem};
     c.w = (json_writer){.out = &c.out};
     c.dialect = api_dialect_of(rq->path);
     if (c.dialect->id_header) http_reply_header(rp, c.dialect->id_header, str_from(rq->id));

@@ -82,7 +82,10 @@ static err read_metadata(api_call *c, str *out, fail *f) {
 static err read_endpoint(api_call *c, str *out, fail *f) {
     TRY(api_get_str(c, "endpoint", STR(""), out, f));
     const api_deferral *d = api_deferral_of(*out);
-    if (d && d->batch) return api_may(c, d->action, f);
+    str arg;
+    const char *allow;
+    const api_route_row *row = api_route_find(c->api, STR("POST"), *out, &arg, &allow);
+    if (d && d->batch && row) return api_may(c, row->action, f);
     return api_refuse(c, f, "endpoint",
                       "endpoint must be /v1/chat/completions, /v1/completions, /v1/embeddings or "
                       "/v1/responses");

@@ -16,13 +16,8 @@ static bool role_of(str name, gen_role *out) {
     return false;
 }
 
-const char *api_field_at(api_call *c, const char *list, size_t i, const char *key) {
-    str name = arena_printf(c->a, "%s[%zu].%s", list, i, key);
-    return name.p ? name.p : list;
-}
-
 static const char *field_at(api_call *c, size_t i, const char *key) {
-    return api_field_at(c, "messages", i, key);
+    return api_place(c, "messages[%zu].%s", i, key);
 }
 
 static const json *part_text(const json *part) {

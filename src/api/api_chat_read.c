@@ -111,13 +111,6 @@ static err read_sampling(api_call *c, gen_request *rq, fail *f) {
     return E_OK;
 }
 
-/* A task's answers are approved words, chosen and not written: there is nothing to hold. */
-err api_only_models(api_call *c, const api_chat *chat, const char *field, fail *f) {
-    if (!chat->is_task) return E_OK;
-    return api_refuse(c, f, field, "%s is for models; a task's answer is chosen, not written",
-                      field);
-}
-
 static err read_bias(api_call *c, api_chat *chat, fail *f) {
     const json *all = json_get(c->body, "logit_bias");
     if (!all || api_is_empty(all)) return E_OK;

@@ -129,24 +129,6 @@ err api_count_tokens(api_chat *chat, int64_t *tokens, fail *f) {
 
 /* ---- what an answer says ---- */
 
-str api_time_text(arena *a, int64_t ms) {
-    char t[CLOCK_TEXT_BYTES];
-    clock_text(ms, t);
-    return arena_printf(a, "%.5s UTC on %.10s", t + 11, t);
-}
-
-str api_answer_url(api *api, arena *a, str ref) {
-    return arena_printf(a, "%.*s/v1/answers/%.*s", STR_ARG(api->o.url_base), STR_ARG(ref));
-}
-
-str api_person_sentence(arena *a, str ref, int64_t expected_by_ms, str url) {
-    str when = api_time_text(a, expected_by_ms);
-    return arena_printf(a,
-                        "A person will answer this. Your reference is %.*s; an answer is expected "
-                        "by %.*s. Ask for it at %.*s",
-                        STR_ARG(ref), STR_ARG(when), STR_ARG(url));
-}
-
 err api_chat_content(api_chat *chat, const gen_exchange *x, str *out, fail *f) {
     const gen_trace *t = x->reply->trace;
     arena *a = chat->request.arena;

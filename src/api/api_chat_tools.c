@@ -23,16 +23,16 @@ static err read_function(api_call *c, const json *v, const char *field, gen_tool
 }
 
 static err read_old(api_call *c, const json *v, size_t at, gen_tool *out, fail *f) {
-    return read_function(c, v, api_field_at(c, "functions", at, "name"), out, f);
+    return read_function(c, v, api_place(c, "functions[%zu].name", at), out, f);
 }
 
 static err read_tool(api_call *c, const json *v, size_t at, gen_tool *out, fail *f) {
     const json *type = json_get(v, "type");
     if (type && type->kind == JSON_STRING && !str_is(type->string, "function"))
-        return api_refuse(c, f, api_field_at(c, "tools", at, "type"),
+        return api_refuse(c, f, api_place(c, "tools[%zu].type", at),
                           "a tool of type \"%.*s\" is not supported, \"function\" is",
                           STR_ARG(str_slice(type->string, 0, 64)));
-    return read_function(c, json_get(v, "function"), api_field_at(c, "tools", at, "function"), out,
+    return read_function(c, json_get(v, "function"), api_place(c, "tools[%zu].function", at), out,
                          f);
 }
 

@@ -41,5 +41,7 @@ void api_think_variables(json_member *m, bool on);
 err api_json_text(api_call *c, const json *v, str *out, fail *f) MUST_CHECK;
 /* JSON text as a value on one line, {} where it is empty; what is no JSON as a string. */
 void api_put_json_text(api_call *c, json_writer *w, str text);
+/* E_INPUT where a task is asked: its answer is chosen, not written. */
+err api_only_models(api_call *c, const api_chat *chat, const char *field, fail *f) MUST_CHECK;
 
 #endif

@@ -98,8 +98,10 @@ static const struct {
                         {{"/healthz/live", 13}, put_live, false}};
 
 void api_health_init(api *a) {
+    str arg;
+    const char *allow;
     for (size_t i = 0; i < API_CHECKS; i++)
-        a->checks[i].route = api_route_find("GET", checks[i].path.p);
+        a->checks[i].route = api_route_find(a, STR("GET"), checks[i].path, &arg, &allow);
 }
 
 void api_health_deinit(api *a) {

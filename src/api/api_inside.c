@@ -32,7 +32,9 @@ static err no_stream(api_call *c, fail *f) {
 
 static err run_route(api_call *c, fail *f) {
     const api_deferral *d = api_deferral_of(c->rq->path);
-    if (!d || !d->run)
+    const char *allow;
+    const api_route_row *row = api_route_find(c->api, c->rq->method, c->rq->path, &c->arg, &allow);
+    if (!d || !d->later || !row)
         return fail_set(f, E_UNSUPPORTED, "%.*s is not run in the background",
                         STR_ARG(c->rq->path));
     c->code = "invalid_json";
@@ -41,7 +43,7 @@ static err run_route(api_call *c, fail *f) {
         return fail_set(f, E_INPUT, "the body is %s, not an object", json_kind_name(c->body->kind));
     c->code = NULL;
     TRY(no_stream(c, f));
-    TRY(d->run(c, f));
+    TRY(row->run(c, f));
     return buf_ok(&c->out, f);
 }
 

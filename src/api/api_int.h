@@ -27,11 +27,21 @@ enum {
 
 /* A health check's last answer, sent again while it would say the same. */
 typedef struct api_check {
-    size_t route;     /* for the meter */
-    int64_t facts[8]; /* what the body was made of */
-    int status;       /* 0: never made */
+    const struct api_route_row *route; /* for the meter */
+    int64_t facts[8];                  /* what the body was made of */
+    int status;                        /* 0: never made */
     buf body;
 } api_check;
+
+typedef struct api_call api_call;
+typedef err (*api_route)(api_call *c, fail *f);
+
+/* A row of the table of what exists. */
+typedef struct api_route_row {
+    const char *method, *pattern; /* "*" = one segment; at the end "**" = all that is left */
+    api_route run;
+    who_action action; /* who may: who/who_role.h; a row without one is for admins alone */
+} api_route_row;
 
 struct api_once;
 struct api_inside;
@@ -39,6 +49,8 @@ typedef struct api_runner api_runner;
 
 struct api {
     api_options o;
+    const api_route_row *routes; /* [routes_n] api.c's */
+    size_t routes_n;
     arena arena;
     int64_t started_ms;
     _Atomic(http_server *) server;
@@ -52,8 +64,6 @@ struct api {
     struct api_once *once_claims;
     int64_t next_tick_ms, desk_seen; /* api_tick's caller's; seen: the last event of the queue */
 };
-
-typedef struct api_call api_call;
 
 /* What is told of a request beside its answer; shared by its choices, filled by the first. */
 typedef struct api_told {
@@ -91,17 +101,21 @@ struct api_call {
     buf out;
     json_writer w;
     bool done;
-    size_t route;              /* row of the route table; their number = none */
-    who_actor who;             /* who asks; kind WHO_NOBODY where auth is off */
-    int64_t tokens;            /* that the answer cost: taken off the key's minute */
-    int status;                /* of an answer that the dispatcher sends; 0 = 200 */
-    str location;              /* its header, as it is kept; "" none */
-    api_told *told;            /* api_trace.c */
-    struct api_once *once;     /* api_keep.h; NULL: no key */
-    struct api_inside *inside; /* NULL: a client waits for the answer */
+    const api_route_row *route; /* NULL: none, or it ran inside */
+    who_actor who;              /* who asks; kind WHO_NOBODY where auth is off */
+    int64_t tokens;             /* that the answer cost: taken off the key's minute */
+    int status;                 /* of an answer that the dispatcher sends; 0 = 200 */
+    str location;               /* its header, as it is kept; "" none */
+    api_told *told;             /* api_trace.c */
+    struct api_once *once;      /* api_keep.h; NULL: no key */
+    struct api_inside *inside;  /* NULL: a client waits for the answer */
 };
 
-typedef err (*api_route)(api_call *c, fail *f);
+/* The row; NULL: none, and *allow the method that is done there, NULL = there is nothing. *arg:
+ * what
+ * "*" of the pattern stands for. */
+const api_route_row *api_route_find(const api *a, str method, str path, str *arg,
+                                    const char **allow);
 
 /* ---- errors ---- */
 /* E_INPUT about one field; param must be static or live in the request's arena. */
@@ -111,16 +125,17 @@ void api_error_put(json_writer *w, const fail *f, int status, const char *param,
 void api_error_send(api_call *c, const fail *f);
 /* The error's body into c->out; returns its status. */
 int api_error_make(api_call *c, const fail *f);
-/* openai-processing-ms: how long this took, to the answer's head. */
-void api_put_duration(api_call *c);
 /* What went wrong and what to do about it, as one sentence. */
 void api_error_text(const fail *f, char *out, size_t n);
 enum { API_ERROR_TEXT_BYTES = FAIL_TEXT_BYTES + FAIL_HINT_BYTES + 4 };
 
+/* ---- the head of an answer (api_head.c) ---- */
+/* openai-processing-ms: how long this took. */
+void api_put_duration(api_call *c);
 /* What every answer says to browsers: keep nothing, guess no type. */
 void api_put_safety(http_reply *rp);
 
-/* ---- reading the body and the query ---- */
+/* ---- reading the body and the query (api_read.c) ---- */
 /* Whether the body is what Content-Type may say here: JSON in UTF-8; 415 otherwise. */
 err api_check_type(api_call *c, fail *f) MUST_CHECK;
 /* c->param names the key on failure. */
@@ -175,10 +190,6 @@ typedef err (*api_tool_reader)(api_call *c, const json *v, size_t at, gen_tool *
 err api_read_tool_list(api_call *c, gen_request *rq, const char *key, api_tool_reader read,
                        fail *f) MUST_CHECK;
 bool api_has_tool(const gen_request *rq, str name);
-/* E_INPUT where a task is asked: its answer is chosen, not written. */
-err api_only_models(api_call *c, const api_chat *chat, const char *field, fail *f) MUST_CHECK;
-/* "messages[3].content" in the request's arena */
-const char *api_field_at(api_call *c, const char *list, size_t i, const char *key);
 
 /* Writing an answer (api_chat_write.c). */
 typedef struct api_said {
@@ -208,6 +219,7 @@ err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) MUST_CHECK;
 err api_read_admission(api_call *c, gen_request *rq, fail *f) MUST_CHECK;
 /* Tokens of the request's prompt; E_UNSUPPORTED for a task, and where they cannot be told. */
 err api_count_tokens(api_chat *chat, int64_t *tokens, fail *f) MUST_CHECK;
+/* ---- what an asker is told while a person answers (api_person.c) ---- */
 /* Address at which an answer can be asked for. */
 str api_answer_url(api *api, arena *a, str ref);
 /* A plain sentence: reference, expected time, address. */
@@ -220,11 +232,8 @@ void api_meter_request(api_call *c); /* behind each run of a handler */
 void api_meter_answer(api_chat *chat, err e, int64_t start_ns, int64_t first_ns,
                       const gen_reply *r);
 void api_meter_input(api_call *c, int64_t tokens); /* of what is no generation */
-/* Of a row of the route table; behind its end: what was no route. */
 void api_health_init(api *a);
 void api_health_deinit(api *a);
-size_t api_route_find(const char *method, const char *pattern);
-void api_route_name(size_t i, const char **method, const char **pattern);
 
 /* ---- those who wait for a person (api_answer.c) ---- */
 err api_answer_open(api *a, fail *f) MUST_CHECK;

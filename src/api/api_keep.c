@@ -1,15 +1,10 @@
 /* api_keep.c - see api_keep.h: which requests can be deferred, and what lists and owners share. */
 #include "api/api_keep.h"
 
-#include "base/clock.h"
-
 static const api_deferral deferrals[] = {
-    {"/v1/chat/completions", api_chat_completions, WHO_CHAT, true, true, true, false},
-    {"/v1/completions", api_completions, WHO_CHAT, true, true, true, false},
-    {"/v1/embeddings", api_embeddings, WHO_EMBED, true, true, true, false},
-    {"/v1/responses", api_responses, WHO_CHAT, true, true, true, false},
-    {"/v1/files", NULL, WHO_FILES, true, false, false, true},
-    {"/v1/batches", NULL, WHO_FILES, true, false, false, false},
+    {"/v1/chat/completions", true, true, true, false}, {"/v1/completions", true, true, true, false},
+    {"/v1/embeddings", true, true, true, false},       {"/v1/responses", true, true, true, false},
+    {"/v1/files", true, false, false, true},           {"/v1/batches", true, false, false, false},
 };
 
 const api_deferral *api_deferral_of(str path) {
@@ -30,12 +25,6 @@ keep_owner api_owner(const api_call *c) {
 str api_subject_of(const json *body) {
     str user = api_text_of(body, "user");
     return user.n ? user : api_text_of(body, "safety_identifier");
-}
-
-err api_keep_commit(api_call *c, store_tx *tx, err e, fail *f) {
-    if (e == E_OK) e = buf_ok(&c->out, f);
-    if (e == E_OK && c->once) e = api_once_put(c, tx, f);
-    return keep_finish(tx, e, f);
 }
 
 /* ---- lists ---- */

@@ -18,10 +18,8 @@
 
 typedef struct api_deferral {
     const char *path;
-    api_route run; /* NULL: not without a connection */
-    who_action action;
     bool once;  /* an Idempotency-Key is honoured */
-    bool later; /* Prefer: respond-async is, too */
+    bool later; /* Prefer: respond-async is, too: its route runs without a connection */
     bool batch; /* as an endpoint of a batch */
     bool form;  /* its body is a form with files */
 } api_deferral;
@@ -41,8 +39,6 @@ void api_put_deleted(api_call *c, const char *object, str id);
 void api_put_seconds(json_writer *w, const char *key, int64_t ms); /* 0: null */
 /* user or safety_identifier of the body; "" none */
 str api_subject_of(const json *body);
-/* Answers that nobody can take back: the key's row goes into tx with what the route keeps. */
-err api_keep_commit(api_call *c, store_tx *tx, err e, fail *f) MUST_CHECK;
 
 /* ---- once (api_once.c) ---- */
 
@@ -57,7 +53,8 @@ struct api_once {
 err api_once_begin(api_call *c, bool *answered, fail *f) MUST_CHECK;
 /* The route has run (e): keeps the answer where the route did not, gives the claim back. */
 err api_once_end(api_call *c, err e, fail *f) MUST_CHECK;
-err api_once_put(api_call *c, store_tx *tx, fail *f) MUST_CHECK;
+/* Answers that nobody can take back: the key's row goes into tx with what the route keeps. */
+err api_keep_commit(api_call *c, store_tx *tx, err e, fail *f) MUST_CHECK;
 
 /* ---- inside (api_inside.c) ---- */
 
@@ -80,13 +77,37 @@ typedef struct api_inside_answer {
 err api_inside_run(api *a, const keep_job *job, const atomic_bool *left, arena *mem,
                    api_inside_answer *out, fail *f) MUST_CHECK;
 
-/* ---- runner (api_runner.c) ---- */
+/* ---- runner: what it is at (api_slot.c), its threads (api_runner.c) ---- */
+
+enum {
+    API_SLOTS_ASKED = 4, /* for those with a client who looks for the answer */
+    API_SLOTS_LINES = 4,
+    API_SLOTS = API_SLOTS_ASKED + API_SLOTS_LINES
+};
+
+typedef struct api_slot {
+    api_runner *runner;
+    thread thread;
+    bool lines, tends;
+    int64_t job, batch; /* at work on; 0 none */
+    atomic_bool left;   /* break it off */
+} api_slot;
+
+struct api_runner {
+    api *api;
+    mutex lock; /* guards what follows, and job and batch of the slots */
+    cond changed;
+    bool stop;
+    api_slot slots[API_SLOTS];
+};
+
+/* r may be NULL: nothing runs in the background. Any thread. */
+void api_runner_wake(api_runner *r); /* something was committed that it must see */
+bool api_runner_is_at(api_runner *r, int64_t job);
+void api_runner_leave(api_runner *r, int64_t job, int64_t batch); /* 0 = not by this */
 
 err api_runner_open(api_runner **out, api *a, fail *f) MUST_CHECK;
 void api_runner_close(api_runner *r); /* what runs is broken off and stays queued; NULL is fine */
-void api_runner_wake(api_runner *r);  /* something was committed that it must see */
-bool api_runner_is_at(api_runner *r, int64_t job);
-void api_runner_leave(api_runner *r, int64_t job, int64_t batch); /* 0 = not by this */
 
 /* ---- later (api_async.c) ---- */
 

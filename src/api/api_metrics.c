@@ -31,7 +31,7 @@ static double seconds_since(int64_t start_ns) {
 
 void api_meter_request(api_call *c) {
     api_meter *m = &c->api->meter;
-    size_t at = 0, route = c->route < API_METER_ROUTES ? c->route : API_METER_ROUTES - 1;
+    size_t at = 0, route = c->route ? (size_t)(c->route - c->api->routes) : c->api->routes_n;
     int status = api_status_of(c);
     if (!status) return;
     while (at < N_CODES && codes[at] != status) at++;
@@ -86,14 +86,14 @@ static void put_build(buf *out, const api *a) {
     meter_put_int(out, "bantam_build_info", &l, 1);
 }
 
-static void label_route(meter_labels *l, size_t i) {
-    const char *method, *pattern;
-    api_route_name(i, &method, &pattern);
-    meter_label(l, "method", str_from(method));
-    meter_label(l, "route", str_from(pattern));
+/* Behind the table's end stands what was no route. */
+static void label_route(meter_labels *l, const api *a, size_t i) {
+    meter_label(l, "method", i < a->routes_n ? str_from(a->routes[i].method) : STR("none"));
+    meter_label(l, "route", i < a->routes_n ? str_from(a->routes[i].pattern) : STR("none"));
 }
 
-static void put_requests(buf *out, const api_meter *m) {
+static void put_requests(buf *out, const api *a) {
+    const api_meter *m = &a->meter;
     const char *name = "bantam_requests_total";
     meter_put_head(out, name, "counter", "Requests answered, by route and status; 499: left.");
     for (size_t i = 0; i < API_METER_ROUTES; i++)
@@ -102,7 +102,7 @@ static void put_requests(buf *out, const api_meter *m) {
             char code[16];
             meter_labels l = {.n = 0};
             if (n == 0) continue;
-            label_route(&l, i);
+            label_route(&l, a, i);
             snprintf(code, sizeof code, k < N_CODES ? "%d" : "other", k < N_CODES ? codes[k] : 0);
             meter_label(&l, "code", str_from(code));
             meter_put_int(out, name, &l, n);
@@ -112,7 +112,7 @@ static void put_requests(buf *out, const api_meter *m) {
     for (size_t i = 0; i < API_METER_ROUTES; i++) {
         meter_labels l = {.n = 0};
         if (meter_observed(&m->duration[i]) == 0) continue;
-        label_route(&l, i);
+        label_route(&l, a, i);
         meter_put_histogram(out, name, &l, &m->duration[i], &meter_durations);
     }
 }
@@ -285,7 +285,7 @@ static void put_telemetry(buf *out, const api *a) {
 
 static void put_all(buf *out, api *a, const api_model *models, size_t n) {
     put_build(out, a);
-    put_requests(out, &a->meter);
+    put_requests(out, a);
     put_tokens(out, &a->meter);
     put_server(out, a);
     put_record(out, a);

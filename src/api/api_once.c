@@ -150,7 +150,7 @@ err api_once_begin(api_call *c, bool *answered, fail *f) {
 
 /* ---- keeping ---- */
 
-err api_once_put(api_call *c, store_tx *tx, fail *f) {
+static err put_answer(api_call *c, store_tx *tx, fail *f) {
     keep_once row = {.actor = c->once->actor,
                      .key = c->once->key,
                      .digest = str_from(c->once->digest),
@@ -167,7 +167,7 @@ static err keep_answer(api_call *c, fail *f) {
     store_tx *tx;
     TRY(buf_ok(&c->out, f));
     TRY(store_begin(c->api->o.store, STORE_WRITE, &tx, f));
-    return keep_finish(tx, api_once_put(c, tx, f), f);
+    return keep_finish(tx, put_answer(c, tx, f), f);
 }
 
 err api_once_end(api_call *c, err e, fail *f) {
@@ -175,4 +175,10 @@ err api_once_end(api_call *c, err e, fail *f) {
     if (e == E_OK && !c->done && !c->once->kept) e = keep_answer(c, f);
     unclaim(c);
     return e;
+}
+
+err api_keep_commit(api_call *c, store_tx *tx, err e, fail *f) {
+    if (e == E_OK) e = buf_ok(&c->out, f);
+    if (e == E_OK && c->once) e = put_answer(c, tx, f);
+    return keep_finish(tx, e, f);
 }

@@ -66,6 +66,12 @@ const char *api_response_status(const gen_exchange *x); /* "completed", "incompl
 err api_response_rewrite(arena *a, str object, const char *status, const fail *why,
                          const char *code, str *out, fail *f) MUST_CHECK;
 
+/* ---- keeping (api_response_keep.c) ---- */
+/* A new row with the input's items into tx; *id is the row's. */
+err api_response_add(api_response *r, store_tx *tx, const char *status, str object, int64_t *id,
+                     fail *f) MUST_CHECK;
+/* Its row stood before it ran: it runs in the background. */
+bool api_response_is_kept(const api_response *r);
 /* Commits response and items, with the key and the job if there are any; object is r's. */
 err api_response_keep(api_response *r, const response_end *end, str object, fail *f) MUST_CHECK;
 err api_response_stream(api_response *r, gen_exchange *x, fail *f) MUST_CHECK;

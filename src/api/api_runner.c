@@ -9,33 +9,13 @@
  * batches that begin or end. */
 #include "api/api_keep.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 enum {
-    SLOTS_ASKED = 4, /* for those with a client who looks for the answer */
-    SLOTS_LINES = 4,
-    SLOTS = SLOTS_ASKED + SLOTS_LINES,
     LOOK_MS = 10000, /* a batch's time may be up */
     TROUBLE_MS = 2000,
     RETRY_S_MAX = 30
-};
-
-typedef struct slot {
-    api_runner *runner;
-    thread thread;
-    bool lines, tends;
-    int64_t job, batch; /* at work on; 0 none */
-    atomic_bool left;   /* break it off */
-} slot;
-
-struct api_runner {
-    api *api;
-    mutex lock;
-    cond changed;
-    bool stop;
-    slot slots[SLOTS];
 };
 
 /* ---- one job ---- */
@@ -56,7 +36,7 @@ static bool is_full(err e) {
 }
 
 /* *wait_ms: until this slot should look again; 0 = at once. */
-static err run_job(slot *s, keep_job *job, arena *mem, int64_t *wait_ms, fail *f) {
+static err run_job(api_slot *s, keep_job *job, arena *mem, int64_t *wait_ms, fail *f) {
     api *a = s->runner->api;
     api_inside_answer answer;
     err e = api_inside_run(a, job, &s->left, mem, &answer, f);
@@ -76,16 +56,16 @@ static err run_job(slot *s, keep_job *job, arena *mem, int64_t *wait_ms, fail *f
 
 /* ---- a slot ---- */
 
-static size_t list_busy(const api_runner *r, int64_t busy[SLOTS]) {
+static size_t list_busy(const api_runner *r, int64_t busy[API_SLOTS]) {
     size_t n = 0;
-    for (size_t i = 0; i < SLOTS; i++)
+    for (size_t i = 0; i < API_SLOTS; i++)
         if (r->slots[i].job) busy[n++] = r->slots[i].job;
     return n;
 }
 
 /* The lock is held. */
-static err take(slot *s, arena *mem, keep_job *job, bool *found, fail *f) {
-    int64_t busy[SLOTS];
+static err take(api_slot *s, arena *mem, keep_job *job, bool *found, fail *f) {
+    int64_t busy[API_SLOTS];
     size_t n = list_busy(s->runner, busy);
     TRY(keep_job_next(s->runner->api->o.store, s->lines, busy, n, mem, job, found, f));
     if (!*found) return E_OK;
@@ -100,7 +80,7 @@ static void log_trouble(const char *what, err e, const fail *f) {
 }
 
 /* The lock is held, and given up while it works. *wait_ms < 0: nothing to do. */
-static void turn(slot *s, arena *mem, int64_t *wait_ms) {
+static void turn(api_slot *s, arena *mem, int64_t *wait_ms) {
     api_runner *r = s->runner;
     keep_job job;
     fail f = {0};
@@ -132,7 +112,7 @@ static void turn(slot *s, arena *mem, int64_t *wait_ms) {
 }
 
 static void slot_main(void *self) {
-    slot *s = self;
+    api_slot *s = self;
     api_runner *r = s->runner;
     arena mem;
     arena_init(&mem, 0);
@@ -157,11 +137,11 @@ err api_runner_open(api_runner **out, api *a, fail *f) {
     mutex_init(&r->lock);
     cond_init(&r->changed);
     *out = r; /* a slot's route looks at it */
-    for (size_t i = 0; i < SLOTS; i++) {
-        slot *s = &r->slots[i];
+    for (size_t i = 0; i < API_SLOTS; i++) {
+        api_slot *s = &r->slots[i];
         s->runner = r;
-        s->lines = i >= SLOTS_ASKED;
-        s->tends = i == SLOTS_ASKED;
+        s->lines = i >= API_SLOTS_ASKED;
+        s->tends = i == API_SLOTS_ASKED;
         err e = thread_start(&s->thread, s->lines ? "batch" : "background", slot_main, s, f);
         if (e == E_OK) continue;
         api_runner_close(r);
@@ -175,37 +155,11 @@ void api_runner_close(api_runner *r) {
     if (!r) return;
     mutex_lock(&r->lock);
     r->stop = true;
-    for (size_t i = 0; i < SLOTS; i++) atomic_store(&r->slots[i].left, true);
+    for (size_t i = 0; i < API_SLOTS; i++) atomic_store(&r->slots[i].left, true);
     cond_broadcast(&r->changed);
     mutex_unlock(&r->lock);
-    for (size_t i = 0; i < SLOTS; i++) thread_join(&r->slots[i].thread);
+    for (size_t i = 0; i < API_SLOTS; i++) thread_join(&r->slots[i].thread);
     cond_deinit(&r->changed);
     mutex_deinit(&r->lock);
     mem_free(r);
-}
-
-void api_runner_wake(api_runner *r) {
-    if (!r) return;
-    mutex_lock(&r->lock);
-    cond_broadcast(&r->changed);
-    mutex_unlock(&r->lock);
-}
-
-bool api_runner_is_at(api_runner *r, int64_t job) {
-    bool at = false;
-    if (!r) return false;
-    mutex_lock(&r->lock);
-    for (size_t i = 0; i < SLOTS; i++) at |= r->slots[i].job == job;
-    mutex_unlock(&r->lock);
-    return at;
-}
-
-void api_runner_leave(api_runner *r, int64_t job, int64_t batch) {
-    if (!r) return;
-    mutex_lock(&r->lock);
-    for (size_t i = 0; i < SLOTS; i++) {
-        slot *s = &r->slots[i];
-        if ((job && s->job == job) || (batch && s->batch == batch)) atomic_store(&s->left, true);
-    }
-    mutex_unlock(&r->lock);
 }

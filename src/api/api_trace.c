@@ -451,14 +451,11 @@ static void log_request(const api_call *c, const char *pattern, int64_t end_ns) 
 }
 
 void api_trace_end(api_call *c) {
-    const char *method, *pattern;
     int64_t end_ns = clock_mono_ns();
     if (api_status_of(c)) {
-        api_route_name(c->route, &method, &pattern);
-        bool routed = !str_is(str_from(pattern), "none");
+        const char *pattern = c->route ? c->route->pattern : NULL;
         /* one that ran inside has no row: its path is known to be a route's */
         if (c->inside) pattern = arena_z(c->a, c->rq->path);
-        if (!routed && !c->inside) pattern = NULL;
         if (c->api->o.otel) {
             otel_spans s = {.n = 0};
             if (c->told->purpose) tell_encoding(&s, c, end_ns);

@@ -34,9 +34,9 @@ static bool same_path(const char *pattern, const char *described) {
 
 static void described(void **state) {
     (void)state;
-    const char *method, *pattern;
     const json *paths = at(description, "paths");
-    for (size_t r = 0; api_route_name(r, &method, &pattern), strcmp(method, "none"); r++) {
+    for (size_t r = 0; r < fx.api->routes_n; r++) {
+        const char *method = fx.api->routes[r].method, *pattern = fx.api->routes[r].pattern;
         bool found = false;
         for (size_t i = 0; i < paths->count && !found; i++) {
             char path[128], lower[16] = "";
@@ -49,9 +49,9 @@ static void described(void **state) {
 }
 
 static bool is_route(const char *lower, const char *path) {
-    const char *method, *pattern;
-    for (size_t r = 0; api_route_name(r, &method, &pattern), strcmp(method, "none"); r++)
-        if (str_eq_nocase(str_from(method), str_from(lower)) && same_path(pattern, path))
+    for (size_t r = 0; r < fx.api->routes_n; r++)
+        if (str_eq_nocase(str_from(fx.api->routes[r].method), str_from(lower)) &&
+            same_path(fx.api->routes[r].pattern, path))
             return true;
     return false;
 }
