@@ -6,7 +6,7 @@
 
 enum { MIGRATIONS_MAX = 64 };
 
-/* ---- home, registry, team ---- */
+/* ---- home and registry ---- */
 
 err world_open(world *w, fail *f) {
     arena_init(&w->arena, 0);
@@ -21,10 +21,6 @@ err world_open(world *w, fail *f) {
                                              .env = home_env,
                                              .from_dir = home_env(NULL, "BANTAM_FROM")},
                          f);
-}
-
-err world_open_team(world *w, fail *f) {
-    return w->team ? E_OK : team_open(&w->team, w->threads, f);
 }
 
 err world_run(const cli *c, world_needs needs, err (*body)(const cli *c, world *w, fail *f),

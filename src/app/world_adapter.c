@@ -1,6 +1,6 @@
 /* world_adapter.c - LoRA adapters beside a model: found by name, opened for a model when a request
- * first names them, closed where memory is needed and when their model is unloaded. Each sequence
- * of a batch has its own; see model/model_adapter.h. */
+ * first names them. Each sequence of a batch has its own; see model/model_adapter.h. Closing them:
+ * world_lora.c. */
 #include "app/world_int.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -12,15 +12,6 @@ struct world_adapter {
     world_adapter *next;
     str name;
     const char *path;
-};
-
-struct world_lora {
-    world_lora *next;
-    world_model *m;
-    str name; /* in the world's arena */
-    model_adapter *adapter;
-    int32_t users;
-    int64_t used_ns, bytes;
 };
 
 /* ---- names ---- */
@@ -135,14 +126,6 @@ static err lora_open(world_model *m, str name, world_lora **out, fail *f) {
     return E_OK;
 }
 
-static void lora_close(world *w, world_lora *l) {
-    world_lora **at = &w->loras;
-    while (*at != l) at = &(*at)->next;
-    *at = l->next;
-    model_adapter_close(l->adapter);
-    mem_free(l);
-}
-
 static err take(void *self, str name, const model_adapter **out, fail *f) {
     world_model *m = self;
     mutex_lock(&m->w->lock);
@@ -169,28 +152,4 @@ static void give(void *self, const model_adapter *a) {
 
 gen_adapters world_adapters_of(world_model *m) {
     return (gen_adapters){.self = m, .take = take, .give = give};
-}
-
-void world_adapters_shut(world_model *m) {
-    mutex_lock(&m->w->lock);
-    for (world_lora *l = m->w->loras, *next; l; l = next) {
-        next = l->next;
-        if (l->m == m) lora_close(m->w, l);
-    }
-    mutex_unlock(&m->w->lock);
-}
-
-bool world_adapter_drop(world *w, int64_t before_ns) {
-    world_lora *least = NULL;
-    for (world_lora *l = w->loras; l; l = l->next)
-        if (l->users == 0 && l->used_ns < before_ns && (!least || l->used_ns < least->used_ns))
-            least = l;
-    if (least) lora_close(w, least);
-    return least != NULL;
-}
-
-int64_t world_adapter_bytes(world *w) {
-    int64_t sum = 0;
-    for (const world_lora *l = w->loras; l; l = l->next) sum += l->bytes;
-    return sum;
 }

@@ -32,38 +32,58 @@ struct world_model {
     char digest[80];
 };
 
-/* world.c */
-err world_open_team(world *w, fail *f) MUST_CHECK;
+/* An adapter that is open for a model; guarded by the world's lock. */
+struct world_lora {
+    world_lora *next;
+    world_model *m;
+    str name; /* stands behind this struct */
+    model_adapter *adapter;
+    int32_t users;
+    int64_t used_ns, bytes;
+};
 
-/* ---- world_models.c: lock held where it says so ---- */
-/* The entry of a name; loads nothing. Lock held. */
-err world_entry(world *w, str name, world_model **out, fail *f) MUST_CHECK;
+/* Who calls whom: models -> load -> adapter -> room -> lora, all of them -> entry. */
+
+/* ---- world_models.c ---- */
 /* Lock held; given up while loading. */
 err world_entry_take(world_model *m, bool generator, fail *f) MUST_CHECK;
 void world_models_close(world *w);
 
-/* ---- world_load.c: what takes long; lock not held, the state is LOADING or UNLOADING ---- */
-err world_model_open(world_model *m, bool generator, fail *f) MUST_CHECK;
-void world_model_shut(world_model *m);
+/* ---- world_load.c: what takes long; lock not held, the state is LOADING ---- */
+err world_weights_open(world_model *m, fail *f) MUST_CHECK;
+/* draft: guesses for it; NULL = nobody */
+err world_engine_open(world_model *m, model *draft, fail *f) MUST_CHECK;
+/* E_UNSUPPORTED where the open model is an encoder. */
+err world_check_generates(const world_model *m, fail *f) MUST_CHECK;
 /* Bytes that it takes: what is open, and what `generator` would add. */
 int64_t world_model_bytes(const world_model *m, bool generator);
+err world_open_team(world *w, fail *f) MUST_CHECK;
 
-/* ---- world_room.c: lock held, given up while a model is unloaded ---- */
-/* Makes room for `bytes` more by unloading what nobody uses, the least recently used first; never
- * `but`. */
+/* ---- world_room.c ---- */
+/* Closes what is open of it. Lock not held, the state is LOADING or UNLOADING. */
+void world_model_shut(world_model *m);
+/* Lock held, given up while a model is unloaded. Makes room for `bytes` more by unloading what
+ * nobody uses, the least recently used first; never `but`. */
 err world_room_make(world *w, int64_t bytes, const world_model *but, fail *f) MUST_CHECK;
-void world_model_unload(world_model *m);
+void world_model_unload(world_model *m); /* lock held, given up meanwhile */
+
+/* ---- world_entry.c: lock held ---- */
+/* The entry of a name; loads nothing. */
+err world_entry(world *w, str name, world_model **out, fail *f) MUST_CHECK;
+world_model *world_entry_find(world *w, str name); /* NULL: not asked for before */
 
 /* ---- world_adapter.c ---- */
 gen_adapters world_adapters_of(world_model *m);
 /* The file or folder of a name; E_NOT_FOUND names it. Lock held. */
 err world_adapter_find(world *w, str name, char out[FILE_PATH_BYTES], fail *f) MUST_CHECK;
+
+/* ---- world_lora.c ---- */
 /* Closes those of a model that is unloaded; lock not held, nobody uses it. */
-void world_adapters_shut(world_model *m);
+void world_loras_shut(world_model *m);
 /* Closes the least recently used one that nobody uses, if it was given back before before_ns. Lock
  * held. */
-bool world_adapter_drop(world *w, int64_t before_ns);
-int64_t world_adapter_bytes(world *w); /* of all that are open; lock held */
+bool world_lora_drop(world *w, int64_t before_ns);
+int64_t world_lora_bytes(world *w); /* of all that are open; lock held */
 
 /* ---- world_offer.c ---- */
 struct world_alias {

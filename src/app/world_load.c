@@ -1,5 +1,5 @@
-/* world_load.c - what takes long: a model's weights mapped or packed, its engine started, and both
- * let go. Called without the world's lock while the entry's state keeps others away. */
+/* world_load.c - what takes long: a model's weights mapped or packed, its engine started. Called
+ * without the world's lock while the entry's state keeps others away. */
 #include "app/stamp.h"
 #include "app/world_int.h"
 #include "gen/gen_embedder.h"
@@ -12,6 +12,10 @@
 enum { KV_SHARE = 4 };
 static const int64_t kv_bytes_usual = (int64_t)1 << 30;
 static const int64_t scratch_bytes = (int64_t)64 << 20; /* activations, logits, vocabulary */
+
+err world_open_team(world *w, fail *f) {
+    return w->team ? E_OK : team_open(&w->team, w->threads, f);
+}
 
 static int64_t kv_bytes(world *w) {
     int64_t share = world_memory_max(w) / KV_SHARE;
@@ -39,7 +43,7 @@ static void mark_int8(world_model *m) {
     memcpy(m->digest, mark, before);
 }
 
-static err open_weights(world_model *m, fail *f) {
+err world_weights_open(world_model *m, fail *f) {
     world *w = m->w;
     const kern_table *kern;
     arena a;
@@ -71,33 +75,17 @@ static err open_weights(world_model *m, fail *f) {
     return E_OK;
 }
 
-static err check_generates(const world_model *m, fail *f) {
+err world_check_generates(const world_model *m, fail *f) {
     if (!model_about(m->model)->is_encoder) return E_OK;
     fail_set(f, E_UNSUPPORTED, "%.*s is an encoder: it gives embeddings, not text",
              STR_ARG(m->name));
     return fail_hint(f, "use smollm2");
 }
 
-/* The model that guesses; it may be m itself under another name, which is being opened just now. */
-static err open_draft(world_model *m, world_model **out, fail *f) {
+err world_engine_open(world_model *m, model *draft, fail *f) {
     world *w = m->w;
-    world_model *entry;
-    mutex_lock(&w->lock);
-    err e = world_entry(w, str_from(w->draft), &entry, f);
-    mutex_unlock(&w->lock);
-    TRY(e);
-    if (entry != m) return world_open_model(w, str_from(w->draft), out, f);
-    *out = m;
-    return E_OK;
-}
-
-static err open_engine(world_model *m, fail *f) {
-    world *w = m->w;
-    world_model *draft = NULL;
     kv_type kv;
-    TRY(check_generates(m, f));
     TRY(kv_type_of(w->kv, &kv, f));
-    if (w->draft && !str_is(m->asked, w->draft)) TRY(open_draft(m, &draft, f));
     if (w->lora && !m->lora) TRY(model_adapter_open(&m->lora, m->model, w->lora, f));
     return gen_local_open(&m->local,
                           &(gen_local_options){.m = m->model,
@@ -108,24 +96,8 @@ static err open_engine(world_model *m, fail *f) {
                                                .sequences_max = w->sequences,
                                                .waiting_max = w->waiting,
                                                .isolate_tenants = w->isolate,
-                                               .draft = draft ? draft->model : NULL,
+                                               .draft = draft,
                                                .adapter = m->lora,
                                                .adapters = world_adapters_of(m)},
                           f);
-}
-
-err world_model_open(world_model *m, bool generator, fail *f) {
-    if (!m->model) TRY(open_weights(m, f));
-    return generator && !m->local ? open_engine(m, f) : E_OK;
-}
-
-void world_model_shut(world_model *m) {
-    gen_local_close(m->local);
-    world_adapters_shut(m);
-    model_adapter_close(m->lora);
-    model_close(m->model);
-    m->local = NULL;
-    m->lora = NULL;
-    m->model = NULL;
-    m->embedder = (gen_embedder){0};
 }

@@ -1,4 +1,4 @@
-/* world_models.c - the models of a world: entries, states and leases; see world.h. A state changes
+/* world_models.c - the models of a world: states and leases; see world.h. A state changes
  * under the world's lock, which is given up while a model is loaded or unloaded; who needs the same
  * model meanwhile waits for `changed`. */
 #include "app/world_int.h"
@@ -9,42 +9,6 @@ enum { PAUSE_MS = 5000, PAUSE_MS_MAX = 60000 }; /* after a failed load; doubled 
 const char *world_state_name(world_state s) {
     static const char *const names[] = {"unloaded", "loading", "loaded", "unloading", "failed"};
     return names[s];
-}
-
-/* ---- entries ---- */
-
-static world_model *find_name(world *w, str name) {
-    for (world_model *m = w->models; m; m = m->next)
-        if (str_eq(m->name, name) || str_eq(m->asked, name)) return m;
-    return NULL;
-}
-
-static world_model *find_path(world *w, const char *path) {
-    for (world_model *m = w->models; m; m = m->next)
-        if (m->found.path && str_is(str_from(path), m->found.path)) return m;
-    return NULL;
-}
-
-err world_entry(world *w, str name, world_model **out, fail *f) {
-    registry_model found;
-    world_model *m = find_name(w, name);
-    if (!m) {
-        TRY(world_find_model(w, name, &found, f));
-        m = find_path(w, found.path);
-    }
-    if (!m) {
-        m = arena_new(&w->arena, world_model);
-        if (!m) return fail_memory(f, "a model");
-        m->w = w;
-        m->found = found;
-        m->asked = arena_str(&w->arena, name);
-        m->name = arena_str(&w->arena, found.name.n ? found.name : name);
-        if (!m->asked.p || !m->name.p) return fail_memory(f, "a model");
-        m->next = w->models;
-        w->models = m;
-    }
-    *out = m;
-    return E_OK;
 }
 
 /* ---- loading ---- */
@@ -82,6 +46,30 @@ static void shut(world_model *m) {
     mutex_lock(&m->w->lock);
 }
 
+/* The model that guesses; it may be m itself under another name, which is being opened just now. */
+static err open_draft(world_model *m, world_model **out, fail *f) {
+    world *w = m->w;
+    world_model *entry;
+    if (!w->draft || str_is(m->asked, w->draft)) return E_OK;
+    mutex_lock(&w->lock);
+    err e = world_entry(w, str_from(w->draft), &entry, f);
+    mutex_unlock(&w->lock);
+    TRY(e);
+    if (entry != m) return world_open_model(w, str_from(w->draft), out, f);
+    *out = m;
+    return E_OK;
+}
+
+/* Lock not held: the state keeps others away. */
+static err open_parts(world_model *m, bool generator, fail *f) {
+    world_model *draft = NULL;
+    if (!m->model) TRY(world_weights_open(m, f));
+    if (!generator || m->local) return E_OK;
+    TRY(world_check_generates(m, f));
+    TRY(open_draft(m, &draft, f));
+    return world_engine_open(m, draft ? draft->model : NULL, f);
+}
+
 /* The state is LOADING, set by us. Lock held; given up while it is loaded. */
 static err load(world_model *m, bool generator, fail *f) {
     world *w = m->w;
@@ -91,7 +79,7 @@ static err load(world_model *m, bool generator, fail *f) {
     if (e == E_OK) {
         m->bytes = world_model_bytes(m, generator);
         mutex_unlock(&w->lock);
-        e = world_model_open(m, generator, &why);
+        e = open_parts(m, generator, &why);
         mutex_lock(&w->lock);
     }
     bool failed = e != E_OK && !is_asked_wrongly(e);
@@ -125,12 +113,8 @@ err world_entry_take(world_model *m, bool generator, fail *f) {
             e = paused(m, now_ns, f);
             break;
         }
-        if (generator && m->model && model_about(m->model)->is_encoder) {
-            fail_set(f, E_UNSUPPORTED, "%.*s is an encoder: it gives embeddings, not text",
-                     STR_ARG(m->name));
-            e = fail_hint(f, "use smollm2");
-            break;
-        }
+        if (generator && m->model) e = world_check_generates(m, f);
+        if (e != E_OK) break;
         m->state = WORLD_LOADING;
         atomic_store(&m->percent, 0);
         e = load(m, generator, f);
@@ -191,7 +175,7 @@ err world_open_vocabulary(world *w, str name, world_model **out, fail *f) {
     TRY(world_entry(w, name, out, f));
     if ((*out)->model) return E_OK;
     (*out)->vocabulary = true;
-    TRY(world_model_open(*out, false, f));
+    TRY(world_weights_open(*out, f));
     (*out)->state = WORLD_LOADED;
     return E_OK;
 }
@@ -219,7 +203,7 @@ const registry_model *world_found_of(world_model *m) {
 void world_close_model(world *w, str name) {
     if (w->draft && str_is(name, w->draft)) return; /* another's engine may guess with it */
     mutex_lock(&w->lock);
-    world_model *m = find_name(w, name);
+    world_model *m = world_entry_find(w, name);
     if (m && m->state == WORLD_LOADED && m->users == 0 && !model_about(m->model)->is_encoder) {
         m->held = false;
         world_model_unload(m);
@@ -233,7 +217,7 @@ void world_status_get(world *w, str name, world_status *out) {
     int64_t now_ns = clock_mono_ns();
     *out = (world_status){0};
     mutex_lock(&w->lock);
-    const world_model *m = find_name(w, name);
+    const world_model *m = world_entry_find(w, name);
     if (m) {
         *out = (world_status){.state = m->state,
                               .percent = atomic_load(&m->percent),
@@ -276,7 +260,7 @@ static err unload(world_model *m, fail *f) {
 
 err world_unload(world *w, str name, fail *f) {
     mutex_lock(&w->lock);
-    world_model *m = find_name(w, name);
+    world_model *m = world_entry_find(w, name);
     err e = m ? unload(m, f) : E_OK;
     mutex_unlock(&w->lock);
     return e;

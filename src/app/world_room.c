@@ -29,7 +29,7 @@ void world_models_limit(world *w, int64_t memory_max, int64_t keep_alive_ms) {
 }
 
 static int64_t used(world *w) {
-    int64_t sum = world_adapter_bytes(w);
+    int64_t sum = world_lora_bytes(w);
     for (const world_model *m = w->models; m; m = m->next) sum += m->bytes;
     return sum;
 }
@@ -39,6 +39,17 @@ int64_t world_memory_used(world *w) {
     int64_t sum = used(w);
     mutex_unlock(&w->lock);
     return sum;
+}
+
+void world_model_shut(world_model *m) {
+    gen_local_close(m->local);
+    world_loras_shut(m);
+    model_adapter_close(m->lora);
+    model_close(m->model);
+    m->local = NULL;
+    m->lora = NULL;
+    m->model = NULL;
+    m->embedder = (gen_embedder){0};
 }
 
 void world_model_unload(world_model *m) {
@@ -81,7 +92,7 @@ static err no_room(world *w, int64_t bytes, fail *f) {
 err world_room_make(world *w, int64_t bytes, const world_model *but, fail *f) {
     while (bytes > 0 && used(w) + bytes > world_memory_max(w)) {
         world_model *m = least_used(w, but);
-        if (world_adapter_drop(w, m ? m->used_ns : INT64_MAX)) continue;
+        if (world_lora_drop(w, m ? m->used_ns : INT64_MAX)) continue;
         if (!m) return no_room(w, bytes + (but ? but->bytes : 0), f);
         world_model_unload(m);
     }

@@ -167,8 +167,8 @@ static void other_names(void **state) {
     assert_int_equal(say(STR("gpt"), STR("../../etc"), &reply, &mem, &f), E_NOT_FOUND);
     int64_t used = world_memory_used(&r.w);
     mutex_lock(&r.w.lock);
-    assert_true(world_adapter_bytes(&r.w) > 0 && world_adapter_drop(&r.w, INT64_MAX));
-    assert_int_equal(world_adapter_bytes(&r.w), 0);
+    assert_true(world_lora_bytes(&r.w) > 0 && world_lora_drop(&r.w, INT64_MAX));
+    assert_int_equal(world_lora_bytes(&r.w), 0);
     mutex_unlock(&r.w.lock);
     assert_true(world_memory_used(&r.w) < used);
     assert_ok(say(STR("gpt"), STR("support"), &reply, &mem, &f), &f); /* opened again */
