@@ -2,11 +2,11 @@
 #include "app/cmd.h"
 #include "app/out.h"
 #include "app/stop.h"
+#include "app/stream.h"
 #include "app/talk.h"
 #include "base/clock.h"
 #include "base/file.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,31 +14,6 @@
 enum { TEXT_BYTES_MAX = 64 << 20, MAX_TOKENS_DEFAULT = 512, STDIN_WAIT_MS = 3000 };
 
 /* ---- one answer ---- */
-
-err stream_put(void *self, const gen_event *event, fail *f) {
-    stream *s = self;
-    str shown = s->terminal ? out_safe(s->arena, event->text, false) : event->text;
-    fwrite(shown.p, 1, shown.n, stdout);
-    buf_put(&s->text, event->text);
-    if (stop_wanted()) return fail_set(f, E_CANCELLED, "stopped");
-    return out_flush(f);
-}
-
-static bool interrupted(void *ctx) {
-    (void)ctx;
-    return stop_wanted();
-}
-
-void stream_print_timings(const gen_reply *r) {
-    const gen_timings *t = &r->timings;
-    fprintf(stderr, "%sprompt %lld tokens", out_dim(), (long long)r->prompt_tokens);
-    if (t->known_tokens > 0) fprintf(stderr, " (%lld known)", (long long)t->known_tokens);
-    if (!isnan(t->prefill_tok_s)) fprintf(stderr, " at %.1f a second", t->prefill_tok_s);
-    if (!isnan(t->first_token_ms)) fprintf(stderr, ", first token %.0f ms", t->first_token_ms);
-    fprintf(stderr, "; answer %lld tokens", (long long)r->completion_tokens);
-    if (!isnan(t->decode_tok_s)) fprintf(stderr, " at %.1f a second", t->decode_tok_s);
-    fprintf(stderr, "%s\n", out_plain());
-}
 
 static void put_logprob(json_writer *j, const gen_logprob *l) {
     json_field_int(j, "id", l->id);
@@ -179,7 +154,7 @@ static err answer_once(const cli *c, world *w, const talk_options *o, int64_t lo
                       .n_messages = 1 + (size_t)system,
                       .raw = raw,
                       .top_logprobs = (int32_t)logprobs,
-                      .gone = interrupted,
+                      .gone = stop_gone,
                       .arena = c->arena};
     parameters_use(&o->parameters, &rq);
     if (!rq.max_tokens) rq.max_tokens = MAX_TOKENS_DEFAULT;

@@ -13,6 +13,11 @@ bool stop_wanted(void) {
     return atomic_load(&wanted);
 }
 
+bool stop_gone(void *ctx) {
+    (void)ctx;
+    return stop_wanted();
+}
+
 void stop_be_patient(void) {
     atomic_store(&patient, true);
 }

@@ -3,38 +3,12 @@
 
 #include "app/out.h"
 #include "app/stop.h"
+#include "app/stream.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 /* ---- turns ---- */
-
-void talk_clear(talk *t) {
-    arena_reset(&t->conversation);
-    t->messages = NULL;
-    t->n = t->cap = 0;
-}
-
-err talk_add(talk *t, gen_role role, str content, fail *f) {
-    str kept = arena_str(&t->conversation, content);
-    if (!kept.p) return fail_memory(f, "the conversation");
-    if (t->n == t->cap) {
-        size_t cap = t->cap ? 2 * t->cap : 16;
-        gen_message *bigger = arena_new_n(&t->conversation, gen_message, cap);
-        if (!bigger) return fail_memory(f, "the conversation");
-        if (t->n) memcpy(bigger, t->messages, t->n * sizeof *bigger);
-        t->messages = bigger;
-        t->cap = cap;
-    }
-    t->messages[t->n++] = (gen_message){.role = role, .content = kept};
-    return E_OK;
-}
-
-static bool interrupted(void *ctx) {
-    (void)ctx;
-    return stop_wanted();
-}
 
 /* System text and turns; without a template the last text alone. */
 static err fill_request(const talk *t, arena *a, gen_request *rq, fail *f) {
@@ -50,7 +24,7 @@ static err fill_request(const talk *t, arena *a, gen_request *rq, fail *f) {
                         .n_messages = n,
                         .raw = plain,
                         .top_logprobs = -1,
-                        .gone = interrupted,
+                        .gone = stop_gone,
                         .arena = a};
     parameters_use(&t->parameters, rq);
     rq->sampling.seed += t->n; /* another turn, another draw; the same chat, the same answers */
@@ -173,19 +147,6 @@ static err converse(talk *t, fail *f) {
 }
 
 /* ---- the whole ---- */
-
-err talk_take_model(talk *t, str name, fail *f) {
-    gen_local *local;
-    str kept = arena_str(&t->session, name);
-    if (!kept.p) return fail_memory(f, "a name");
-    TRY(world_local(t->w, kept, &local, f));
-    if (t->model.n && !str_eq(t->model, kept)) world_close_model(t->w, t->model);
-    t->model = kept;
-    t->local = local;
-    t->provider = gen_local_provider(local);
-    t->has_template = gen_local_has_template(local);
-    return E_OK;
-}
 
 static void greet(const talk *t) {
     char text[200];

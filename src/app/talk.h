@@ -41,7 +41,7 @@ typedef struct talk_options {
 /* Until the person ends it. E_... when the model cannot be opened, or SIGTERM came. */
 err talk_run(world *w, const talk_options *o, fail *f) MUST_CHECK;
 
-/* talk.c, for talk_command.c and talk_save.c */
+/* talk_turn.c: what the conversation holds. */
 err talk_take_model(talk *t, str name, fail *f) MUST_CHECK; /* the old one stays on failure */
 err talk_add(talk *t, gen_role role, str content, fail *f) MUST_CHECK;
 void talk_clear(talk *t);
@@ -53,14 +53,5 @@ err talk_command(talk *t, str text, bool *ends, fail *f) MUST_CHECK;
 err talk_save(const talk *t, str name, fail *f) MUST_CHECK;
 /* E_NOT_FOUND when there is no such chat. */
 err talk_load(talk *t, str name, fail *f) MUST_CHECK;
-
-/* cmd_run.c: one answer, streamed to stdout. */
-typedef struct stream {
-    arena *arena;
-    buf text;      /* all that came */
-    bool terminal; /* control bytes become '?' there */
-} stream;
-err stream_put(void *self, const gen_event *event, fail *f) MUST_CHECK;
-void stream_print_timings(const gen_reply *r); /* to stderr */
 
 #endif

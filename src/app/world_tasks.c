@@ -28,11 +28,6 @@ static void fit_progress(void *self, const char *what, size_t done, size_t total
     progress_put(&w->progress, what, done, total);
 }
 
-static bool interrupted(void *self) {
-    (void)self;
-    return stop_wanted();
-}
-
 static err open_route(world *w, world_task *t, const task *x, fail *f) {
     route_options o = {.task_path = t->path.p,
                        .store = w->store,
@@ -43,7 +38,7 @@ static err open_route(world *w, world_task *t, const task *x, fail *f) {
                        .background = w->serving,
                        .progress = fit_progress,
                        .progress_self = w,
-                       .cancelled = interrupted};
+                       .cancelled = stop_gone};
     if (x->slm.present) TRY(world_embedder(w, x->slm.model, &o.embedder, &o.embedder_digest, f));
     TRY(world_open_team(w, f));
     o.team = w->team;
