@@ -49,6 +49,7 @@ typedef struct audit_link {
     char digest[HASH_SHA256_HEX_BYTES]; /* of the trace */
     char chain[HASH_SHA256_HEX_BYTES];
 } audit_link;
+void audit_chain_of(str before, str request_id, str digest, char out[HASH_SHA256_HEX_BYTES]);
 err audit_chain_next(store_tx *tx, str task_id, str request_id, str record, audit_link *out,
                      fail *f) MUST_CHECK;
 

@@ -164,11 +164,6 @@ void engine_close(engine *e) {
     mem_free(e);
 }
 
-void engine_wake(engine *e) {
-    e->news = true;
-    cond_signal(&e->work);
-}
-
 /* ---- looking ---- */
 
 void engine_stats_get(engine *e, engine_stats *out) {

@@ -111,7 +111,7 @@ static bool has_pages(engine *e, engine_sequence *s) {
         int32_t youngest = e->n_running - 1;
         while (e->running[youngest]->held) youngest--;
         bool itself = e->running[youngest] == s;
-        engine_postpone(e, e->running[youngest]);
+        engine_list_postpone(e, e->running[youngest]);
         if (itself) return false;
     }
     return true;

@@ -157,10 +157,9 @@ struct engine {
     int64_t held; /* guesses of one part that held */
 };
 
-/* Tells the engine thread that something changed; lock held. */
+/* ---- engine_slot.c: for engine_submit.c and engine_score.c; lock held but for the checks ---- */
+/* Tells the engine thread that something changed. */
 void engine_wake(engine *e);
-
-/* ---- engine_submit.c: slots, for engine_score.c too; lock held but for the checks ---- */
 err engine_check_ids(const engine *e, const int32_t *ids, size_t n, fail *f) MUST_CHECK;
 /* A prompt of this length and `more` tokens, within context and pages. */
 err engine_check_room(const engine *e, size_t prompt, size_t more, fail *f) MUST_CHECK;
@@ -183,6 +182,19 @@ bool engine_admit_full(const engine *e, uint64_t tenant);
 void engine_admit_pace(engine *e, double step_ns); /* after each step */
 int engine_admit_retry_s(const engine *e);
 
+/* ---- engine_list.c, engine thread, lock held ---- */
+void engine_list_admit(engine *e); /* as long as sequences and pages last */
+/* Ends those who were cancelled, or all. */
+void engine_list_drop(engine *e, bool all);
+void engine_list_postpone(engine *e, engine_sequence *s); /* back to the waiting */
+void engine_list_finish(engine_sequence *s, engine_finish how);
+void engine_list_hold(engine_sequence *s);
+void engine_list_count_pages(engine *e);
+
+/* ---- engine_generate.c, engine thread, lock not held: the tokens that a part's logits say ---- */
+err engine_generate_part(engine *e, engine_sequence *s, const engine_part *p, engine_finish *finish,
+                         fail *f) MUST_CHECK;
+
 /* ---- engine_score.c, engine thread: what the logits of a part say ---- */
 engine_finish engine_score_part(engine *e, engine_sequence *s, const engine_part *p);
 
@@ -195,7 +207,6 @@ bool engine_forces(const engine_sequence *s);    /* its mask may force tokens */
 void engine_batch_build(engine *e);
 
 /* ---- engine_step.c ---- */
-void engine_main(void *arg);                         /* the engine thread */
-void engine_postpone(engine *e, engine_sequence *s); /* back to the waiting; lock held */
+void engine_main(void *arg); /* the engine thread */
 
 #endif
