@@ -43,18 +43,6 @@ typedef struct fitting {
     double *weight;                            /* [n] of the rows in the calibration */
 } fitting;
 
-void fit_run(team *t, void (*work)(void *, int64_t, int), void *arg, int64_t n) {
-    if (t) {
-        team_run(t, work, arg, n);
-        return;
-    }
-    for (int64_t i = 0; i < n; i++) work(arg, i, 0);
-}
-
-int fit_workers(team *t) {
-    return t ? team_threads(t) : 1;
-}
-
 static err progress(const fitting *w, const char *step, double done, fail *f) {
     if (!w->o->progress || w->o->progress(w->o->progress_arg, step, done)) return E_OK;
     return fail_set(f, E_CANCELLED, "fitting was cancelled while %s", step);

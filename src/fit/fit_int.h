@@ -56,7 +56,7 @@ size_t fit_head_sparse(const fit_head *h, const fit_gram *grams, size_t n, uint3
 err fit_matrix_build(arena *a, fit_matrix *out, fit_head *h, const fit_rows *rows, team *t,
                      fail *f) MUST_CHECK;
 
-/* team_run, or the calling thread alone where t is NULL. */
+/* fit_team.c: team_run, or the calling thread alone where t is NULL. */
 void fit_run(team *t, void (*work)(void *arg, int64_t index, int worker), void *arg, int64_t n);
 int fit_workers(team *t);
 

@@ -7,25 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- byte sets ---- */
-
-byte_set byte_set_range(int from, int to) {
-    byte_set s = {0};
-    for (int b = from; b <= to; b++) byte_set_add(&s, (uint8_t)b);
-    return s;
-}
-byte_set byte_set_or(byte_set a, byte_set b) {
-    for (int i = 0; i < 4; i++) a.bits[i] |= b.bits[i];
-    return a;
-}
-byte_set byte_set_not(byte_set a) {
-    for (int i = 0; i < 4; i++) a.bits[i] = ~a.bits[i];
-    return a;
-}
-bool byte_set_empty(const byte_set *s) {
-    return !(s->bits[0] | s->bits[1] | s->bits[2] | s->bits[3]);
-}
-
 /* ---- expressions ---- */
 
 static const lexer_expr *put(arena *a, lexer_expr e) {

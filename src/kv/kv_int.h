@@ -49,6 +49,5 @@ struct kv_pool {
 void kv_page_drop(kv_pool *p, int32_t page);
 /* Forgets the kept page that was used longest ago and frees it; there is one. */
 void kv_page_evict(kv_pool *p);
-void kv_page_keep(kv_pool *p, int32_t page);
 
 #endif

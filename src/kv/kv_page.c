@@ -137,14 +137,6 @@ err kv_sequence_take(kv_pool *p, kv_sequence **out, fail *f) {
     return fail_set(f, E_BUSY, "all %lld sequences are in use", (long long)p->o.sequences_max);
 }
 
-void kv_page_drop(kv_pool *p, int32_t page) {
-    if (--p->nodes[page].users > 0) return;
-    if (p->nodes[page].known)
-        kv_page_keep(p, page);
-    else
-        p->free_pages[p->free_count++] = page;
-}
-
 /* The last page first: see the invariant of kv_tree.c. */
 void kv_sequence_give(kv_pool *p, kv_sequence *s) {
     if (!s) return;

@@ -56,7 +56,7 @@ static void remove_node(kv_pool *p, int32_t page) {
 
 /* ---- the kept, by age ---- */
 
-void kv_page_keep(kv_pool *p, int32_t page) {
+static void keep_page(kv_pool *p, int32_t page) {
     kv_node *n = &p->nodes[page];
     n->newer = KV_NO_PAGE;
     n->older = p->newest;
@@ -77,6 +77,14 @@ static void unkeep(kv_pool *p, int32_t page) {
     else
         p->nodes[n->older].newer = n->newer;
     p->kept_count--;
+}
+
+void kv_page_drop(kv_pool *p, int32_t page) {
+    if (--p->nodes[page].users > 0) return;
+    if (p->nodes[page].known)
+        keep_page(p, page);
+    else
+        p->free_pages[p->free_count++] = page;
 }
 
 void kv_page_evict(kv_pool *p) {
@@ -109,7 +117,7 @@ int64_t kv_sequence_match(kv_pool *p, kv_sequence *s, const kv_root *root, const
 
 void kv_sequence_publish(kv_pool *p, kv_sequence *s, const kv_root *root, const int32_t *tokens,
                          int64_t n) {
-    CHECK(n <= kv_sequence_room(s));
+    CHECK(n <= (int64_t)s->count * KV_PAGE_TOKENS);
     for (; (int64_t)(s->known + 1) * KV_PAGE_TOKENS <= n; s->known++) {
         const int32_t *own = tokens + (int64_t)s->known * KV_PAGE_TOKENS;
         int32_t parent = s->known ? s->pages[s->known - 1] : KV_NO_PAGE;

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CONFIG_BYTES_MAX = 1 << 20, JSON_FILE_BYTES_MAX = 256 << 20, FACTORS_MAX = 2 };
+enum { FACTORS_MAX = 2 };
 enum { QUANTISATION_VERSION = 2 };
 
 #define LLAMA_PRE "llama-bpe smaug-bpe smollm tekken"
@@ -59,20 +59,6 @@ static err choose_family(convert *c, fail *f) {
     fail_set(f, E_UNSUPPORTED, "\"%s\" has the model_type \"%s\", which we cannot convert", c->name,
              tensor_print_name(type, shown));
     return fail_hint(f, "we convert: %s", names);
-}
-
-err convert_json(convert *c, const char *file, const json **out, fail *f) {
-    char path[FILE_PATH_BYTES];
-    str text;
-    fail cause = {0};
-    *out = NULL;
-    TRY(file_join(path, c->folder, file, f));
-    if (!file_exists(path)) return E_OK;
-    TRY(file_read(&c->arena, path, JSON_FILE_BYTES_MAX, &text, f));
-    err e = json_parse(&c->arena, text, out, &cause);
-    if (e == E_NO_MEMORY) return fail_memory(f, path);
-    if (e == E_OK) return E_OK;
-    return fail_set(f, E_CORRUPT, "\"%s\" is not JSON: %.200s", path, cause.text);
 }
 
 static err read_config(convert *c, fail *f) {

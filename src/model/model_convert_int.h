@@ -39,16 +39,21 @@ typedef struct convert {
     const char *name; /* of the folder, for errors */
 } convert;
 
-/* ---- config.json (model_convert_keys.c) ---- */
+/* ---- reading (model_convert_read.c) ---- */
 
+/* A file of the folder as JSON; *out NULL when there is none. */
+err convert_json(convert *c, const char *file, const json **out, fail *f) MUST_CHECK;
 /* The first of the names (blanks between) that stands there and is not null. */
 const json *convert_find(const json *v, const char *names);
 err convert_int(const convert *c, const char *names, int64_t fallback, int64_t *out,
                 fail *f) MUST_CHECK; /* E_CORRUPT when absent and fallback < 0 */
 err convert_real(const json *v, const char *name, double fallback, double *out, fail *f) MUST_CHECK;
+bool convert_has_word(const char *words, const char *word); /* blanks between */
+
+/* ---- config.json (model_convert_keys.c) ---- */
+
 /* rope_parameters as transformers 5 says them or rope_scaling of 4; that of full attention. */
 const json *convert_rope(const convert *c);
-bool convert_has_word(const char *words, const char *word); /* blanks between */
 /* That config.json says nothing that the GGUF file could not (model_convert_check.c). */
 err convert_check(const convert *c, fail *f) MUST_CHECK;
 /* Sizes into c; every key of the architecture into c->out. */
@@ -85,7 +90,5 @@ err convert_vocabulary(convert *c, int64_t rows, fail *f) MUST_CHECK;
  * of GGUF and tokenizer.json treat differently. */
 err convert_same_ids(arena *a, const tokenizer *x, const tokenizer *y, bool plain, bool *same,
                      fail *f) MUST_CHECK;
-/* A file of the folder as JSON; *out NULL when there is none. */
-err convert_json(convert *c, const char *file, const json **out, fail *f) MUST_CHECK;
 
 #endif

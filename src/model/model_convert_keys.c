@@ -13,36 +13,6 @@ enum { LAYERS_MAX = 1024, LABELS_MAX = 4096 };
 
 /* ---- reading ---- */
 
-const json *convert_find(const json *v, const char *names) {
-    for (str rest = str_from(names); rest.p;) {
-        char key[64];
-        str name = str_cut(&rest, ' ');
-        snprintf(key, sizeof key, "%.*s", STR_ARG(name));
-        const json *found = json_get(v, key);
-        if (found && found->kind != JSON_NULL) return found;
-    }
-    return NULL;
-}
-
-err convert_int(const convert *c, const char *names, int64_t fallback, int64_t *out, fail *f) {
-    const json *v = convert_find(c->config, names);
-    if (!v && fallback >= 0) {
-        *out = fallback;
-        return E_OK;
-    }
-    if (!v || v->kind != JSON_NUMBER || !(v->number >= 0) || v->number > (double)INT32_MAX ||
-        v->number != floor(v->number))
-        return fail_set(f, E_CORRUPT, "\"%s\": config.json says no usable \"%s\"", c->name, names);
-    *out = (int64_t)v->number;
-    return E_OK;
-}
-
-err convert_real(const json *v, const char *name, double fallback, double *out, fail *f) {
-    TRY(json_get_double(v, name, fallback, out, f));
-    if (isfinite(*out)) return E_OK;
-    return fail_set(f, E_CORRUPT, "config.json: \"%s\" is no finite number", name);
-}
-
 static const json *rope_of(const convert *c) {
     return convert_find(c->config, "rope_parameters rope_scaling");
 }
@@ -112,12 +82,6 @@ static const struct {
     {"logits_scaling", "logit_scale", true, "granite"},
     {"final_logit_softcapping", "final_logit_softcapping", true, "gemma3 gemma3_text"},
 };
-
-bool convert_has_word(const char *words, const char *word) {
-    for (str rest = str_from(words); rest.p;)
-        if (str_is(str_cut(&rest, ' '), word)) return true;
-    return false;
-}
 
 static err put_table(const convert *c, fail *f) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

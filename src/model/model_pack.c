@@ -11,10 +11,6 @@
 
 enum { PIECE_ROWS = 512, STRIP_ROWS = 16 };
 
-const tensor *model_pack_source(const pack_item *item) {
-    return item->rounded ? item->rounded : item->w->w;
-}
-
 /* Floats that are to be multiplied in int8 (options.int8): w becomes a Q8_0 tensor without data,
  * which packing makes; *rounded the floats. Kernels without that layout keep the floats. */
 static err round_weight(model *m, weight *w, const tensor **rounded, fail *f) {

@@ -25,7 +25,9 @@ struct model_packing {
 enum { MODEL_PACK_ALIGN = 64 };
 
 /* Where an item's numbers lie in the model's file. */
-const tensor *model_pack_source(const pack_item *item);
+static inline const tensor *model_pack_source(const pack_item *item) {
+    return item->rounded ? item->rounded : item->w->w;
+}
 /* Packs what is listed, or maps it. A cache that cannot be read or written is no error. */
 err model_pack_all(model *m, fail *f) MUST_CHECK;
 void model_pack_close(model *m);

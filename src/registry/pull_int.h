@@ -1,4 +1,5 @@
-/* pull_int.h - what pull.c (one source) and pull_parts.c (several) share. Room registry only. */
+/* pull_int.h - what pull.c (one source) and pull_parts.c (several) share: pull_file.c. Room
+ * registry only. */
 #ifndef BANTAM_REGISTRY_PULL_INT_H
 #define BANTAM_REGISTRY_PULL_INT_H
 

@@ -305,7 +305,6 @@ err value_take_map(run *r, const pair *pairs, size_t n, bool outside, value *out
 err value_pair(run *r, value a, value b, value *out) MUST_CHECK; /* the tuple (a, b) */
 value value_slice(value text, size_t from, size_t to);           /* bytes of a text */
 err value_concat(run *r, const value *parts, size_t n, value *out) MUST_CHECK;
-err value_to_text(run *r, value v, value *out) MUST_CHECK; /* str(v) */
 /* What a for loop sees: items, keys, characters. A stream is then at its end. */
 err value_iterate(run *r, value v, value_list *out) MUST_CHECK;
 err value_key(run *r, value key) MUST_CHECK;   /* E_INPUT when it cannot be a key of a map */
@@ -323,6 +322,7 @@ err print_repr(run *r, buf *b, value v, bool *outside, int depth) MUST_CHECK;
 err print_json(run *r, buf *b, value v, const json_style *s, bool *outside, int depth) MUST_CHECK;
 void print_float(buf *b, double v);
 err print_to_text(run *r, value v, value *out) MUST_CHECK;                  /* repr(v) */
+err value_to_text(run *r, value v, value *out) MUST_CHECK;                  /* str(v) */
 err print_take(run *r, buf *b, bool outside, err e, value *out) MUST_CHECK; /* frees b */
 
 /* A row of the tables of filters, tests, methods and functions. */

@@ -144,6 +144,14 @@ err print_to_text(run *r, value v, value *out) {
     return print_take(r, &b, outside, e, out);
 }
 
+err value_to_text(run *r, value v, value *out) {
+    switch (v.kind) {
+    case VALUE_TEXT: *out = v; return E_OK;
+    case VALUE_UNDEFINED: *out = value_text(STR(""), false); return E_OK;
+    default: return print_to_text(r, v, out);
+    }
+}
+
 /* ---- json.dumps -------------------------------------------------------------------------------
  */
 

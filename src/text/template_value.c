@@ -383,14 +383,6 @@ err value_concat(run *r, const value *parts, size_t n, value *out) {
     return E_OK;
 }
 
-err value_to_text(run *r, value v, value *out) {
-    switch (v.kind) {
-    case VALUE_TEXT: *out = v; return E_OK;
-    case VALUE_UNDEFINED: *out = value_text(STR(""), false); return E_OK;
-    default: return print_to_text(r, v, out);
-    }
-}
-
 static err iterate_text(run *r, value v, value_list *out) {
     TRY(run_charge(r, v.as.text.n * 64));
     for (size_t at = 0; at < v.as.text.n;) {

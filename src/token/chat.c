@@ -15,10 +15,6 @@ static const char chatml[] =
     "{{ '<|im_end|>\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
-/* A role that is one of these is as good as a word of the template: it holds no marker. */
-static const str role_words[] = {STR("system"), STR("developer"), STR("user"),   STR("assistant"),
-                                 STR("tool"),   STR("function"),  STR("ipython")};
-
 static void chat_add_special(chat *c, const char *name, int32_t id) {
     str text = tokenizer_piece(c->t, id);
     if (!text.n) return; /* undefined in the template, as where it comes from */
@@ -72,18 +68,6 @@ void chat_close(chat *c) {
 
 chat_features chat_about(const chat *c) {
     return c->features;
-}
-
-err chat_fill(const chat *c, arena *a, const json *values, int64_t now_ms, buf *out,
-              template_spans *spans, fail *f) {
-    template_input in = {.values = values,
-                         .trusted = &c->trusted,
-                         .words_of = STR("role"),
-                         .words = role_words,
-                         .word_count = sizeof role_words / sizeof *role_words,
-                         .now_ms = now_ms};
-    TRY(template_render(c->compiled, a, &in, out, spans, f));
-    return buf_ok(out, f);
 }
 
 /* Where the text that is gone on with ends: before the last mark, without the white space that

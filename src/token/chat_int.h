@@ -24,7 +24,7 @@ err chat_check(const chat_input *in, fail *f) MUST_CHECK;
 err chat_values(const chat *c, arena *a, const chat_input *in, const json **out,
                 fail *f) MUST_CHECK;
 
-/* chat.c: template and values to text and spans. */
+/* chat_fill.c: template and values to text and spans. */
 err chat_fill(const chat *c, arena *a, const json *values, int64_t now_ms, buf *out,
               template_spans *spans, fail *f) MUST_CHECK;
 

@@ -1,62 +1,23 @@
 /* token_json.c - reads a Hugging Face tokenizer.json into a token_source and builds from that.
  *
- * Here: the vocabulary, the model and the post-processor; token_json_steps.c has the rest. What we
- * do not do exactly is refused by the component's type. Truncation and padding are not read. All of
- * it lies in one scratch arena that is gone when the call returns. */
+ * Here: the vocabulary, the model and the post-processor; token_json_steps.c has the rest,
+ * token_json_read.c what both read with. What we do not do exactly is refused by the component's
+ * type. Truncation and padding are not read. All of it lies in one scratch arena that is gone when
+ * the call returns. */
 #include "token/token_json_int.h"
 
-#include <string.h>
+enum { TOKEN_JSON_BYTES_MAX = 64 << 20, ID_HOLES_MAX = 65536 };
 
-enum { TOKEN_JSON_BYTES_MAX = 64 << 20, ID_HOLES_MAX = 65536, NAME_SHOWN = 80, SEQUENCE_MAX = 4 };
-
-static str shown(str s) {
-    return str_slice(s, 0, NAME_SHOWN);
-}
-bool token_json_is_null(const json *v) {
-    return !v || v->kind == JSON_NULL;
-}
-str token_json_type(const json *v) {
-    const json *type = json_get(v, "type");
-    return type && type->kind == JSON_STRING ? type->string : STR("");
-}
-err token_json_refuse(const char *component, const json *v, fail *f) {
-    str type = shown(token_json_type(v));
-    fail_set(f, E_UNSUPPORTED,
-             "tokenizer.json has the %s \"%.*s\" (or an option of it) that is not supported",
-             component, STR_ARG(type));
-    return fail_hint(f, "docs/LIMITS.md lists what can be read");
-}
-err token_json_require(const json *v, const char *key, bool usual, bool wanted,
-                       const char *component, fail *f) {
-    bool is;
-    TRY(json_get_bool(v, key, usual, &is, f));
-    return is == wanted ? E_OK : token_json_refuse(component, v, f);
-}
 static err require_empty(const json *v, const char *key, const char *component, fail *f) {
     str s;
     TRY(json_get_str(v, key, STR(""), &s, f));
     return s.n ? token_json_refuse(component, v, f) : E_OK;
 }
 
-static err each_within(json_reader *r, const json *v, const char *key, token_json_read *read,
-                       int depth, fail *f) {
-    if (token_json_is_null(v)) return E_OK;
-    if (!str_is(token_json_type(v), "Sequence")) return read(r, v, f);
-    const json *list = json_get(v, key);
-    if (depth == SEQUENCE_MAX) return token_json_refuse("too deep", v, f);
-    for (size_t i = 0; list && i < list->count; i++)
-        TRY(each_within(r, json_at(list, i), key, read, depth + 1, f));
-    return E_OK;
-}
-err token_json_each(json_reader *r, const json *v, const char *key, token_json_read *read,
-                    fail *f) {
-    return each_within(r, v, key, read, 0, f);
-}
-
 /* Vocabulary ---------------------------------------------------------------------------------- */
 
 static err bad_vocabulary(fail *f, const char *what, str text) {
-    text = shown(text);
+    text = str_slice(text, 0, TOKEN_JSON_SHOWN);
     return fail_set(f, E_CORRUPT, "tokenizer.json: %s \"%.*s\"", what, STR_ARG(text));
 }
 

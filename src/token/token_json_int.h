@@ -24,6 +24,9 @@ typedef struct json_reader {
     bool bert_norm, bert_cut;
 } json_reader;
 
+/* ---- token_json_read.c ---- */
+
+enum { TOKEN_JSON_SHOWN = 80 }; /* bytes of a text in an error */
 bool token_json_is_null(const json *v);
 str token_json_type(const json *v);
 /* E_UNSUPPORTED, naming the component and its type. */
