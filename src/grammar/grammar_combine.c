@@ -1,5 +1,5 @@
 /* grammar_combine.c - automata made of others: both of two, either, one without the other; counted
- * strings; multiples of a number. And what is asked of any. See grammar_lexer.h. */
+ * strings; multiples of a number. See grammar_lexer.h. */
 #include "base/map.h"
 #include "base/mem.h"
 #include "grammar/grammar_draft.h"

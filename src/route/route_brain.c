@@ -16,38 +16,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* ---- counted parts ---- */
-
-void route_file_drop(route_file *x) {
-    if (!x || atomic_fetch_sub(&x->refs, 1) != 1) return;
-    arena_deinit(&x->arena);
-    mem_free(x);
-}
-
-void route_head_drop(route_head *h) {
-    if (!h || atomic_fetch_sub(&h->refs, 1) != 1) return;
-    fit_head_close(h->fit);
-    mem_free(h);
-}
-
-void route_drop(route_brain *b) {
-    if (!b || atomic_fetch_sub(&b->refs, 1) != 1) return;
-    fit_taught_close(b->taught);
-    route_head_drop(b->head);
-    route_file_drop(b->file);
-    arena_deinit(&b->arena);
-    mem_free(b);
-}
-
-route_file *route_file_keep(route_file *x) {
-    atomic_fetch_add(&x->refs, 1);
-    return x;
-}
-static route_head *head_keep(route_head *h) {
-    if (h) atomic_fetch_add(&h->refs, 1);
-    return h;
-}
-
 /* ---- the task file ---- */
 
 static err file_load(route *r, route_file **out, fail *f) {
@@ -217,7 +185,7 @@ static err head_for(route *r, int64_t id, const route_brain *old, route_head **o
     *out = NULL;
     if (!id || !r->o.embedder) return E_OK;
     if (old && old->head && old->head->id == id) {
-        *out = head_keep(old->head);
+        *out = route_head_keep(old->head);
         return E_OK;
     }
     store_tx *tx;
@@ -341,10 +309,6 @@ bool route_is_stale(route *r) {
     bool stale = b && route_brain_is_stale(r, b);
     route_drop(b);
     return stale;
-}
-
-const route_label *route_brain_label(const route_brain *b, int32_t index) {
-    return index >= 0 && (size_t)index < b->n_labels ? &b->labels[index] : NULL;
 }
 
 task_mode route_mode(route *r) {

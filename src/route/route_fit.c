@@ -113,13 +113,6 @@ static err gather(route *r, const task *t, arena *a, fit_set *s, fail *f) {
     return route_vectors(r, s->texts, s->n, s->vectors, f);
 }
 
-bool route_fit_must_end(route *r) {
-    mutex_lock(&r->fitter_lock);
-    bool stop = r->fitter_stop;
-    mutex_unlock(&r->fitter_lock);
-    return stop || (r->o.cancelled && r->o.cancelled(r->o.cancelled_self));
-}
-
 static bool fit_progress(void *arg, const char *step, double done) {
     route *r = arg;
     if (r->o.progress) r->o.progress(r->o.progress_self, step, (size_t)(done * 1000), 1000);
@@ -239,7 +232,8 @@ static err compare(route *r, route_brain *before, route_brain *after, const str 
     for (size_t i = 0; e == E_OK && i < n; i++) {
         bool differs = true;
         if (route_fit_must_end(r)) e = fail_set(f, E_CANCELLED, "stopped; the new head is stored");
-        if (e == E_OK && i < whole) e = head_differs(before, after, texts[i], vectors + i * width, &differs, f);
+        if (e == E_OK && i < whole)
+            e = head_differs(before, after, texts[i], vectors + i * width, &differs, f);
         if (e == E_OK && differs)
             e = compare_decisions(r, before, after, texts[i], a, &changes[count], &differs, f);
         count += e == E_OK && differs;
@@ -357,13 +351,6 @@ static void fitter_main(void *arg) {
         fit_once(r);
         mutex_lock(&r->fitter_lock);
     }
-    mutex_unlock(&r->fitter_lock);
-}
-
-void route_fit_in_background(route *r) {
-    mutex_lock(&r->fitter_lock);
-    r->fitter_wanted = true;
-    cond_signal(&r->fitter_wake);
     mutex_unlock(&r->fitter_lock);
 }
 

@@ -125,17 +125,22 @@ err route_vectors(route *r, const str *texts, size_t n, float *out, fail *f) MUS
 /* ---- route_brain.c ---- */
 /* Sees what changed, then lends the brain; give it back with route_drop. */
 err route_hold(route *r, route_brain **out, fail *f) MUST_CHECK;
-void route_drop(route_brain *b);
 bool route_brain_is_stale(const route *r, const route_brain *b);
-const route_label *route_brain_label(const route_brain *b, int32_t index); /* NULL outside */
+
+/* ---- route_part.c: NULL is fine to drop, and as a head to keep ---- */
+void route_drop(route_brain *b);
+route_head *route_head_keep(route_head *h);
 void route_head_drop(route_head *h);
 route_file *route_file_keep(route_file *x);
 void route_file_drop(route_file *x);
+const route_label *route_brain_label(const route_brain *b, int32_t index); /* NULL outside */
 
-/* ---- route_fit.c ---- */
+/* ---- route_fitter.c ---- */
 /* Somebody wants the fit that runs now to end: a signal, or the route is being closed. */
 bool route_fit_must_end(route *r);
 void route_fit_in_background(route *r);
+
+/* ---- route_fit.c ---- */
 err route_fitter_start(route *r, fail *f) MUST_CHECK;
 void route_fitter_stop(route *r);
 
