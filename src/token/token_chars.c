@@ -1,5 +1,6 @@
-/* token_chars.c - what the algorithms over characters (SentencePiece BPE and unigram, BPE with
- * characters) have in common: pieces as written and as decoded, and words cut into parts.
+/* token_chars.c - what the vocabularies over characters (SentencePiece BPE and unigram, BPE with
+ * characters) have in common: pieces as written and as decoded, and where a word may be cut into
+ * parts (token_word.c cuts it).
  *
  * Pieces are looked up as they are written, often with U+2581 for a blank. Most vocabularies have
  * no piece with a blank behind another character; then no merge and no piece can cross such a
@@ -12,8 +13,6 @@
 
 #include <string.h>
 
-/* Building ------------------------------------------------------------------------------------ */
-
 static int hex_digit(char c) {
     if (c >= '0' && c <= '9') return c - '0';
     if (c >= 'A' && c <= 'F') return c - 'A' + 10;
@@ -25,17 +24,13 @@ int token_byte_of(str piece) {
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
-static bool is_blank_at(str s, size_t i) {
-    return s.n - i >= TOKEN_BLANK_BYTES && memcmp(s.p + i, TOKEN_BLANK, TOKEN_BLANK_BYTES) == 0;
-}
-
 /* Writes the piece with blanks as such; notes what stands before an inner one. */
 static size_t chars_decode(tokenizer *t, str piece, char *to, bool normal) {
     size_t n = 0;
     bool after_blank = true;
     unsigned char before = 0;
     for (size_t i = 0; i < piece.n;) {
-        bool blank = (unsigned char)piece.p[i] == 0xE2 && is_blank_at(piece, i);
+        bool blank = (unsigned char)piece.p[i] == 0xE2 && token_is_blank_at(piece, i);
         if (blank && normal && !after_blank) t->joins[before < 128 ? before : 128] = true;
         after_blank = blank;
         before = (unsigned char)piece.p[i];
@@ -95,51 +90,4 @@ err token_chars_build(tokenizer *t, const token_source *source, fail *f) {
     t->ends_at_blanks = true;
     t->memo = token_memo_open();
     return t->memo ? E_OK : fail_memory(f, "a vocabulary");
-}
-
-/* Encoding ------------------------------------------------------------------------------------ */
-
-static void chars_compute(token_work *w, str part) {
-    switch (w->t->algorithm) {
-    case TOKEN_BPE_CHARS: token_bpe_chars_part(w, part); break;
-    case TOKEN_SPM: token_spm_part(w, part); break;
-    case TOKEN_UNIGRAM: token_unigram_part(w, part); break;
-    case TOKEN_BPE:
-    case TOKEN_WORDPIECE: break; /* not over characters */
-    }
-}
-
-static void chars_part(token_work *w, str part) {
-    token_memo_key key = token_memo_key_of(part);
-    if (!key.usable) {
-        chars_compute(w, part);
-        return;
-    }
-    int32_t ids[TOKEN_MEMO_IDS];
-    size_t n = token_memo_get(w->t->memo, &key, part.n, ids), before = w->n;
-    if (n) {
-        for (size_t i = 0; i < n; i++) token_work_put(w, ids[i]);
-        return;
-    }
-    chars_compute(w, part);
-    if (!w->failed && w->n > before)
-        token_memo_put(w->t->memo, &key, part.n, w->ids + before, w->n - before);
-}
-
-void token_chars_word(token_work *w, str word) {
-    size_t from = 0;
-    const tokenizer *t = w->t;
-    for (size_t at = 1; at + TOKEN_BLANK_BYTES <= word.n && t->ends_at_blanks; at++) {
-        const char *lead = memchr(word.p + at, 0xE2, word.n - at);
-        if (!lead) break;
-        at = (size_t)(lead - word.p);
-        if (!is_blank_at(word, at)) continue;
-        unsigned char before = (unsigned char)word.p[at - 1];
-        bool after_blank =
-            at - from >= TOKEN_BLANK_BYTES && is_blank_at(word, at - TOKEN_BLANK_BYTES);
-        if (after_blank || t->joins[before < 128 ? before : 128]) continue;
-        chars_part(w, str_slice(word, from, at));
-        from = at;
-    }
-    if (from < word.n && !w->failed) chars_part(w, str_slice(word, from, word.n));
 }

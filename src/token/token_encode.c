@@ -13,45 +13,6 @@
 
 #include <string.h>
 
-/* Work ---------------------------------------------------------------------------------------- */
-
-void token_work_fail(token_work *w, err why) {
-    if (!w->failed) w->why = why;
-    w->failed = true;
-}
-
-void token_work_put(token_work *w, int32_t id) {
-    if (w->n == w->cap && !w->failed) {
-        size_t cap = w->cap ? w->cap * 2 : 256, bytes;
-        int32_t *ids = mem_size(cap, sizeof *ids, &bytes) ? mem_resize(w->ids, bytes) : NULL;
-        if (ids) {
-            w->ids = ids;
-            w->cap = cap;
-        } else {
-            token_work_fail(w, E_NO_MEMORY);
-        }
-    }
-    if (!w->failed) w->ids[w->n++] = id;
-}
-
-void *token_work_scratch(token_work *w, size_t bytes) {
-    if (bytes > w->scratch_bytes) {
-        mem_free(w->scratch);
-        w->scratch = mem_alloc(bytes);
-        w->scratch_bytes = w->scratch ? bytes : 0;
-    }
-    if (!w->scratch) token_work_fail(w, E_NO_MEMORY);
-    return w->scratch;
-}
-
-void token_work_deinit(token_work *w) {
-    mem_free(w->ids);
-    mem_free(w->scratch);
-    for (size_t i = 0; i < sizeof w->normal / sizeof *w->normal; i++) buf_deinit(&w->normal[i]);
-    for (size_t i = 0; i < sizeof w->stages / sizeof *w->stages; i++) buf_deinit(&w->stages[i]);
-    token_regex_state_deinit(&w->regex);
-}
-
 /* The text ------------------------------------------------------------------------------------ */
 
 typedef struct trusted_range {
@@ -211,16 +172,6 @@ static void walk_added(token_work *w, const added_walk *walk, added_between *bet
 }
 
 /* Fragments ----------------------------------------------------------------------------------- */
-
-void token_work_word(token_work *w, str word) {
-    switch (w->t->algorithm) {
-    case TOKEN_BPE: token_bpe_word(w, word); break;
-    case TOKEN_WORDPIECE: token_wordpiece_word(w, word); break;
-    case TOKEN_BPE_CHARS:
-    case TOKEN_SPM:
-    case TOKEN_UNIGRAM: token_chars_word(w, word); break;
-    }
-}
 
 /* What lies between normalised added tokens: to the pre-tokenizer. */
 static void encode_normal(token_work *w, const added_walk *walk, size_t from, size_t to) {

@@ -14,6 +14,8 @@
 #include "token/token_norm.h"
 #include "token/token_pre.h"
 
+#include <string.h>
+
 typedef enum token_algorithm {
     TOKEN_BPE,       /* merges over bytes */
     TOKEN_BPE_CHARS, /* merges over characters, what is no piece as bytes or unknown */
@@ -140,6 +142,9 @@ err token_wordpiece_build(tokenizer *t, const token_source *source, const token_
                           fail *f) MUST_CHECK;
 /* For the algorithms over characters: pools, index, byte tokens, where words may end, memo. */
 err token_chars_build(tokenizer *t, const token_source *source, fail *f) MUST_CHECK;
+static inline bool token_is_blank_at(str s, size_t i) {
+    return s.n - i >= TOKEN_BLANK_BYTES && memcmp(s.p + i, TOKEN_BLANK, TOKEN_BLANK_BYTES) == 0;
+}
 /* "<0x0A>" -> 10, else -1 */
 int token_byte_of(str piece);
 
@@ -166,8 +171,7 @@ void *token_work_scratch(token_work *w, size_t bytes); /* NULL: failed is set */
 /* A word as the pre-tokenizer leaves it, to ids. */
 void token_work_word(token_work *w, str word);
 void token_bpe_word(token_work *w, str word);
-/* The algorithms over characters: the word in parts, by the memo or else by these. */
-void token_chars_word(token_work *w, str word);
+/* The algorithms over characters: a part of a word. */
 void token_bpe_chars_part(token_work *w, str part);
 void token_spm_part(token_work *w, str part);
 void token_unigram_part(token_work *w, str part);
