@@ -1,95 +1,11 @@
 /* template_eval.c - expressions of a template to values, as Python and Jinja compute them; see
- * template_int.h. Recursion is bounded by TEMPLATE_EVAL_DEPTH_MAX, whole numbers by 64 bits (beyond
- * is an error, not a wrap). */
+ * template_int.h. Recursion is bounded by TEMPLATE_EVAL_DEPTH_MAX. */
 #include "text/template_int.h"
 
 #include "text/utf8.h"
 
-#include <math.h>
-#include <string.h>
-
-/* str_is of a literal, without a call: operators are compared at every step. */
-#define IS(s, literal) \
-    ((s).n == sizeof(literal) - 1 && memcmp((s).p, literal, sizeof(literal) - 1) == 0)
-
 /* ---- arguments --------------------------------------------------------------------------------
  */
-
-const value *arg_get(const call_args *args, size_t at, const char *name) {
-    for (size_t i = 0; i < args->n; i++) {
-        if (args->names[i].p ? name && str_is(args->names[i], name) : i == at)
-            return &args->items[i];
-    }
-    return NULL;
-}
-
-err arg_int(run *r, const call_args *args, size_t at, const char *name, int64_t fallback,
-            int64_t *out) {
-    const value *v = arg_get(args, at, name);
-    *out = fallback;
-    if (!v || v->kind == VALUE_NONE) return E_OK;
-    if (v->kind == VALUE_BIG) return run_fail(r, E_UNSUPPORTED, "a number beyond 64 bits");
-    if (v->kind != VALUE_INT && v->kind != VALUE_BOOL)
-        return run_fail(r, E_INPUT, "a whole number expected, not %s", value_kind_name(*v));
-    *out = v->kind == VALUE_BOOL ? v->as.boolean : v->as.integer;
-    return E_OK;
-}
-
-err arg_text(run *r, const call_args *args, size_t at, const char *name, const value **out) {
-    const value *v = arg_get(args, at, name);
-    *out = NULL;
-    if (!v || v->kind == VALUE_NONE) return E_OK;
-    if (v->kind != VALUE_TEXT)
-        return run_fail(r, E_INPUT, "a text expected, not %s", value_kind_name(*v));
-    *out = v;
-    return E_OK;
-}
-
-bool arg_flag(const call_args *args, size_t at, const char *name, bool fallback) {
-    const value *v = arg_get(args, at, name);
-    return v ? value_true(*v) : fallback;
-}
-
-const callable *callable_find(const callable *table, str name) {
-    for (; table->name; table++)
-        if (name.n && name.p[0] == table->name[0] && str_is(name, table->name)) return table;
-    return NULL;
-}
-
-/* Where a name stands among the parameters; STR_INDEX_NONE when it does not. */
-static size_t parameter_at(const callable *c, str name) {
-    str rest = str_from(c->parameters);
-    for (size_t i = 0; rest.n; i++)
-        if (str_eq(str_cut(&rest, ' '), name)) return i;
-    return STR_INDEX_NONE;
-}
-
-static size_t parameter_count(const callable *c) {
-    size_t n = 0;
-    for (str rest = str_from(c->parameters); rest.n; n++) str_cut(&rest, ' ');
-    return n;
-}
-
-err callable_run(run *r, const callable *c, value self, const call_args *args, value *out) {
-    bool any = c->parameters[0] == '*', unnamed = c->parameters[0] == '/';
-    size_t most = parameter_count(c) - unnamed;
-    uint64_t given = 0;
-    for (size_t i = 0; i < args->n && !any; i++) {
-        bool named = args->names[i].p != NULL;
-        size_t at = !named ? i : unnamed ? STR_INDEX_NONE : parameter_at(c, args->names[i]);
-        if (at >= most || given >> at & 1)
-            return run_fail(r, E_INPUT, "%s does not take these arguments", c->name);
-        given |= 1ull << at;
-    }
-    for (size_t i = 0; i < c->needed; i++)
-        if (any ? i >= args->n : !(given >> i & 1))
-            return run_fail(r, E_INPUT, "%s needs more arguments", c->name);
-    TRY(run_charge(r, 0));
-    value result = value_undefined(STR(""));
-    TRY(c->run(r, self, args, &result));
-    *out = result;
-    return E_OK;
-}
 
 err eval_args(run *r, const node *n, call_args *out) {
     value *items = arena_new_n(r->arena, value, n->n);
@@ -170,10 +86,6 @@ static err eval_name(run *r, str name, value *out) {
     return E_OK;
 }
 
-static err fail_undefined(run *r, value v) {
-    return run_fail(r, E_INPUT, "\"%.*s\" is undefined", STR_ARG(str_slice(v.as.name, 0, 80)));
-}
-
 /* x.name: Python's attribute first, then the item. */
 err eval_attribute(run *r, value v, str name, value *out) {
     bool found = false;
@@ -181,7 +93,7 @@ err eval_attribute(run *r, value v, str name, value *out) {
         *out = value_undefined(name);
         return E_OK;
     }
-    if (v.kind == VALUE_UNDEFINED) return fail_undefined(r, v);
+    if (v.kind == VALUE_UNDEFINED) return run_fail_undefined(r, v);
     if (v.kind == VALUE_SPACE) {
         *out = value_undefined(name);
         for (size_t i = 0; i < v.as.space->n; i++)
@@ -210,7 +122,7 @@ static err text_at(run *r, value v, int64_t index, value *out) {
 }
 
 err eval_item(run *r, value v, value key, value *out) {
-    if (v.kind == VALUE_UNDEFINED) return fail_undefined(r, v);
+    if (v.kind == VALUE_UNDEFINED) return run_fail_undefined(r, v);
     if (key.kind == VALUE_BOOL && v.kind != VALUE_MAP) key = value_int(key.as.boolean, false);
     if (key.kind == VALUE_INT && v.kind == VALUE_TEXT) return text_at(r, v, key.as.integer, out);
     if (key.kind == VALUE_INT && value_is_sequence(v)) {
@@ -261,7 +173,7 @@ static err eval_slice(run *r, const node *n, value *out) {
     TRY(slice_part(r, n->items[1], &has_to, &to, &ok));
     TRY(slice_part(r, n->items[2], &has_step, &step, &ok));
     if (!has_step) step = 1;
-    if (of.kind == VALUE_UNDEFINED) return fail_undefined(r, of);
+    if (of.kind == VALUE_UNDEFINED) return run_fail_undefined(r, of);
     if (!ok || (!value_is_sequence(of) && of.kind != VALUE_TEXT))
         return run_fail(r, E_UNSUPPORTED, "slicing %s is not supported so", value_kind_name(of));
     if (step == 0) return run_fail(r, E_INPUT, "a slice with step 0");
@@ -287,124 +199,6 @@ static err eval_slice(run *r, const node *n, value *out) {
 /* ---- operators --------------------------------------------------------------------------------
  */
 
-static bool is_whole(value v) {
-    return v.kind == VALUE_INT || v.kind == VALUE_BOOL;
-}
-static int64_t integer_of(value v) {
-    return v.kind == VALUE_BOOL ? v.as.boolean : v.as.integer;
-}
-
-static bool is_view(value v) {
-    return v.kind == VALUE_LIST && v.shape >= SHAPE_KEYS && v.shape <= SHAPE_ITEMS;
-}
-
-static err fail_operands(run *r, str op, value a, value b) {
-    if (a.kind == VALUE_UNDEFINED) return fail_undefined(r, a);
-    if (b.kind == VALUE_UNDEFINED) return fail_undefined(r, b);
-    if (is_view(a) || is_view(b))
-        return run_fail(r, E_UNSUPPORTED, "computing with a map's keys, values or items");
-    return run_fail(r, E_INPUT, "\"%.*s\" does not fit %s and %s", STR_ARG(op), value_kind_name(a),
-                    value_kind_name(b));
-}
-
-static err float_result(double v, bool outside, value *out) {
-    *out = (value){.kind = VALUE_FLOAT, .outside = outside, .as.number = v};
-    return E_OK;
-}
-
-static err power(run *r, int64_t base, int64_t exponent, int64_t *out) {
-    int64_t result = 1;
-    if (exponent > 64 && base != 0 && base != 1 && base != -1)
-        return run_fail(r, E_UNSUPPORTED, "a number beyond 64 bits");
-    if (exponent > 64) exponent = 2 + (exponent & 1);
-    while (exponent-- > 0)
-        if (__builtin_mul_overflow(result, base, &result))
-            return run_fail(r, E_UNSUPPORTED, "a number beyond 64 bits");
-    *out = result;
-    return E_OK;
-}
-
-/* Python rounds // down and gives % the sign of the divisor. */
-static err whole_arithmetic(run *r, str op, int64_t a, int64_t b, int64_t *out) {
-    bool over = false;
-    if (IS(op, "**")) return power(r, a, b, out);
-    if (IS(op, "+")) over = __builtin_add_overflow(a, b, out);
-    if (IS(op, "-")) over = __builtin_sub_overflow(a, b, out);
-    if (IS(op, "*")) over = __builtin_mul_overflow(a, b, out);
-    if (IS(op, "//") || IS(op, "%")) {
-        if (b == 0) return run_fail(r, E_INPUT, "a division by zero");
-        over = a == INT64_MIN && b == -1;
-        int64_t quotient = over ? 0 : a / b, rest = over ? 0 : a % b;
-        bool down = rest != 0 && (rest < 0) != (b < 0);
-        *out = IS(op, "%") ? rest + (down ? b : 0) : quotient - down;
-    }
-    return over ? run_fail(r, E_UNSUPPORTED, "a number beyond 64 bits") : E_OK;
-}
-
-static err real_arithmetic(run *r, str op, double a, double b, double *out) {
-    if (b == 0 && (IS(op, "/") || IS(op, "//") || IS(op, "%")))
-        return run_fail(r, E_INPUT, "a division by zero");
-    if (IS(op, "+")) *out = a + b;
-    if (IS(op, "-")) *out = a - b;
-    if (IS(op, "*")) *out = a * b;
-    if (IS(op, "/")) *out = a / b;
-    if (IS(op, "//")) *out = floor(a / b);
-    if (IS(op, "%")) *out = a - b * floor(a / b);
-    if (IS(op, "**")) *out = pow(a, b);
-    return E_OK;
-}
-
-static err arithmetic(run *r, str op, value a, value b, value *out) {
-    bool outside = a.outside || b.outside;
-    if (a.kind == VALUE_BIG || b.kind == VALUE_BIG)
-        return run_fail(r, E_UNSUPPORTED, "a number beyond 64 bits");
-    bool whole = a.kind != VALUE_FLOAT && b.kind != VALUE_FLOAT && !IS(op, "/");
-    if (whole && IS(op, "**") && integer_of(b) < 0) whole = false;
-    if (whole) {
-        int64_t v = 0;
-        TRY(whole_arithmetic(r, op, integer_of(a), integer_of(b), &v));
-        *out = value_int(v, outside);
-        return E_OK;
-    }
-    double v = 0;
-    TRY(real_arithmetic(r, op, value_number(a), value_number(b), &v));
-    return float_result(v, outside, out);
-}
-
-/* Markup + text escapes the text, whichever side it stands on. */
-static err add_texts(run *r, value a, value b, value *out) {
-    bool markup = a.markup || b.markup;
-    if (markup && !a.markup) TRY(text_escape(r, a, &a));
-    if (markup && !b.markup) TRY(text_escape(r, b, &b));
-    value both[2] = {a, b};
-    TRY(value_concat(r, both, 2, out));
-    out->markup = markup;
-    return E_OK;
-}
-
-static err add_lists(run *r, value a, value b, value *out) {
-    value_list l = {0};
-    TRY(run_charge(r, (a.as.list.n + b.as.list.n) * 64));
-    for (size_t i = 0; i < a.as.list.n; i++) TRY(value_push(r, &l, a.as.list.items[i]));
-    for (size_t i = 0; i < b.as.list.n; i++) TRY(value_push(r, &l, b.as.list.items[i]));
-    TRY(value_take_list(r, &l, a.shape, a.outside || b.outside, out));
-    out->cut = a.cut || b.cut;
-    return E_OK;
-}
-
-static err multiply(run *r, value a, int64_t times, value *out) {
-    value_list l = {0};
-    if (a.kind == VALUE_TEXT) return text_repeat(r, a, times, out);
-    for (int64_t i = 0; a.as.list.n && i < times; i++)
-        for (size_t k = 0; k < a.as.list.n; k++) {
-            TRY(run_charge(r, 64));
-            TRY(value_push(r, &l, a.as.list.items[k]));
-        }
-    TRY(value_take_list(r, &l, a.shape, a.outside, out));
-    out->cut = a.cut;
-    return E_OK;
-}
-
 static err eval_concat(run *r, value a, value b, value *out) {
     value both[2];
     TRY(value_to_text(r, a, &both[0]));
@@ -412,52 +206,14 @@ static err eval_concat(run *r, value a, value b, value *out) {
     return value_concat(r, both, 2, out);
 }
 
-static bool is_plain_list(value v) {
-    return v.kind == VALUE_LIST && v.shape <= SHAPE_TUPLE;
-}
-
-err eval_add(run *r, value a, value b, value *out) {
-    TRY(run_charge(r, 0));
-    if (value_is_number(a) && value_is_number(b)) return arithmetic(r, STR("+"), a, b, out);
-    if (a.kind == VALUE_TEXT && b.kind == VALUE_TEXT) return add_texts(r, a, b, out);
-    if (is_plain_list(a) && is_plain_list(b) && a.shape == b.shape) return add_lists(r, a, b, out);
-    return fail_operands(r, STR("+"), a, b);
-}
-
 static err eval_binary(run *r, const node *n, value *out) {
     value a, b;
     TRY(eval(r, n->a, &a));
     TRY(eval(r, n->b, &b));
-    if (IS(n->text, "~")) return eval_concat(r, a, b, out);
-    if (IS(n->text, "+")) return eval_add(r, a, b, out);
-    if (value_is_number(a) && value_is_number(b)) return arithmetic(r, n->text, a, b, out);
-    bool times = IS(n->text, "*"), left = a.kind == VALUE_TEXT || is_plain_list(a),
-         right = b.kind == VALUE_TEXT || is_plain_list(b);
-    if (times && left && is_whole(b)) return multiply(r, a, integer_of(b), out);
-    if (times && right && is_whole(a)) return multiply(r, b, integer_of(a), out);
-    if (IS(n->text, "%") && a.kind == VALUE_TEXT) return format_percent(r, a, b, out);
-    return fail_operands(r, n->text, a, b);
-}
-
-static err compare(run *r, str op, value a, value b, bool *out) {
-    int order = 0;
-    if (IS(op, "==") || IS(op, "!=")) {
-        TRY(value_equal(r, a, b, out));
-        *out = *out == IS(op, "==");
-        return E_OK;
-    }
-    if (IS(op, "in") || IS(op, "not in")) {
-        TRY(value_contains(r, a, b, out));
-        *out = *out == IS(op, "in");
-        return E_OK;
-    }
-    if (a.kind == VALUE_UNDEFINED || b.kind == VALUE_UNDEFINED) return fail_operands(r, op, a, b);
-    TRY(value_order(r, a, b, &order));
-    *out = IS(op, "<")    ? order < 0
-           : IS(op, "<=") ? order <= 0
-           : IS(op, ">")  ? order > 0
-                          : order >= 0;
-    return E_OK;
+    char op = n->text.n == 1 ? n->text.p[0] : 0; /* longer ones are operator_run's */
+    if (op == '~') return eval_concat(r, a, b, out);
+    if (op == '%' && a.kind == VALUE_TEXT) return format_percent(r, a, b, out);
+    return operator_run(r, n->text, a, b, out);
 }
 
 static err eval_compare(run *r, const node *n, value *out) {
@@ -465,7 +221,7 @@ static err eval_compare(run *r, const node *n, value *out) {
     bool result = false;
     TRY(eval(r, n->a, &a));
     TRY(eval(r, n->b, &b));
-    TRY(compare(r, n->text, a, b, &result));
+    TRY(operator_compare(r, n->text, a, b, &result));
     *out = value_bool(result);
     return E_OK;
 }
@@ -473,13 +229,7 @@ static err eval_compare(run *r, const node *n, value *out) {
 static err eval_sign(run *r, const node *n, value *out) {
     value v;
     TRY(eval(r, n->a, &v));
-    if (!value_is_number(v)) return fail_operands(r, STR("-"), v, v);
-    if (n->kind == NODE_PLUS) {
-        *out = v.kind == VALUE_BOOL ? value_int(v.as.boolean, v.outside) : v;
-        return E_OK;
-    }
-    if (v.kind == VALUE_FLOAT) return float_result(-v.as.number, v.outside, out);
-    return arithmetic(r, STR("-"), value_int(0, false), v, out);
+    return operator_sign(r, n->kind == NODE_PLUS, v, out);
 }
 
 static err eval_logic(run *r, const node *n, value *out) {
@@ -493,7 +243,7 @@ static err eval_logic(run *r, const node *n, value *out) {
 
 err eval_call(run *r, value callee, const call_args *args, value *out) {
     switch (callee.kind) {
-    case VALUE_UNDEFINED: return fail_undefined(r, callee);
+    case VALUE_UNDEFINED: return run_fail_undefined(r, callee);
     case VALUE_FUNCTION: return run_function(r, callee.as.name, args, out);
     case VALUE_MACRO: return run_macro(r, callee.as.macro, args, out);
     case VALUE_LOOP: return run_loop_again(r, callee.as.loop, args, out);
@@ -562,7 +312,7 @@ static err eval_node(run *r, const node *n, value *out) {
     case NODE_TEXT: *out = value_text(n->text, false); return E_OK;
     case NODE_INT: *out = value_int(n->integer, false); return E_OK;
     case NODE_BIG: *out = (value){.kind = VALUE_BIG, .as.name = n->text}; return E_OK;
-    case NODE_FLOAT: return float_result(n->number, false, out);
+    case NODE_FLOAT: *out = value_float(n->number, false); return E_OK;
     case NODE_BOOL: *out = value_bool(n->integer != 0); return E_OK;
     case NODE_NONE: *out = (value){.kind = VALUE_NONE}; return E_OK;
     case NODE_NAME: return eval_name(r, n->text, out);

@@ -276,7 +276,7 @@ static err read_number(run *r, value text, bool whole, bool *ok, value *out) {
     if (whole && str_to_int(s, &n))
         *out = value_int(n, text.outside);
     else if (str_to_double(s, &d))
-        *out = (value){.kind = VALUE_FLOAT, .outside = text.outside, .as.number = d};
+        *out = value_float(d, text.outside);
     else
         *ok = false;
     return E_OK;

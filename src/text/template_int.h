@@ -270,6 +270,7 @@ err run_fail(run *r, err code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* One step, and one for each 64 bytes. Work on single characters counts 16 bytes and more each. */
 err run_charge(run *r, size_t bytes) MUST_CHECK;
 err run_deeper(run *r) MUST_CHECK; /* one level and one step; the caller takes the level back */
+err run_fail_undefined(run *r, value v); /* E_INPUT with its name */
 err run_no_memory(run *r); /* E_NO_MEMORY, or E_TOO_LARGE when the scratch is what is used up */
 err run_too_large(run *r);
 
@@ -290,6 +291,7 @@ static inline bool value_is_number(value v) {
 value value_text(str s, bool outside);
 value value_bool(bool b);
 value value_int(int64_t i, bool outside);
+value value_float(double v, bool outside);
 value value_undefined(str name);
 bool value_true(value v);
 double value_number(value v); /* of a number */
@@ -325,6 +327,7 @@ err print_to_text(run *r, value v, value *out) MUST_CHECK;                  /* r
 err value_to_text(run *r, value v, value *out) MUST_CHECK;                  /* str(v) */
 err print_take(run *r, buf *b, bool outside, err e, value *out) MUST_CHECK; /* frees b */
 
+/* template_call.c */
 /* A row of the tables of filters, tests, methods and functions. */
 typedef struct callable {
     const char *name;
@@ -337,6 +340,14 @@ const callable *callable_find(const callable *table, str name);
 /* Refuses arguments that the row does not take (E_INPUT), then runs it. */
 err callable_run(run *r, const callable *c, value self, const call_args *args,
                  value *out) MUST_CHECK;
+
+/* The argument at a position or by its name; NULL when not given. */
+const value *arg_get(const call_args *args, size_t at, const char *name);
+err arg_int(run *r, const call_args *args, size_t at, const char *name, int64_t fallback,
+            int64_t *out) MUST_CHECK;
+err arg_text(run *r, const call_args *args, size_t at, const char *name,
+             const value **out) MUST_CHECK; /* NULL when not given or none; E_INPUT when no text */
+bool arg_flag(const call_args *args, size_t at, const char *name, bool fallback);
 
 /* template_filter.c, template_list.c, template_test.c, template_method.c, template_function.c */
 err run_filter(run *r, str name, value v, const call_args *args, value *out) MUST_CHECK;
@@ -351,13 +362,6 @@ err run_joiner(run *r, struct cycle_state *c, const call_args *args, value *out)
 /* What Python says to x.name: a method, an attribute, or nothing (then *out is untouched). */
 err method_find(run *r, value self, str name, bool *found, value *out) MUST_CHECK;
 err method_bind(run *r, value self, str name, value *out) MUST_CHECK;
-/* The argument at a position or by its name; NULL when not given. */
-const value *arg_get(const call_args *args, size_t at, const char *name);
-err arg_int(run *r, const call_args *args, size_t at, const char *name, int64_t fallback,
-            int64_t *out) MUST_CHECK;
-err arg_text(run *r, const call_args *args, size_t at, const char *name,
-             const value **out) MUST_CHECK; /* NULL when not given or none; E_INPUT when no text */
-bool arg_flag(const call_args *args, size_t at, const char *name, bool fallback);
 
 /* template_text.c, template_case.c */
 typedef enum strip_side { STRIP_LEFT = 1, STRIP_RIGHT = 2, STRIP_BOTH = 3 } strip_side;
@@ -387,8 +391,17 @@ err text_escape(run *r, value text, value *out) MUST_CHECK;
 err format_percent(run *r, value text, value values, value *out) MUST_CHECK;
 err format_braces(run *r, value text, const call_args *args, value *out) MUST_CHECK;
 
+/* template_operator.c: all but ~ and what texts do with % */
+err operator_run(run *r, str op, value a, value b, value *out) MUST_CHECK;
+err operator_add(run *r, value a, value b, value *out) MUST_CHECK;
+err operator_compare(run *r, str op, value a, value b, bool *out) MUST_CHECK;
+err operator_sign(run *r, bool plus, value v, value *out) MUST_CHECK;
+
+/* template_binding.c */
+const value *scope_find(const scope *s, str name);
+err scope_put(run *r, scope *s, str name, value v) MUST_CHECK;
+
 /* template_eval.c */
-err eval_add(run *r, value a, value b, value *out) MUST_CHECK; /* a + b */
 err eval(run *r, const node *n, value *out) MUST_CHECK;
 err eval_args(run *r, const node *n, call_args *out) MUST_CHECK;
 err eval_attribute(run *r, value v, str name, value *out) MUST_CHECK;
@@ -398,9 +411,6 @@ err eval_call(run *r, value callee, const call_args *args, value *out) MUST_CHEC
 /* template_run.c */
 err run_macro(run *r, const macro *m, const call_args *args, value *out) MUST_CHECK;
 err run_loop_attribute(run *r, loop_state *l, str name, value *out) MUST_CHECK;
-err run_loop_method(run *r, loop_state *l, str name, const call_args *args, value *out) MUST_CHECK;
 err run_loop_again(run *r, loop_state *l, const call_args *args, value *out) MUST_CHECK;
-const value *scope_find(const scope *s, str name);
-err scope_put(run *r, scope *s, str name, value v) MUST_CHECK;
 
 #endif

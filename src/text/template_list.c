@@ -6,8 +6,6 @@
 
 #include "text/utf8.h"
 
-#include <string.h>
-
 /* A list made of v's items: pieces stay pieces. */
 static err take(run *r, const value_list *l, list_shape shape, value v, value *out) {
     TRY(value_take_list(r, l, shape, v.outside, out));
@@ -281,7 +279,7 @@ static err filter_sum(run *r, value v, const call_args *args, value *out) {
     for (size_t i = 0; i < l.n; i++) {
         value one = l.items[i];
         if (attribute) TRY(attribute_path(r, one, *attribute, NULL, &one));
-        TRY(eval_add(r, *out, one, out));
+        TRY(operator_add(r, *out, one, out));
     }
     return E_OK;
 }

@@ -538,9 +538,30 @@ err method_find(run *r, value self, str name, bool *found, value *out) {
     return method_bind(r, self, name, out);
 }
 
+/* loop.cycle(...) and loop.changed(...) */
+static err loop_method(run *r, loop_state *l, str name, const call_args *args, value *out) {
+    for (size_t i = 0; i < args->n; i++)
+        if (args->names[i].p) return run_fail(r, E_INPUT, "loop's methods take no names");
+    if (str_is(name, "cycle")) {
+        if (args->n == 0) return run_fail(r, E_INPUT, "loop.cycle needs values");
+        *out = args->items[l->index % args->n];
+        return E_OK;
+    }
+    value given;
+    bool same = false;
+    value_list list = {(value *)(uintptr_t)args->items, args->n, 0};
+    TRY(value_take_list(r, &list, SHAPE_TUPLE, false, &given));
+    if (l->changed) TRY(value_equal(r, *l->changed, given, &same));
+    if (!l->changed) l->changed = arena_new(r->arena, value);
+    if (!l->changed) return run_no_memory(r);
+    *l->changed = given;
+    *out = value_bool(!same);
+    return E_OK;
+}
+
 err run_method(run *r, value self, str name, const call_args *args, value *out) {
     const callable *c = callable_find(methods_of(self), name);
-    if (self.kind == VALUE_LOOP) return run_loop_method(r, self.as.loop, name, args, out);
+    if (self.kind == VALUE_LOOP) return loop_method(r, self.as.loop, name, args, out);
     if (self.kind == VALUE_CYCLER) return run_cycler(r, self.as.cycle, name, args, out);
     if (self.markup) return run_fail(r, E_UNSUPPORTED, "methods behind `safe` are not supported");
     if (c && c->run) return callable_run(r, c, self, args, out);

@@ -5,35 +5,6 @@
  * empty scope. Everything a rendering makes lies in one scratch arena that is freed at its end. */
 #include "text/template_int.h"
 
-#include "base/clock.h"
-
-#include <string.h>
-
-const value *scope_find(const scope *s, str name) {
-    for (; s; s = s->parent)
-        for (size_t i = 0; i < s->n; i++)
-            if (str_eq(s->items[i].name, name)) return &s->items[i].value;
-    return NULL;
-}
-
-err scope_put(run *r, scope *s, str name, value v) {
-    for (size_t i = 0; i < s->n; i++) {
-        if (!str_eq(s->items[i].name, name)) continue;
-        s->items[i].value = v;
-        return E_OK;
-    }
-    if (s->n == s->cap) {
-        size_t cap = s->cap ? s->cap * 2 : 8;
-        binding *items = arena_new_n(r->arena, binding, cap);
-        if (!items) return run_no_memory(r);
-        if (s->n) memcpy(items, s->items, s->n * sizeof *items);
-        s->items = items;
-        s->cap = cap;
-    }
-    s->items[s->n++] = (binding){name, v};
-    return E_OK;
-}
-
 static scope *new_scope(run *r, scope *parent, const node *block) {
     scope *s = arena_new(r->arena, scope);
     if (s) *s = (scope){.parent = parent, .block = block};
@@ -339,26 +310,6 @@ err run_loop_attribute(run *r, loop_state *l, str name, value *out) {
         *out = l->items[i + 1];
     else if (str_is(name, "cycle") || str_is(name, "changed"))
         return method_bind(r, (value){.kind = VALUE_LOOP, .as.loop = l}, name, out);
-    return E_OK;
-}
-
-err run_loop_method(run *r, loop_state *l, str name, const call_args *args, value *out) {
-    for (size_t i = 0; i < args->n; i++)
-        if (args->names[i].p) return run_fail(r, E_INPUT, "loop's methods take no names");
-    if (str_is(name, "cycle")) {
-        if (args->n == 0) return run_fail(r, E_INPUT, "loop.cycle needs values");
-        *out = args->items[l->index % args->n];
-        return E_OK;
-    }
-    value given;
-    bool same = false;
-    value_list list = {(value *)(uintptr_t)args->items, args->n, 0};
-    TRY(value_take_list(r, &list, SHAPE_TUPLE, false, &given));
-    if (l->changed) TRY(value_equal(r, *l->changed, given, &same));
-    if (!l->changed) l->changed = arena_new(r->arena, value);
-    if (!l->changed) return run_no_memory(r);
-    *l->changed = given;
-    *out = value_bool(!same);
     return E_OK;
 }
 

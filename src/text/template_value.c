@@ -28,6 +28,10 @@ err run_no_memory(run *r) {
     return fail_memory(r->f, "rendering a template");
 }
 
+err run_fail_undefined(run *r, value v) {
+    return run_fail(r, E_INPUT, "\"%.*s\" is undefined", STR_ARG(str_slice(v.as.name, 0, 80)));
+}
+
 err run_charge(run *r, size_t bytes) {
     r->steps_left -= 1 + (int64_t)(bytes / 64);
     if (r->steps_left > 0) return E_OK;
@@ -45,6 +49,9 @@ value value_bool(bool b) {
 }
 value value_int(int64_t i, bool outside) {
     return (value){.kind = VALUE_INT, .outside = outside, .as.integer = i};
+}
+value value_float(double v, bool outside) {
+    return (value){.kind = VALUE_FLOAT, .outside = outside, .as.number = v};
 }
 value value_undefined(str name) {
     return (value){.kind = VALUE_UNDEFINED, .as.name = name};
