@@ -2,8 +2,6 @@
  * grammar_compile.h. */
 #include "grammar/grammar_compile.h"
 
-#include <string.h>
-
 /* One "contains" of the set. */
 typedef struct contained {
     const json *match, *other; /* the schema; its opposite, where there is a most */
@@ -111,6 +109,45 @@ static err add_distinct(distinct *d, const json *v, unsigned *bits, bool *full) 
     return E_OK;
 }
 
+/* null, true and false are values as well as those of an enum. */
+static err way_values(compiler *c, const schema_set *way, const json ***out, int *n, fail *f) {
+    static const json words[] = {{.kind = JSON_NULL},
+                                 {.kind = JSON_BOOL, .boolean = true},
+                                 {.kind = JSON_BOOL, .boolean = false}};
+    int kinds;
+    bool whole;
+    TRY(schema_values(&c->doc, way, out, n, f));
+    if (*n >= 0) return compile_fitting(c, way, *out, n, f);
+    TRY(schema_kinds(way, &kinds, &whole, f));
+    if (kinds & ~(1 << JSON_NULL | 1 << JSON_BOOL)) return E_OK;
+    *out = arena_new_n(&c->a, const json *, 3);
+    if (!*out) return fail_memory(f, "a grammar");
+    *n = 0;
+    for (int i = 0; i < 3; i++)
+        if (kinds & 1 << words[i].kind) (*out)[(*n)++] = &words[i];
+    return E_OK;
+}
+
+/* The values of a set that is not resolved yet, where they are at most `most` and known one by one;
+ * else *n = -1. */
+static err known_values(compiler *c, const schema_set *set, const json **out, int most, int *n,
+                        fail *f) {
+    schema_ways *ways = arena_new(&c->a, schema_ways);
+    int found = 0;
+    if (!ways) return fail_memory(f, "a grammar");
+    TRY(schema_find_ways(&c->doc, set, ways, f));
+    *n = -1;
+    for (int i = 0; i < ways->n; i++) {
+        const json **values = NULL;
+        int here;
+        TRY(way_values(c, ways->way[i], &values, &here, f));
+        if (here < 0 || here > most - found) return E_OK;
+        for (int k = 0; k < here; k++) out[found++] = values[k];
+    }
+    *n = found;
+    return E_OK;
+}
+
 static err find_distinct(compiler *c, const array *a, distinct *d, fail *f) {
     bool full = false;
     for (size_t place = 0; place <= SCHEMA_UNIQUE_MAX && !full; place++) {
@@ -119,7 +156,7 @@ static err find_distinct(compiler *c, const array *a, distinct *d, fail *f) {
         int n;
         if (a->most >= 0 && (int64_t)place >= a->most) break;
         TRY(item_set(c, a->s, place, &item, f));
-        TRY(compile_known_values(c, &item, values, SCHEMA_UNIQUE_MAX, &n, f));
+        TRY(known_values(c, &item, values, SCHEMA_UNIQUE_MAX, &n, f));
         full = n < 0;
         for (int i = 0; i < n && !full; i++) TRY(add_distinct(d, values[i], &d->at[place], &full));
         if (n == 0) break; /* no item can stand here */

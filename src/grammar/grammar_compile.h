@@ -25,16 +25,12 @@ typedef struct compiler {
     const lexer *any_way, *one_way; /* any string; NULL: not made yet */
 } compiler;
 
-/* ---- grammar_schema.c ---- */
+/* ---- grammar_set.c ---- */
 
 err compile_space(compiler *c, int32_t *at, fail *f) MUST_CHECK;
 err compile_text(compiler *c, int32_t *at, const char *z, fail *f) MUST_CHECK;
 /* The rule of a set that is not resolved yet; filled later. */
 err compile_set(compiler *c, const schema_set *set, int32_t *out, fail *f) MUST_CHECK;
-/* The values of a set that is not resolved yet, where they are at most `most` and known one by one;
- * else *n = -1. */
-err compile_known_values(compiler *c, const schema_set *set, const json **out, int most, int *n,
-                         fail *f) MUST_CHECK;
 /* The smallest of the counts of this word, or the largest; -1: none. */
 err compile_count_word(const schema_set *s, const char *word, bool largest, int64_t *out,
                        fail *f) MUST_CHECK;

@@ -21,8 +21,8 @@ typedef struct lexer_draft {
 err lexer_draft_add(lexer_draft *d, bool accepts, int32_t *out, fail *f) MUST_CHECK;
 /* A short pattern may stand for an automaton that takes minutes to build: steps are counted. */
 err lexer_draft_spend(lexer_draft *d, int64_t steps, fail *f) MUST_CHECK;
-/* The smallest automaton of the same language, in the arena `to` (one with more states where finding
- * the smallest would take too long); d is changed. */
+/* The smallest automaton of the same language, in the arena `to` (one with more states where
+ * finding the smallest would take too long); d is changed. */
 err lexer_draft_finish(const lexer **out, arena *to, lexer_draft *d, int32_t start,
                        fail *f) MUST_CHECK;
 void lexer_draft_free(lexer_draft *d);

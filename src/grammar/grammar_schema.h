@@ -16,7 +16,8 @@
  * schema names is never written twice. Numbers with bounds are written without exponent.
  *
  *     schema -> ways (sets of schemas without choices) -> rules
- *     grammar_ref: where references lead   grammar_derive: opposites   grammar_ways: the sets
+ *     grammar_word: what a word says   grammar_ref: where references lead
+ *     grammar_derive: opposites   grammar_ways: the sets
  *     grammar_compile.h: the rules of a set, by kinds of values */
 #ifndef BANTAM_GRAMMAR_SCHEMA_H
 #define BANTAM_GRAMMAR_SCHEMA_H
@@ -79,6 +80,22 @@ void schema_doc_deinit(schema_doc *d);
 err schema_follow(const schema_doc *d, const json *schema, const char *word, const json **out,
                   fail *f) MUST_CHECK;
 
+/* ---- single words; grammar_word.c ---- */
+
+/* Bits of json kinds that the set's type, enum and const leave; `whole`: numbers without fraction
+ * only. */
+enum { SCHEMA_ALL_KINDS = 63 };
+err schema_kinds(const schema_set *s, int *kinds, bool *whole, fail *f) MUST_CHECK;
+err schema_kinds_of(const json *type, int *kinds, bool *whole, fail *f) MUST_CHECK;
+/* The first word of s that bounds values of this kind, beside type, enum and const; NULL: none. */
+const char *schema_bound_beside(const json *s, json_kind kind);
+/* The values that type, enum and const leave; *n = -1 where there is no enum or const. */
+err schema_values(const schema_doc *d, const schema_set *s, const json ***out, int *n,
+                  fail *f) MUST_CHECK;
+bool schema_equal(const json *x, const json *y);
+/* E_UNSUPPORTED, naming the word. */
+err schema_refuse(const char *word, const json *schema, fail *f);
+
 /* ---- derived schemas; grammar_derive.c ---- */
 
 bool schema_says_nothing(const json *s); /* true, or {} */
@@ -92,7 +109,7 @@ err schema_dependent(const schema_doc *d, str name, const json *v, const json **
 err schema_exactly_one(const schema_doc *d, const json *list, const uint64_t *apart,
                        const json **out, fail *f) MUST_CHECK;
 
-/* ---- the words of a set; grammar_ways.c ---- */
+/* ---- the ways of a set; grammar_ways.c ---- */
 
 typedef struct schema_ways {
     schema_set *way[SCHEMA_WAYS_MAX];
@@ -103,16 +120,9 @@ typedef struct schema_ways {
 err schema_find_ways(const schema_doc *d, const schema_set *in, schema_ways *out,
                      fail *f) MUST_CHECK;
 err schema_set_add(schema_set *s, const json *schema, fail *f) MUST_CHECK;
-/* Bits of json kinds that the set's type, enum and const leave; `whole`: numbers without fraction
- * only. */
-enum { SCHEMA_ALL_KINDS = 63 };
-err schema_kinds(const schema_set *s, int *kinds, bool *whole, fail *f) MUST_CHECK;
-err schema_kinds_of(const json *type, int *kinds, bool *whole, fail *f) MUST_CHECK;
-/* The first word of s that bounds values of this kind, beside type, enum and const; NULL: none. */
-const char *schema_bound_beside(const json *s, json_kind kind);
-/* The values that type, enum and const leave; *n = -1 where there is no enum or const. */
-err schema_values(const schema_doc *d, const schema_set *s, const json ***out, int *n,
-                  fail *f) MUST_CHECK;
+
+/* ---- grammar_schema.c ---- */
+
 /* A rule for the JSON that satisfies all schemas of `top` ([n], at most SCHEMA_JOINED_MAX), the
  * first of which is the document that $ref means. closed: objects that name their properties, and
  * say nothing of others, have no others. The grammar is not sealed yet. */
@@ -123,7 +133,5 @@ typedef struct schema_ask {
     bool closed;
 } schema_ask;
 err schema_add_rule(grammar *g, const schema_ask *ask, int32_t *rule, fail *f) MUST_CHECK;
-bool schema_equal(const json *x, const json *y);
-err schema_refuse(const char *word, const json *schema, fail *f);
 
 #endif

@@ -3,14 +3,12 @@
  * Readiness is edge-triggered: can_read remembers an edge until recv says EAGAIN, so nothing is
  * registered anew for each request. A connection that sends faster than its share is put behind the
  * others by asking epoll to report it again. */
-#include "base/clock.h"
 #include "base/mem.h"
 #include "net/http_int.h"
 #include "net/http_tls.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -72,6 +70,12 @@ void http_conn_close(http_conn *c) {
     atomic_store(&s->connections, (int)s->conns_n);
     c->dead_next = s->dead;
     s->dead = c;
+}
+
+void http_conn_watch(http_conn *c, bool again) {
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = c};
+    int op = again ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    if (epoll_ctl(c->server->epoll_fd, op, c->fd, &event) != 0) http_conn_close(c);
 }
 
 void http_conn_bury(http_server *s) {
@@ -265,7 +269,7 @@ static void conn_read(http_conn *c) {
            conn_take(c, &taken))
         conn_parse(c);
     conn_linger(c, &taken);
-    if (c->state == HTTP_CONN_READ && c->can_read && !c->unparsed) http_loop_watch(c, true);
+    if (c->state == HTTP_CONN_READ && c->can_read && !c->unparsed) http_conn_watch(c, true);
     if (c->state != HTTP_CONN_CLOSED) spare_give(c);
 }
 
@@ -287,7 +291,7 @@ static void conn_next(http_conn *c) {
     c->unparsed = c->in.n > 0;
     /* what lies here is looked at in the loop's next turn: from here it would be a recursion as
      * deep as the client's pipeline is long */
-    if (c->in.n || c->can_read) http_loop_watch(c, true);
+    if (c->in.n || c->can_read) http_conn_watch(c, true);
 }
 
 /* --- events --- */

@@ -205,6 +205,7 @@ http_conn *http_inbox_take(http_server *s, http_outcome *outcome, bool *woken);
 /* http_conn.c: one connection through its states; loop only */
 http_conn *http_conn_open(http_server *s, int fd, int port); /* NULL: no memory; fd is closed */
 void http_conn_close(http_conn *c);                          /* freed by http_conn_bury */
+void http_conn_watch(http_conn *c, bool again); /* by epoll; again: report readiness once more */
 void http_conn_bury(http_server *s);
 void http_conn_ready(http_conn *c, uint32_t events);
 void http_conn_returned(http_conn *c, http_outcome outcome, bool woken);
@@ -216,7 +217,8 @@ void http_conn_retry(http_server *s); /* woken requests that found the pool's qu
 err http_loop_open(http_server *s, fail *f) MUST_CHECK;
 void http_loop_run(void *server);
 void http_loop_close(http_server *s);
-void http_loop_nudge(http_server *s);           /* any thread */
-void http_loop_watch(http_conn *c, bool again); /* again: report readiness once more */
+
+/* http_nudge.c: any thread */
+void http_nudge(http_server *s);
 
 #endif

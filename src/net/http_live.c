@@ -71,6 +71,6 @@ err http_server_change(http_server *s, const http_live *live, fail *f) {
     s->next_rules = r;
     mutex_unlock(&s->lock);
     http_rules_free(unused);
-    http_loop_nudge(s);
+    http_nudge(s);
     return E_OK;
 }

@@ -33,18 +33,6 @@ static int watch(const http_server *s, int fd, uint32_t events, void *data) {
     return epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }
 
-void http_loop_watch(http_conn *c, bool again) {
-    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = c};
-    int op = again ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-    if (epoll_ctl(c->server->epoll_fd, op, c->fd, &event) != 0) http_conn_close(c);
-}
-
-void http_loop_nudge(http_server *s) {
-    uint64_t one = 1;
-    ssize_t n = write(s->event_fd, &one, sizeof one);
-    (void)n; /* full means that the loop is awake already */
-}
-
 err http_loop_open(http_server *s, fail *f) {
     size_t bytes;
     s->next_deadline_ns = INT64_MAX;
@@ -134,7 +122,7 @@ static void accept_one(http_server *s, int fd, int port, const struct sockaddr_s
         return;
     }
     peer_text(&c->rq, from);
-    http_loop_watch(c, false);
+    http_conn_watch(c, false);
 }
 
 static void accept_some(http_server *s, const http_listener *at) {

@@ -24,7 +24,7 @@ void http_inbox_post(http_conn *c, http_outcome outcome) {
     bool first = s->inbox == NULL;
     inbox_post_locked(c);
     mutex_unlock(&s->lock);
-    if (first) http_loop_nudge(s); /* c is the loop's now and may be gone already */
+    if (first) http_nudge(s); /* c is the loop's now and may be gone already */
 }
 
 http_conn *http_inbox_take(http_server *s, http_outcome *outcome, bool *woken) {
@@ -104,6 +104,6 @@ int http_wake(http_server *s, str key) {
         n++;
     }
     mutex_unlock(&s->lock);
-    if (n) http_loop_nudge(s);
+    if (n) http_nudge(s);
     return n;
 }

@@ -33,7 +33,7 @@ void http_stream_promise(http_reply *rp) {
     c->promised = !c->early.failed;
     if (c->promised) watch_locked(c, &first);
     mutex_unlock(&c->lock);
-    if (first) http_loop_nudge(c->server);
+    if (first) http_nudge(c->server);
 }
 
 bool http_stream_begun(http_reply *rp) {
@@ -56,7 +56,7 @@ void http_ping_stream(http_conn *c, bool on) {
     c->sse = on;
     if (on && atomic_load(&c->server->sse_ping_ms)) watch_locked(c, &first);
     mutex_unlock(&c->lock);
-    if (first) http_loop_nudge(c->server);
+    if (first) http_nudge(c->server);
 }
 
 void http_ping_reset(http_conn *c) {

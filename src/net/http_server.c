@@ -88,14 +88,14 @@ void http_server_close(http_server *s, int64_t drain_ms) {
     s->stop = true;
     s->drain_end_ns = clock_mono_ns() + drain_ms * 1000000;
     mutex_unlock(&s->lock);
-    http_loop_nudge(s);
+    http_nudge(s);
     thread_join(&s->loop);
     server_free(s);
 }
 
 int64_t http_server_turns(http_server *s) {
     int64_t turns = atomic_load(&s->turns);
-    http_loop_nudge(s);
+    http_nudge(s);
     return turns;
 }
 
