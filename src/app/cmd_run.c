@@ -104,7 +104,7 @@ static err read_prompt(const cli *c, str *out, fail *f) {
     else if (str_trim(piped).n)
         text = arena_printf(c->arena, "%.*s\n\n%.*s", STR_ARG(text), STR_ARG(piped));
     if (!text.p) return fail_memory(f, "a prompt");
-    if (!str_trim(text).n) {
+    if (!(cli_flag(c, "raw") ? text : str_trim(text)).n) {
         fail_set(f, E_USAGE, "the prompt is empty");
         return fail_hint(f,
                          "bantam run %s \"Why is the sky blue?\"; on a terminal without a prompt "
@@ -161,6 +161,7 @@ static err answer_once(const cli *c, world *w, const talk_options *o, int64_t lo
     if (stop_wanted()) return fail_set(f, E_CANCELLED, "stopped");
     err e = p.generate(p.self, &rq, (gen_sink){&s, json ? NULL : stream_put}, &reply, f);
     if (!json && (e == E_OK || s.text.n)) printf("\n");
+    (void)!fflush(stdout); /* before what is said on stderr; out_flush tells of a failure */
     buf_deinit(&s.text);
     if (e == E_CANCELLED && stop_wanted()) fail_set(f, e, "stopped"); /* not "the client left" */
     if (e == E_OK && json) e = print_reply(&reply, logprobs >= 0, f);

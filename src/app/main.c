@@ -4,6 +4,7 @@
 #include "app/out.h"
 #include "app/stop.h"
 #include "bantam.h"
+#include "base/file.h"
 #include "base/log.h"
 
 #include <stdio.h>
@@ -23,7 +24,15 @@ static size_t all_groups(cmd_group out[GROUPS_MAX]) {
     return n;
 }
 
-static void print_overview(void) {
+/* The exit code behind what needs no command. */
+static int finish(void) {
+    fail f = {0};
+    err e = out_flush(&f);
+    if (e != E_OK) out_fail(&f);
+    return err_exit_code(e);
+}
+
+static int print_overview(void) {
     cmd_group groups[GROUPS_MAX];
     size_t n = all_groups(groups);
     printf("Bantam %s: small language models answer first, a larger one when in doubt, a person "
@@ -36,6 +45,7 @@ static void print_overview(void) {
         printf("\n");
     }
     printf("bantam COMMAND --help shows options and examples. Start with: bantam serve\n");
+    return finish();
 }
 
 /* "task init" takes two words, "serve" one. *used: how many. NULL: there is no such verb. */
@@ -93,16 +103,17 @@ static int run_verb(const cli_verb *verb, int argc, char **argv) {
 
 int main(int argc, char **argv) {
     int used;
+    file_guard_standard();
     stop_take_signals();
     if (home_env(NULL, "BANTAM_DEBUG")) log_set_level(LOG_DEBUG);
     if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
         !strcmp(argv[1], "help")) {
-        print_overview();
-        return argc < 2 ? err_exit_code(E_USAGE) : 0;
+        int code = print_overview();
+        return argc < 2 ? err_exit_code(E_USAGE) : code;
     }
     if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "version")) {
         printf("bantam %s\n", bantam_version());
-        return 0;
+        return finish();
     }
     const cli_verb *verb = find_verb(argc - 1, argv + 1, &used);
     if (!verb) return unknown_verb(argv + 1, argc - 1);

@@ -10,9 +10,12 @@
 
 enum { OUT_PIPE_CLOSED = 141 }; /* what a shell reports of a program ended by SIGPIPE */
 
+static const char *code(int fd, const char *escape) {
+    return isatty(fd) == 1 && !home_env(NULL, "NO_COLOR") ? escape : "";
+}
+
 void out_fail(const fail *f) {
-    bool colour = isatty(STDERR_FILENO) == 1;
-    fprintf(stderr, "%sbantam:%s %s\n", colour ? "\033[31m" : "", colour ? "\033[0m" : "", f->text);
+    fprintf(stderr, "%sbantam:%s %s\n", code(STDERR_FILENO, "\033[31m"), out_err_plain(), f->text);
     if (f->hint[0]) fprintf(stderr, "  %s\n", f->hint);
 }
 
@@ -29,17 +32,20 @@ err out_json(const buf *b, fail *f) {
     return out_flush(f);
 }
 
-static const char *code(const char *escape) {
-    return isatty(STDOUT_FILENO) == 1 && !home_env(NULL, "NO_COLOR") ? escape : "";
-}
 const char *out_bold(void) {
-    return code("\033[1m");
+    return code(STDOUT_FILENO, "\033[1m");
 }
 const char *out_dim(void) {
-    return code("\033[2m");
+    return code(STDOUT_FILENO, "\033[2m");
 }
 const char *out_plain(void) {
-    return code("\033[0m");
+    return code(STDOUT_FILENO, "\033[0m");
+}
+const char *out_err_dim(void) {
+    return code(STDERR_FILENO, "\033[2m");
+}
+const char *out_err_plain(void) {
+    return code(STDERR_FILENO, "\033[0m");
 }
 
 str out_safe(arena *a, str text, bool one_line) {

@@ -13,6 +13,8 @@ err out_flush(fail *f) MUST_CHECK; /* a closed or full stdout is an error, not s
 const char *out_bold(void);        /* "" where stdout is no terminal */
 const char *out_dim(void);
 const char *out_plain(void);
+const char *out_err_dim(void); /* the same for stderr */
+const char *out_err_plain(void);
 /* A customer's or a model's words for a terminal: control bytes, with which a terminal can be told
  * to do things, become '?'; one_line turns line breaks into blanks. Lives in a. */
 str out_safe(arena *a, str text, bool one_line);

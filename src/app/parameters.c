@@ -108,9 +108,9 @@ err parameters_set(parameters *p, arena *a, str name, str value, fail *f) {
     bool ok = r->kind == KIND_DOUBLE ? str_to_double(value, &number) : str_to_int(value, &whole);
     if (r->kind != KIND_DOUBLE) number = (double)whole;
     if (!ok || number < r->least || number > r->most)
-        return fail_set(f, E_USAGE, "%s must be a %s from %g to %g, not \"%.*s\"", r->name,
-                        r->kind == KIND_DOUBLE ? "number" : "whole number", r->least, r->most,
-                        STR_ARG(str_slice(value, 0, 60)));
+        return fail_set(f, E_USAGE, "%.*s must be a %s from %.10g to %.10g, not \"%.*s\"",
+                        STR_ARG(name), r->kind == KIND_DOUBLE ? "number" : "whole number", r->least,
+                        r->most, STR_ARG(str_slice(value, 0, 60)));
     write_value(p, r, number, whole);
     return E_OK;
 }

@@ -32,7 +32,7 @@ static err fill_request(const talk *t, arena *a, gen_request *rq, fail *f) {
 }
 
 static void say(const char *text) {
-    fprintf(stderr, "%s%s%s\n", out_dim(), text, out_plain());
+    fprintf(stderr, "%s%s%s\n", out_err_dim(), text, out_err_plain());
 }
 
 static void say_ending(const talk *t, const gen_reply *r) {

@@ -199,6 +199,11 @@ static err folder_facts(weights *w, arena *a, const char *path, fail *f) {
     str text;
     const json *v;
     TRY(file_join(file, path, "config.json", f));
+    if (!file_exists(file)) {
+        fail_set(f, E_NOT_FOUND, "the folder \"%s\" is no whole model: it has no config.json",
+                 path);
+        return fail_hint(f, "a GGUF file in it is given by its own path");
+    }
     TRY(file_read(a, file, CONFIG_BYTES_MAX, &text, f));
     if (json_parse(a, text, &v, f) != E_OK)
         return fail_set(f, E_CORRUPT, "\"%s\" is not JSON", file);

@@ -80,7 +80,8 @@ err file_read(arena *a, const char *path, size_t bytes_max, str *out, fail *f) {
 }
 
 err file_map_open(file_map *m, const char *path, fail *f) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd =
+        open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* who opens a pipe would wait for ever */
     if (fd < 0) return fail_errno(f, "cannot open \"%s\"", path);
     struct stat info;
     err e = E_OK;
@@ -187,14 +188,18 @@ void file_close(int fd) {
     if (fd >= 0) close(fd);
 }
 
+void file_dir_of(char out[FILE_PATH_BYTES], const char *path) {
+    snprintf(out, FILE_PATH_BYTES, "%s", path);
+    char *slash = strrchr(out, '/');
+    if (!slash)
+        strcpy(out, ".");
+    else
+        slash[slash == out] = 0;
+}
+
 err file_sync_dir_of(const char *path, fail *f) {
     char dir[FILE_PATH_BYTES];
-    snprintf(dir, sizeof dir, "%s", path);
-    char *slash = strrchr(dir, '/');
-    if (!slash)
-        strcpy(dir, ".");
-    else
-        slash[slash == dir] = 0;
+    file_dir_of(dir, path);
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return fail_errno(f, "cannot open folder \"%s\"", dir);
     err e = file_sync(fd, dir, f);
@@ -249,6 +254,14 @@ err file_real_path(char out[FILE_PATH_BYTES], const char *path, fail *f) {
     return E_OK;
 }
 
+void file_guard_standard(void) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
+        /* open takes the lowest number that is free: this one */
+        if (open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd) return;
+    }
+}
+
 bool file_exists(const char *path) {
     struct stat info;
     return stat(path, &info) == 0;
@@ -256,6 +269,11 @@ bool file_exists(const char *path) {
 bool file_is_dir(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+bool file_is_special(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && !S_ISDIR(info.st_mode) && !S_ISREG(info.st_mode);
 }
 
 bool file_is_same(const char *a, const char *b) {
@@ -285,8 +303,11 @@ err file_make_dirs(const char *path, fail *f) {
         if (i < n && path[i] != '/') continue;
         memcpy(part, path, i);
         part[i] = 0;
-        if (mkdir(part, 0700) != 0 && errno != EEXIST && !file_is_dir(part))
-            return fail_errno(f, "cannot create folder \"%s\"", part);
+        if (mkdir(part, 0700) == 0 || errno == EEXIST) continue;
+        int why = errno; /* a folder that is there may still be one of a read-only disk */
+        if (file_is_dir(part)) continue;
+        errno = why;
+        return fail_errno(f, "cannot create folder \"%s\"", part);
     }
     return file_is_dir(path) ? E_OK : fail_set(f, E_EXISTS, "\"%s\" is not a folder", path);
 }

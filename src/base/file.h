@@ -53,13 +53,21 @@ err file_open_append(int *fd, const char *path, int64_t *bytes, fail *f) MUST_CH
  * once, so that who is killed leaves nothing that the next does not find. */
 err file_open_new(int *fd, const char *path, fail *f) MUST_CHECK;
 void file_close(int fd);
+/* The folder that a file of this path lies in: "a/b" -> "a", "b" -> ".", "/b" -> "/". */
+void file_dir_of(char out[FILE_PATH_BYTES], const char *path);
 err file_sync_dir_of(const char *path, fail *f) MUST_CHECK;
 err file_rename(const char *from, const char *to, fail *f) MUST_CHECK;
+
+/* Where a program was started with its standard input, output or error closed, these numbers are
+ * taken, so that no file of ours gets them and is written with what was meant for a reader: input
+ * is empty, writing output fails, errors go nowhere. First thing in main. */
+void file_guard_standard(void);
 
 /* The path without links and dots, from the root; E_NOT_FOUND where nothing is there. */
 err file_real_path(char out[FILE_PATH_BYTES], const char *path, fail *f) MUST_CHECK;
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
+bool file_is_special(const char *path); /* there, and neither file nor folder: a pipe, a device */
 bool file_is_same(const char *a, const char *b); /* both exist and are one file */
 err file_size(const char *path, int64_t *bytes, fail *f) MUST_CHECK;
 err file_mode(const char *path, unsigned *mode, fail *f) MUST_CHECK; /* 07777 of it */

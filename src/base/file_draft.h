@@ -15,6 +15,9 @@ typedef struct file_draft {
     char path[FILE_PATH_BYTES], temp[FILE_PATH_BYTES];
 } file_draft;
 
+/* Can there be a file of this name? To be asked before long work; file_draft_open asks, too. What is
+ * neither a file nor absent is refused: a rename would replace a device by a file. */
+err file_draft_check(const char *path, fail *f) MUST_CHECK;
 err file_draft_open(file_draft *d, const char *path, fail *f) MUST_CHECK;
 err file_draft_put(file_draft *d, str bytes, fail *f) MUST_CHECK;
 /* Sync and close, still under the temporary name: after it only a rename can fail. */

@@ -198,12 +198,7 @@ static err check_declared(const gguf_writer *w, fail *f) {
 static err check_space(const gguf_writer *w, fail *f) {
     char dir[FILE_PATH_BYTES];
     int64_t left, bytes = gguf_writer_bytes(w);
-    snprintf(dir, sizeof dir, "%s", w->path);
-    char *slash = strrchr(dir, '/');
-    if (slash)
-        slash[slash == dir] = 0;
-    else
-        strcpy(dir, ".");
+    file_dir_of(dir, w->path);
     TRY(file_disk_free(dir, &left, f));
     if (left >= bytes) return E_OK;
     fail_set(f, E_NO_SPACE, "\"%s\" takes %lld MB, and \"%s\" has %lld MB left", w->path,
@@ -220,6 +215,7 @@ err gguf_writer_begin(gguf_writer *w, fail *f) {
     const uint32_t version = VERSION;
     char head[HEAD_BYTES] = "GGUF";
     TRY(check_declared(w, f));
+    TRY(file_draft_check(w->path, f));
     TRY(check_space(w, f));
     memcpy(head + 4, &version, 4);
     memcpy(head + 8, &w->n_tensors, 8);

@@ -3,6 +3,7 @@
 
 #include "kern/kern_amx_check.h"
 
+#include <stdio.h>
 #include <string.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -63,6 +64,22 @@ static const struct {
 };
 enum { KERNELS = sizeof kernels / sizeof *kernels };
 
+static err no_such(const char *name, fail *f) {
+    char built[96] = "";
+    size_t n = 0;
+    for (int i = 0; i < KERNELS; i++) {
+        if (kernels[i].another_follows) continue;
+        n += (size_t)snprintf(built + n, sizeof built - n, "%s%s", n ? ", " : "",
+                              kernels[i].table->name);
+        CHECK(n < sizeof built);
+    }
+    fail_set(f, E_UNSUPPORTED, "there are no \"%s\" kernels", name);
+    return fail_hint(f,
+                     "this build has %s (ref: portable, f32: the float reference); without a name "
+                     "the fastest is taken",
+                     built);
+}
+
 err kern_select(const char *name, const kern_table **out, fail *f) {
     for (int i = 0; i < KERNELS; i++) {
         bool wanted = name ? !strcmp(name, kernels[i].table->name) : kernels[i].automatic;
@@ -74,9 +91,5 @@ err kern_select(const char *name, const kern_table **out, fail *f) {
         if (name)
             return fail_set(f, E_UNSUPPORTED, "this processor cannot run the \"%s\" kernels", name);
     }
-    fail_set(f, E_UNSUPPORTED, "there are no \"%s\" kernels", name ? name : "");
-    return fail_hint(
-        f,
-        "choose f32 (float reference), ref (portable), avx2, avx512, amx, neon or i8mm, or leave "
-        "--kern out for the fastest");
+    return no_such(name ? name : "", f);
 }

@@ -139,7 +139,11 @@ static err open_gguf(model *m, const char *path, fail *f) {
     TRY(gguf_get_str(m->gguf, "tokenizer.chat_template", STR(""), &m->info.chat_template, f));
     TRY(open_gguf_tokenizer(m, f));
     m->info.vocabulary = (int64_t)tokenizer_count(m->tokenizer);
-    return m->o.vocabulary_only ? E_OK : choose_arch(m, f);
+    if (m->o.vocabulary_only) return E_OK;
+    if (gguf_tensor_count(m->gguf)) return choose_arch(m, f);
+    fail_set(f, E_UNSUPPORTED, "\"%s\" holds a vocabulary and no weights", path);
+    return fail_hint(f,
+                     "tokenize and template work with it; for anything else get the whole model");
 }
 
 /* A file of the folder that need not be there; *out is empty then. */
@@ -168,26 +172,45 @@ static err folder_template(model *m, const char *path, str config, arena *scratc
     return m->info.chat_template.p ? E_OK : fail_memory(f, path);
 }
 
+/* What a folder must have. */
+static err folder_needs(const char *path, const char *name, char file[FILE_PATH_BYTES], fail *f) {
+    TRY(file_join(file, path, name, f));
+    if (file_exists(file)) return E_OK;
+    fail_set(f, E_NOT_FOUND, "the folder \"%s\" is no whole model: it has no %s", path, name);
+    return fail_hint(f, "a model folder has config.json, tokenizer.json and model.safetensors; a "
+                        "GGUF file is given by its own path");
+}
+
 static err folder_tokenizer(model *m, const char *path, arena *scratch, fail *f) {
     char file[FILE_PATH_BYTES];
     str text, config;
-    TRY(file_join(file, path, "tokenizer.json", f));
+    TRY(folder_needs(path, "tokenizer.json", file, f));
     TRY(file_read(scratch, file, TOKENIZER_BYTES_MAX, &text, f));
     TRY(folder_file(scratch, path, "tokenizer_config.json", &config, f));
     TRY(tokenizer_open_folder(&m->tokenizer, text, config, f));
     return folder_template(m, path, config, scratch, f);
 }
 
-static err open_folder(model *m, const char *path, fail *f) {
+static err folder_config(model *m, const char *path, fail *f) {
     char file[FILE_PATH_BYTES];
     str text;
-    arena scratch;
-    TRY(file_join(file, path, "config.json", f));
+    TRY(folder_needs(path, "config.json", file, f));
     TRY(file_read(&m->arena, file, CONFIG_BYTES_MAX, &text, f));
     err e = json_parse(&m->arena, text, &m->config, f);
     if (e != E_OK) return e == E_INPUT ? fail_set(f, E_CORRUPT, "%s is not JSON", file) : e;
     TRY(json_get_str(m->config, "model_type", STR(""), &m->info.architecture, f));
-    TRY(json_get_str(m->config, "_name_or_path", STR(""), &m->info.name, f));
+    return json_get_str(m->config, "_name_or_path", STR(""), &m->info.name, f);
+}
+
+/* A vocabulary is read of a folder with tokenizer.json alone, too. */
+static err open_folder(model *m, const char *path, fail *f) {
+    arena scratch;
+    fail why = {0};
+    err e = folder_config(m, path, &why);
+    if (e != E_OK && !(e == E_NOT_FOUND && m->o.vocabulary_only)) {
+        if (f) *f = why;
+        return e;
+    }
     arena_init(&scratch, 1 << 20);
     e = folder_tokenizer(m, path, &scratch, f);
     arena_deinit(&scratch);

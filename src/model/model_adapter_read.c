@@ -157,7 +157,10 @@ static err check_keys(adapter_file *file, fail *f) {
     TRY(gguf_get_str(file->gguf, "adapter.type", STR(""), &kind, f));
     TRY(gguf_get_str(file->gguf, "general.architecture", STR(""), &architecture, f));
     TRY(gguf_get_float(file->gguf, "adapter.lora.alpha", 0, &file->alpha, f));
-    if (!str_is(type, "adapter")) return refuse(file, "it is a model and no adapter", f);
+    if (!str_is(type, "adapter")) {
+        fail_set(f, E_UNSUPPORTED, "\"%.*s\" is a model and no adapter", STR_ARG(file->path));
+        return fail_hint(f, "give a PEFT folder or a GGUF file whose general.type is adapter");
+    }
     if (!str_is(kind, "lora")) return refuse(file, "it is another adapter than a LoRA", f);
     if (gguf_has(file->gguf, "adapter.alora.invocation_tokens"))
         return refuse(file, "it begins at certain tokens only (aLoRA)", f);

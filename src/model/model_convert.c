@@ -1,6 +1,7 @@
 /* model_convert.c - see model_convert.h: which folders are known, and the order of the work. */
 #include "model/model_convert.h"
 
+#include "base/file_draft.h"
 #include "model/model_convert_int.h"
 
 #include <stdio.h>
@@ -149,10 +150,28 @@ static err write_tensors(convert *c, const convert_tensor *tensors, size_t n, fa
     return gguf_writer_commit(c->out, f);
 }
 
+/* The folder's own files are not written over, by whatever name; an earlier result may be. */
+static err check_output(convert *c, const char *out, fail *f) {
+    char path[FILE_PATH_BYTES];
+    str *names;
+    size_t n;
+    TRY(file_draft_check(out, f));
+    if (!file_exists(out)) return E_OK;
+    TRY(file_list(&c->arena, c->folder, &names, &n, f));
+    for (size_t i = 0; i < n; i++) {
+        TRY(file_join(path, c->folder, names[i].p, f));
+        if (str_ends(names[i], STR(".gguf")) || !file_is_same(path, out)) continue;
+        fail_set(f, E_INPUT, "\"%s\" is a file of the folder that is converted", out);
+        return fail_hint(f, "give the output another name, MODEL.gguf");
+    }
+    return E_OK;
+}
+
 static err run(convert *c, const char *out, fail *f) {
     convert_tensor *tensors, *all;
     size_t n, factors;
     TRY(read_config(c, f));
+    TRY(check_output(c, out, f));
     TRY(safetensors_open_folder(&c->weights, c->folder, f));
     c->report->recipe = c->o->recipe;
     if (!c->report->recipe) TRY(default_recipe(c, &c->report->recipe, f));

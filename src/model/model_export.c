@@ -99,6 +99,20 @@ static err write_weights(export_job *j, fail *f) {
 
 /* ---- the call ---- */
 
+/* The folder's name without slashes at its end, and the one that it has until it is whole. */
+static err name_folders(export_job *j, const char *folder, fail *f) {
+    str name = str_from(folder);
+    while (name.n > 1 && name.p[name.n - 1] == '/') name.n--;
+    if (!name.n) return fail_set(f, E_INPUT, "the folder to write has no name");
+    int a = snprintf(j->whole, sizeof j->whole, "%.*s", STR_ARG(name)),
+        b = snprintf(j->folder, sizeof j->folder, "%.*s.tmp-%d", STR_ARG(name), (int)getpid());
+    if (a >= (int)sizeof j->whole || b >= (int)sizeof j->folder)
+        return fail_set(f, E_TOO_LARGE, "the path \"%.60s...\" is too long", folder);
+    if (!file_exists(j->whole)) return E_OK;
+    fail_set(f, E_EXISTS, "\"%s\" is already there", j->whole);
+    return fail_hint(f, "give the new folder another name");
+}
+
 static err run(export_job *j, fail *f) {
     TRY(file_map_open(&j->map, j->file, f));
     TRY(gguf_open(&j->in, (str){(const char *)j->map.p, j->map.n}, j->file, f));
@@ -115,17 +129,11 @@ err model_export(const char *file, const char *folder, const model_export_option
     model_export_report r = {0};
     export_job j = {.o = o, .file = file, .report = &r};
     fail ignored;
-    if (file_exists(folder)) {
-        fail_set(f, E_EXISTS, "\"%s\" is already there", folder);
-        return fail_hint(f, "give the new folder another name");
-    }
-    if (snprintf(j.folder, sizeof j.folder, "%s.tmp-%d", folder, (int)getpid()) >=
-        (int)sizeof j.folder)
-        return fail_set(f, E_TOO_LARGE, "the path \"%.60s...\" is too long", folder);
+    TRY(name_folders(&j, folder, f));
     arena_init(&j.arena, 1 << 20);
     err e = run(&j, f);
     safetensors_writer_close(j.out);
-    if (e == E_OK) e = file_rename(j.folder, folder, f);
+    if (e == E_OK) e = file_rename(j.folder, j.whole, f);
     if (e != E_OK && file_remove_tree(j.folder, &ignored) != E_OK)
         e = f ? f->code : e; /* the first failure is the one that is told */
     if (e == E_OK) {

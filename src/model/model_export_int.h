@@ -11,6 +11,7 @@ typedef struct export_job {
     const convert_family *family;
     const char *file;
     char folder[FILE_PATH_BYTES]; /* under its temporary name */
+    char whole[FILE_PATH_BYTES];  /* the name that it gets */
     arena arena;
     file_map map;
     gguf *in;

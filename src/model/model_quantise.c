@@ -23,6 +23,7 @@ typedef struct job {
 static err read_tensors(job *j, fail *f) {
     const char *type;
     j->n = gguf_tensor_count(j->in);
+    if (!j->n) return fail_set(f, E_UNSUPPORTED, "the file holds a vocabulary and no weights");
     j->tensors = arena_new_n(&j->arena, tensor, j->n + 1);
     j->rows = arena_new_n(&j->arena, model_recipe_row, j->n + 1);
     if (!j->tensors || !j->rows) return fail_memory(f, "a model");

@@ -288,11 +288,29 @@ static err pull_url(pull *p, const pypi_options *o, str what, registry_model *ou
     return e == E_OK ? e : pull_source(p, o, what, NULL, out);
 }
 
+/* A glance, so that a typing error is told now and not when the model is used. */
+static err look_at(const registry_model *m, fail *f) {
+    file_map map;
+    if (file_is_dir(m->path)) {
+        if (m->kind != REGISTRY_OTHER) return E_OK;
+        fail_set(f, E_UNSUPPORTED, "the folder \"%s\" holds no model", m->path);
+        return fail_hint(f, "a model folder has config.json, tokenizer.json and model.safetensors; "
+                            "a GGUF file in it is given by its own path");
+    }
+    TRY(file_map_open(&map, m->path, f));
+    bool is_gguf = map.n >= 4 && !memcmp(map.p, "GGUF", 4);
+    file_map_close(&map);
+    if (is_gguf) return E_OK;
+    fail_set(f, E_UNSUPPORTED, "\"%s\" is no GGUF file", m->path);
+    return fail_hint(f, "give a GGUF file or a model folder");
+}
+
 /* A local file or folder: recorded where it lies. */
 static err pull_link(pull *p, str what, registry_model *out) {
     registry_model model;
     manifest *m = p->m;
     TRY(registry_at_path(p->arena, what, &model, p->f));
+    TRY(look_at(&model, p->f));
     char real[FILE_PATH_BYTES];
     TRY(file_real_path(real, model.path, p->f));
     *m = (manifest){.name = model.name, .tag = STR("local"), .kind = model.kind, .is_link = true};

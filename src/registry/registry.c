@@ -124,7 +124,7 @@ static err model_of(const manifest *m, arena *a, const char *dir, registry_model
     if (!file_exists(model.path)) {
         fail_set(f, E_NOT_FOUND, "model %.*s:%.*s should lie at \"%s\" and does not",
                  STR_ARG(m->name), STR_ARG(m->tag), model.path);
-        return fail_hint(f, "pull it again");
+        return fail_hint(f, "pull it again, or forget it: bantam rm %.*s", STR_ARG(m->name));
     }
     *out = model;
     return E_OK;
@@ -146,7 +146,22 @@ static err installed_tag(registry *r, arena *a, str name, str tag, registry_mode
     return E_OK;
 }
 
+/* The folder of a model that is recorded here, whether its files are still there or not. */
+static bool find_record(registry *r, arena *a, str name, str tag, char dir[FILE_PATH_BYTES]) {
+    str *tags;
+    size_t n;
+    if (tag.n) return registry_dir(r, name, tag, dir, NULL) == E_OK && file_is_dir(dir);
+    if (registry_dir(r, name, STR(""), dir, NULL) != E_OK || !file_is_dir(dir)) return false;
+    if (file_list(a, dir, &tags, &n, NULL) != E_OK) return false;
+    for (size_t i = 0; i < n; i++)
+        if (catalog_name_ok(tags[i]) && registry_dir(r, name, tags[i], dir, NULL) == E_OK &&
+            file_is_dir(dir))
+            return true;
+    return false;
+}
+
 err registry_installed(registry *r, arena *a, str name, str tag, registry_model *out, fail *f) {
+    fail why = {0};
     if (tag.n) return installed_tag(r, a, name, tag, out, f);
     const catalog_entry *entry = catalog_find(&r->catalog, name);
     if (entry) {
@@ -159,8 +174,12 @@ err registry_installed(registry *r, arena *a, str name, str tag, registry_model 
     TRY(registry_dir(r, name, STR(""), dir, f));
     TRY(file_list(a, dir, &tags, &n, f));
     for (size_t i = 0; i < n; i++)
-        if (catalog_name_ok(tags[i]) && installed_tag(r, a, name, tags[i], out, f) == E_OK)
+        if (catalog_name_ok(tags[i]) && installed_tag(r, a, name, tags[i], out, &why) == E_OK)
             return E_OK;
+    if (why.code != E_OK) { /* recorded, and its files are gone or damaged */
+        if (f) *f = why;
+        return why.code;
+    }
     return fail_set(f, E_NOT_FOUND, "model \"%.*s\" is not on this machine", STR_ARG(name));
 }
 
@@ -168,13 +187,16 @@ err registry_at_path(arena *a, str path, registry_model *out, fail *f) {
     registry_model model = {
         .tag = STR("local"), .bytes = -1, .parameters = -1, .parameters_work = -1, .is_link = true};
     const char *z = arena_z(a, path);
+    int64_t bytes;
     if (!z) return fail_memory(f, "a path");
-    if (!file_exists(z)) return fail_set(f, E_NOT_FOUND, "there is no file or folder \"%s\"", z);
+    err e = file_size(z, &bytes, f);
+    if (e == E_NOT_FOUND) return fail_set(f, e, "there is no file or folder \"%s\"", z);
+    TRY(e);
     TRY(registry_name_of(a, path, &model.name, f));
     model.path = z;
     model.source = path;
     model.kind = registry_kind_of(a, z);
-    if (!file_is_dir(z)) TRY(file_size(z, &model.bytes, f));
+    if (!file_is_dir(z)) model.bytes = bytes;
     *out = model;
     return E_OK;
 }
@@ -208,6 +230,8 @@ err registry_find(registry *r, arena *a, str what, registry_model *out, fail *f)
             fail_set(f, E_NOT_FOUND, "model \"%.*s\" is not on this machine yet", STR_ARG(what));
             return fail_hint(f, "fetch it: bantam pull %.*s", STR_ARG(what));
         }
+        char dir[FILE_PATH_BYTES];
+        if (find_record(r, a, name, tag, dir)) return e; /* which says what is wrong with it */
     }
     return registry_at_path(a, what, out, f) == E_OK ? E_OK : registry_unknown(r, what, f);
 }
@@ -304,7 +328,10 @@ err registry_remove(registry *r, str what, fail *f) {
     arena_init(&a, 0);
     err e = registry_split_name(what, &name, &tag) ? E_OK : registry_unknown(r, what, f);
     if (e == E_OK) e = registry_installed(r, &a, name, tag, &model, f);
-    if (e == E_OK) e = registry_dir(r, model.name, model.tag, dir, f);
+    if (e == E_OK)
+        e = registry_dir(r, model.name, model.tag, dir, f);
+    else if (registry_split_name(what, &name, &tag) && find_record(r, &a, name, tag, dir))
+        e = E_OK; /* a record whose files are gone is forgotten all the same */
     if (e == E_OK) e = file_remove_tree(dir, f); /* of a link: the manifest alone */
     arena_deinit(&a);
     return e;

@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/file_draft.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/rand.h"
@@ -12,6 +13,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void str_basics(void **state) {
@@ -117,6 +119,33 @@ static void file_all_or_nothing(void **state) {
     file_lock_give(&l);
     assert_int_equal(file_remove(path, &f), E_OK);
     assert_int_equal(rmdir(dir), 0);
+}
+
+static void what_cannot_be_a_file_is_refused(void **state) {
+    (void)state;
+    char dir[] = "/tmp/bantam-t-XXXXXX", path[FILE_PATH_BYTES], inner[FILE_PATH_BYTES];
+    assert_non_null(mkdtemp(dir));
+    fail f;
+    file_map m;
+    assert_ok(file_join(path, dir, "pipe", &f), &f);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_true(file_is_special(path) && !file_is_special(dir));
+    assert_int_equal(file_map_open(&m, path, &f), E_INPUT); /* and does not wait for a writer */
+    assert_int_equal(file_draft_check(path, &f), E_EXISTS);
+    assert_int_equal(file_draft_check(dir, &f), E_EXISTS);
+    assert_int_equal(file_draft_check("", &f), E_INPUT);
+    assert_ok(file_join(inner, dir, "none/x", &f), &f);
+    assert_int_equal(file_draft_check(inner, &f), E_NOT_FOUND);
+    assert_ok(file_join(inner, dir, "new", &f), &f);
+    assert_ok(file_draft_check(inner, &f), &f);
+    assert_int_equal(file_make_dirs("/dev/null/x", &f), E_IO);
+    unlink(path);
+    assert_int_equal(rmdir(dir), 0);
+    static const char *const paths[][2] = {{"a/b", "a"}, {"b", "."}, {"/b", "/"}, {"a/", "a"}};
+    for (size_t i = 0; i < 4; i++) {
+        file_dir_of(path, paths[i][0]);
+        assert_string_equal(path, paths[i][1]);
+    }
 }
 
 static atomic_llong team_sum;
@@ -290,6 +319,7 @@ int main(void) {
         cmocka_unit_test(buf_sticks),
         cmocka_unit_test(map_many),
         cmocka_unit_test(file_all_or_nothing),
+        cmocka_unit_test(what_cannot_be_a_file_is_refused),
         cmocka_unit_test(team_covers_all),
         cmocka_unit_test(a_map_is_copied_from),
         cmocka_unit_test(queue_bounds),

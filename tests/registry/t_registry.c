@@ -417,7 +417,9 @@ static void local_files_stay_where_they_are(void **state) {
     fail f;
     registry_model m;
     registry *r = open_registry();
-    const char *path = put_file("My Model.gguf", (str){weights, WEIGHTS_BYTES});
+    const char *path = put_file("Not a model.gguf", (str){weights, WEIGHTS_BYTES});
+    assert_int_equal(registry_pull(r, &mem, str_from(path), NULL, &m, &f), E_UNSUPPORTED);
+    path = put_file("My Model.gguf", STR("GGUF and what follows"));
     assert_ok(registry_find(r, &mem, str_from(path), &m, &f), &f);
     assert_string_equal(m.path, path);
     assert_ok(registry_pull(r, &mem, str_from(path), NULL, &m, &f), &f);
@@ -426,6 +428,14 @@ static void local_files_stay_where_they_are(void **state) {
     assert_ok(registry_find(r, &mem, STR("my_model"), &m, &f), &f);
     assert_ok(registry_remove(r, STR("my_model"), &f), &f);
     assert_true(file_exists(path));
+    /* a file that was moved away: said, and the record can still be forgotten */
+    assert_ok(registry_pull(r, &mem, str_from(path), NULL, &m, &f), &f);
+    assert_ok(file_remove(path, &f), &f);
+    assert_int_equal(registry_find(r, &mem, STR("my_model"), &m, &f), E_NOT_FOUND);
+    assert_non_null(strstr(f.text, "should lie at"));
+    assert_non_null(strstr(f.hint, "bantam rm my_model"));
+    assert_ok(registry_remove(r, STR("my_model"), &f), &f);
+    assert_int_equal(registry_remove(r, STR("my_model"), &f), E_NOT_FOUND);
     assert_int_equal(registry_pull(r, &mem, STR("nobody"), NULL, &m, &f), E_NOT_FOUND);
     assert_non_null(strstr(f.hint, "smollm2"));
     assert_int_equal(registry_find(r, &mem, STR("./nobody"), &m, &f), E_NOT_FOUND);

@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# What the hurried and the unlucky do: names of pipes, devices and folders where a file is meant,
+# outputs over inputs, models that were moved away, programs started without their three files.
+. tests/e2e/lib.sh
+need_program
+cd "$tmp" || exit 1
+says() { has "$1" "$(cat "$tmp/err")" "$2"; } # WHAT PART, behind fails
+
+# ---- what is no model ----
+mkfifo pipe.gguf
+ln -s loop.gguf loop.gguf
+mkdir empty
+head -c 5000 /dev/urandom >noise.gguf
+for verb in show pull; do
+    fails "$verb of a pipe does not wait for a writer" 2 timeout 20 "$bin" $verb ./pipe.gguf
+    fails "$verb of a link to itself" 8 "$bin" $verb ./loop.gguf
+    says "says what the link is" "symbolic links"
+done
+fails "pull of noise exits 6" 6 "$bin" pull ./noise.gguf
+fails "pull of a folder without a model exits 6" 6 "$bin" pull ./empty
+fails "a folder without a model is named" 4 "$bin" run ./empty hi
+says "and what belongs into it" "config.json, tokenizer.json and model.safetensors"
+is "nothing of these is listed as here" "$("$bin" list --json | jq '[.models[] | select(.path != null)] | length')" 0
+
+# ---- standard input, output, error closed or full ----
+for what in --version --help 'list' 'run --help'; do
+    # shellcheck disable=SC2086
+    "$bin" $what >/dev/full 2>"$tmp/err"
+    is "$what to a full disk exits 8" $? 8
+    # shellcheck disable=SC2086
+    "$bin" $what >&- 2>"$tmp/err"
+    is "$what to a closed output exits 8" $? 8
+done
+
+# ---- a vocabulary alone ----
+vocab=${BANTAM_TEST_DATA:-/nonexistent}
+if [ -d "$vocab/llamacpp-vocab" ]; then
+    v=$vocab/llamacpp-vocab/ggml-vocab-gpt-2.gguf
+    fails "a vocabulary does not run" 6 "$bin" run "$v" hi
+    says "and is called one" "a vocabulary and no weights"
+    fails "nor is it quantised" 6 "$bin" quantize "$v" v.gguf Q8_0
+    is "and no file is left" "$(ls v.gguf* 2>/dev/null)" ""
+    one_object "a folder with tokenizer.json alone tokenizes" "$bin" tokenize "$vocab/tokenizer-qwen3" hi --json
+    is "as Qwen3 does" "$json" '{"ids":[6023]}'
+    fails "but does not run" 4 "$bin" run "$vocab/tokenizer-qwen3" hi
+else skip "vocabularies: no BANTAM_TEST_DATA"; fi
+
+# ---- with a model ----
+need_model minilm "outputs over inputs"
+cp -rL "$models/minilm" folder
+sum() { find folder -type f -exec sha256sum {} + | sort | sha256sum; }
+before=$(sum)
+fails "a folder's weights are not written over" 2 "$bin" convert folder folder/model.safetensors
+fails "nor its config by another name" 2 "$bin" convert folder "$tmp/./folder/config.json"
+is "and the folder is as it was" "$(sum)" "$before"
+"$bin" convert folder folder/out.gguf --type Q8_0 >/dev/null
+is "a new file in it may be" $? 0
+"$bin" convert folder folder/out.gguf --type Q8_0 >/dev/null
+is "and be made again" $? 0
+small=$tmp/folder/out.gguf
+fails "an output needs a name" 2 "$bin" quantize "$small" "" F16
+fails "and a folder that is there" 4 "$bin" quantize "$small" nosuch/out.gguf F16
+says "which it says" "there is no folder \"nosuch\""
+fails "a pipe is not replaced" 5 "$bin" quantize "$small" pipe.gguf F16
+is "it is a pipe still" "$([ -p pipe.gguf ] && echo pipe)" pipe
+fails "a folder to write needs a name" 2 "$bin" convert "$small" ""
+
+cp "$small" moved.gguf
+"$bin" pull ./moved.gguf >/dev/null
+mv moved.gguf elsewhere.gguf
+fails "a model that was moved away is missed" 4 "$bin" show moved
+says "where it lay, and" "should lie at"
+has "rm forgets it all the same" "$("$bin" rm moved)" "removed"
+fails "and then it is unknown" 4 "$bin" rm moved
+
+# a home that may not be written, to a user who is not root
+if [ "$(id -u)" = 0 ] && setpriv --reuid=65534 --regid=65534 --clear-groups true 2>/dev/null; then
+    mkdir -p locked
+    chmod 755 "$tmp" locked
+    cp "$bin" bantam
+    nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups env BANTAM_HOME="$tmp/locked" "$tmp/bantam" "$@"; }
+    fails "a home that may not be written is named so" 3 nobody review list
+    says "with the reason" "Permission denied"
+else skip "a home that may not be written: not root"; fi
+
+if have_model smollm2; then
+    gguf=$(readlink -f "$models"/smollm2/*.gguf)
+    "$bin" convert "$gguf" back/ >/dev/null
+    is "a folder's name may end with a slash" "$? $(ls back | wc -l)" "0 4"
+    ask=("$gguf" hi -n 2)
+    wanted=$("$bin" run "${ask[@]}" </dev/null 2>/dev/null)
+    is "run without a standard input answers its argument" "$("$bin" run "${ask[@]}" <&- 2>/dev/null)" "$wanted"
+    is "and without a place for errors" "$("$bin" run "${ask[@]}" <&- 2>&-)" "$wanted"
+    fails "an option is named as it was given" 2 "$bin" run "$gguf" hi --max-tokens -3
+    says "(max-tokens)" "max-tokens must be a whole number"
+    fails "a model is no adapter" 6 "$bin" run "${ask[@]}" --lora "$gguf"
+    one_object "a blank is a prompt where it is taken as it is" "$bin" run "$gguf" --raw " " -n 1 --json
+else skip "answers: smollm2 is not here"; fi
+done_testing
