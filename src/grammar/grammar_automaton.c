@@ -1,6 +1,7 @@
-/* grammar_automaton.c - sets of bytes, and walking an automaton that is built; see grammar_lexer.h.
+/* grammar_automaton.c - sets of bytes, and walking an automaton that is built; see
+ * grammar_automaton.h.
  */
-#include "grammar/grammar_lexer.h"
+#include "grammar/grammar_automaton.h"
 
 /* ---- byte sets ---- */
 

@@ -12,7 +12,7 @@
 #include "base/map.h"
 #include "base/thread.h"
 #include "grammar/grammar.h"
-#include "grammar/grammar_lexer.h"
+#include "grammar/grammar_automaton.h"
 
 enum {
     TRIE_TOKEN_BYTES_MAX = 512, /* longer pieces are never allowed */

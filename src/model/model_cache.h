@@ -10,7 +10,7 @@
 #ifndef BANTAM_MODEL_MODEL_CACHE_H
 #define BANTAM_MODEL_MODEL_CACHE_H
 
-#include "model/model_pack.h"
+#include "model/model_packing.h"
 
 /* The packed bytes of m in its cache file, mapped until m is closed; false: none, or not ours. */
 bool model_cache_find(model *m, const void **base);

@@ -46,7 +46,7 @@ typedef struct model_rope_options {
  * Other scalings are E_UNSUPPORTED. (model_rope.c) */
 err model_rope_read(model *m, const model_rope_options *o, model_rope *out, fail *f) MUST_CHECK;
 
-typedef struct model_packing model_packing; /* model_pack.h */
+typedef struct model_packing model_packing; /* model_packing.h */
 
 struct model {
     arena arena;
