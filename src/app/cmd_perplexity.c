@@ -78,12 +78,19 @@ static err score_chunk(scoring *s, int64_t at, fail *f) {
     return E_OK;
 }
 
+static err no_numbers(int64_t chunk, fail *f) {
+    fail_set(f, E_CORRUPT, "the model's logits in chunk %lld are not numbers",
+             (long long)(chunk + 1));
+    return fail_hint(f, "its weights may be damaged: fetch the model again");
+}
+
 static err score_all(scoring *s, world *w, fail *f) {
     int64_t chunks = (int64_t)s->text.n / s->n;
     err e = E_OK;
     progress_init(&w->progress, PROGRESS_COUNT);
     for (int64_t c = 0; c < chunks && e == E_OK; c++) {
         e = score_chunk(s, c * s->n, f);
+        if (e == E_OK && isnan(s->sum)) e = no_numbers(c, f);
         progress_put(&w->progress, "tokens scored", (uint64_t)((c + 1) * s->n),
                      (uint64_t)(chunks * s->n));
         if (e == E_OK && stop_wanted()) {

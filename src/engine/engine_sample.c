@@ -214,9 +214,11 @@ err sampler_pick(sampler *s, const float *logits, const engine_sampling *o,
                  const sampler_past *past, const uint64_t *mask, int32_t *out, fail *f) {
     bool finite;
     float most = select_look(&s->select, logits, &finite);
-    if (!finite)
-        return fail_set(f, E_INTERNAL, "the model's logits at position %lld are not numbers",
-                        (long long)past->n);
+    if (!finite) {
+        fail_set(f, E_CORRUPT, "the model's logits at position %lld are not numbers",
+                 (long long)past->n);
+        return fail_hint(f, "its weights may be damaged: fetch the model again");
+    }
     const float *x = sampler_adjust(s, logits, o, past, mask);
     if (x != logits) most = select_look(&s->select, x, &finite);
     if (most == -INFINITY)

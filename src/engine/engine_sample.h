@@ -29,7 +29,7 @@ typedef struct sampler {
 err sampler_open(sampler *s, int64_t vocabulary, int64_t past_max, fail *f) MUST_CHECK;
 void sampler_close(sampler *s);
 /* `mask`: one bit a token, [(n + 63) / 64], NULL = all allowed. The token's position is past->n.
- * E_INTERNAL when the logits are not finite, E_INPUT when no token is allowed. */
+ * E_CORRUPT when the logits are not finite, E_INPUT when no token is allowed. */
 err sampler_pick(sampler *s, const float *logits, const engine_sampling *o,
                  const sampler_past *past, const uint64_t *mask, int32_t *out, fail *f) MUST_CHECK;
 /* Natural log of the sum of e^logit. */

@@ -2,6 +2,7 @@
  * engine thread puts one choice after another behind the prompt. */
 #include "engine/engine_int.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- engine thread ---- */
@@ -51,6 +52,15 @@ engine_finish engine_score_part(engine *e, engine_sequence *s, const engine_part
 
 /* ---- caller ---- */
 
+static err check_numbers(const double *logprob, size_t n, fail *f) {
+    for (size_t i = 0; i < n; i++) {
+        if (!isnan(logprob[i])) continue;
+        fail_set(f, E_CORRUPT, "the model's logits behind choice %zu are not numbers", i + 1);
+        return fail_hint(f, "its weights may be damaged: fetch the model again");
+    }
+    return E_OK;
+}
+
 static err check_score(const engine *e, const token_ids *prompt, const token_ids *choices, size_t n,
                        size_t *longest, fail *f) {
     *longest = 0;
@@ -90,5 +100,5 @@ err engine_score(engine *e, const token_ids *prompt, const token_ids *choices, s
         *f = s->failure;
     s->state = SLOT_FREE;
     mutex_unlock(&e->lock);
-    return result;
+    return result == E_OK ? check_numbers(logprob, n, f) : result;
 }

@@ -232,7 +232,10 @@ static err map_part(safetensors *s, const char *folder, str file, fail *f) {
     TRY(file_join(path, folder, name, f));
     p->name = arena_z(&s->arena, str_from(path));
     if (!p->name) return fail_memory(f, path);
-    TRY(file_map_open(&p->map, path, f));
+    err e = file_map_open(&p->map, path, f);
+    if (e == E_NOT_FOUND)
+        return fail_hint(f, "the folder is not whole: fetch this file of it, too");
+    TRY(e);
     return read_part(s, p, (str){(const char *)p->map.p, p->map.n}, f);
 }
 

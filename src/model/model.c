@@ -181,14 +181,26 @@ static err folder_needs(const char *path, const char *name, char file[FILE_PATH_
                         "GGUF file is given by its own path");
 }
 
+/* Passes on what is wrong with a file's text, with the file's name; it is the file that is bad. */
+static err of_file(const char *file, const fail *why, fail *f) {
+    err e = why->code == E_INPUT ? E_CORRUPT : why->code;
+    fail_set(f, e, "\"%.200s\": %.250s", file, why->text);
+    if (why->hint[0]) fail_hint(f, "%s", why->hint);
+    return e;
+}
+
 static err folder_tokenizer(model *m, const char *path, arena *scratch, fail *f) {
     char file[FILE_PATH_BYTES];
     str text, config;
     TRY(folder_needs(path, "tokenizer.json", file, f));
     TRY(file_read(scratch, file, TOKENIZER_BYTES_MAX, &text, f));
     TRY(folder_file(scratch, path, "tokenizer_config.json", &config, f));
-    TRY(tokenizer_open_folder(&m->tokenizer, text, config, f));
-    return folder_template(m, path, config, scratch, f);
+    fail why = {0};
+    err e = tokenizer_open_folder(&m->tokenizer, text, config, &why);
+    if (e != E_OK) return of_file(file, &why, f);
+    TRY(file_join(file, path, "tokenizer_config.json", f));
+    e = folder_template(m, path, config, scratch, &why);
+    return e == E_OK ? E_OK : of_file(file, &why, f);
 }
 
 static err folder_config(model *m, const char *path, fail *f) {
@@ -196,9 +208,11 @@ static err folder_config(model *m, const char *path, fail *f) {
     str text;
     TRY(folder_needs(path, "config.json", file, f));
     TRY(file_read(&m->arena, file, CONFIG_BYTES_MAX, &text, f));
-    err e = json_parse(&m->arena, text, &m->config, f);
-    if (e != E_OK) return e == E_INPUT ? fail_set(f, E_CORRUPT, "%s is not JSON", file) : e;
+    fail why = {0};
+    if (json_parse(&m->arena, text, &m->config, &why) != E_OK) return of_file(file, &why, f);
     TRY(json_get_str(m->config, "model_type", STR(""), &m->info.architecture, f));
+    if (!m->info.architecture.n && !m->o.vocabulary_only)
+        return fail_set(f, E_CORRUPT, "\"%s\" names no model_type", file);
     return json_get_str(m->config, "_name_or_path", STR(""), &m->info.name, f);
 }
 

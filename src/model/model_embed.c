@@ -26,9 +26,9 @@ typedef struct embed_job {
     size_t *first, rows, count, room;
 } embed_job;
 
-static err too_long(size_t tokens, int64_t most, fail *f) {
-    fail_set(f, E_CONTEXT, "the text has %zu tokens, above the limit of %lld", tokens,
-             (long long)most);
+static err too_long(const embed_job *j, size_t at, size_t tokens, fail *f) {
+    fail_set(f, E_CONTEXT, "text %zu of %zu has %zu tokens, above the limit of %lld", at + 1, j->n,
+             tokens, (long long)j->most);
     return fail_hint(f, "shorten it, or ask for truncation");
 }
 
@@ -87,7 +87,7 @@ static err read_text(embed_job *j, size_t at, token_ids *out, fail *f) {
     TRY(j->texts ? plain_ids(j, &j->scratch, j->texts[at], out, f)
                  : given_ids(j, j->given[at], out, f));
     if ((int64_t)(out->n + marks) <= j->most) return E_OK;
-    if (!j->o->truncate || (int64_t)marks >= j->most) return too_long(out->n + marks, j->most, f);
+    if (!j->o->truncate || (int64_t)marks >= j->most) return too_long(j, at, out->n + marks, f);
     out->n = (size_t)j->most - marks;
     return E_OK;
 }
@@ -126,6 +126,16 @@ static void make_unit(float *v, int64_t width) {
     for (int64_t i = 0; i < width; i++) v[i] *= inverse;
 }
 
+/* x [n] */
+static err check_numbers(const embed_job *j, const float *x, size_t n, fail *f) {
+    for (size_t i = 0; i < n; i++) {
+        if (isfinite(x[i])) continue;
+        fail_set(f, E_CORRUPT, "%.*s gives what are not numbers", STR_ARG(j->m->info.path));
+        return fail_hint(f, "its weights may be damaged: fetch the model again");
+    }
+    return E_OK;
+}
+
 static err run_batch(embed_job *j, float *out, fail *f) {
     encoder *e = j->e;
     int64_t width = e->spec.width;
@@ -135,13 +145,13 @@ static err run_batch(embed_job *j, float *out, fail *f) {
     if (!j->query) {
         encoder_pool(e, &b, e->pooling, out);
         for (size_t i = 0; e->unit && i < b.n; i++) make_unit(out + (int64_t)i * width, width);
-        return E_OK;
+        return check_numbers(j, out, b.n * (size_t)width, f);
     }
     float *pooled = arena_new_n(&j->scratch, float, b.n *(size_t)width);
     if (!pooled) return fail_memory(f, "pooled vectors");
     encoder_pool(e, &b, e->spec.head_pooling, pooled);
     encoder_head(e, pooled, b.n, out);
-    return E_OK;
+    return check_numbers(j, out, b.n * (size_t)j->m->info.labels, f);
 }
 
 static err run_all(embed_job *j, int64_t width, float *out, fail *f) {

@@ -73,6 +73,19 @@ says "where it lay, and" "should lie at"
 has "rm forgets it all the same" "$("$bin" rm moved)" "removed"
 fails "and then it is unknown" 4 "$bin" rm moved
 
+# ---- damaged files ----
+for part in config.json tokenizer.json; do
+    mv folder/$part whole
+    head -c 300 whole >folder/$part
+    fails "half a $part exits 7" 7 "$bin" embed "$tmp/folder" hi
+    says "and is named" "folder/$part"
+    mv whole folder/$part
+done
+nan() { head -c 400000 /dev/zero | tr '\0' '\377' | dd of="$1" bs=1000 seek="$2" conv=notrunc 2>/dev/null; } # FILE AT_KB
+cp "$small" nan.gguf
+nan nan.gguf $(($(stat -c %s nan.gguf) / 1000 - 400))
+fails "vectors that are no numbers are none" 7 "$bin" embed ./nan.gguf hi
+
 # a home that may not be written, to a user who is not root
 if [ "$(id -u)" = 0 ] && setpriv --reuid=65534 --regid=65534 --clear-groups true 2>/dev/null; then
     mkdir -p locked
@@ -94,6 +107,14 @@ if have_model smollm2; then
     fails "an option is named as it was given" 2 "$bin" run "$gguf" hi --max-tokens -3
     says "(max-tokens)" "max-tokens must be a whole number"
     fails "a model is no adapter" 6 "$bin" run "${ask[@]}" --lora "$gguf"
+    cp "$gguf" nan.gguf
+    nan nan.gguf $(($(stat -c %s nan.gguf) / 1000 - 400))
+    for what in "run ./nan.gguf hi" "score ./nan.gguf --prompt a --choice b --choice c --json" \
+        "perplexity ./nan.gguf --file $root/LICENSE --ctx 256 --json"; do
+        # shellcheck disable=SC2086
+        fails "logits that are no numbers are an error: ${what%% *}" 7 "$bin" $what
+        says "that says so" "not numbers"
+    done
     one_object "a blank is a prompt where it is taken as it is" "$bin" run "$gguf" --raw " " -n 1 --json
 else skip "answers: smollm2 is not here"; fi
 done_testing

@@ -92,7 +92,7 @@ static void greedy_takes_the_lower_id_at_a_tie(void **state) {
     assert_ok(pick(*state, tie, &(engine_sampling){0}, 3, &id, &f), &f);
     assert_int_equal(id, 1);
     tie[0] = NAN;
-    assert_int_equal(pick(*state, tie, &(engine_sampling){0}, 3, &id, &f), E_INTERNAL);
+    assert_int_equal(pick(*state, tie, &(engine_sampling){0}, 3, &id, &f), E_CORRUPT);
 }
 
 static void only_seed_and_position_decide(void **state) {
