@@ -19,9 +19,7 @@ static err put_sum(const char *what, const char *path, const backup_sum *sum, co
     json_field_str(&j, "manifest_sha256", str_from(sum->manifest));
     if (kept) json_field_str(&j, "before", str_from(kept));
     json_end_object(&j);
-    err e = out_json(&b, f);
-    buf_deinit(&b);
-    return e;
+    return out_json(&b, f);
 }
 
 static err backup(const cli *c, world *w, fail *f) {

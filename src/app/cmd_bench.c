@@ -155,9 +155,7 @@ static err print_json(const bench_result *r, size_t n, fail *f) {
     }
     if (n > 1) json_end_array(&j);
     json_end_object(&j);
-    err e = out_json(&b, f);
-    buf_deinit(&b);
-    return e;
+    return out_json(&b, f);
 }
 
 static void print_line(const char *what, const bench_figure *v, const char *unit, double per_s,

@@ -55,9 +55,7 @@ static err show_json(const serve_config *s, arena *a, fail *f) {
     for (size_t i = 0; i < serve_option_count(); i++) put_setting(&j, s, i, a);
     json_end_array(&j);
     json_end_object(&j);
-    err e = out_json(&b, f);
-    buf_deinit(&b);
-    return e;
+    return out_json(&b, f);
 }
 
 static void show_line(const serve_config *s, size_t i, bool origin, arena *a) {

@@ -39,9 +39,7 @@ static err print_json(const cli *c, const model_convert_report *r, double second
     json_end_object(&j);
     json_field_double(&j, "seconds", seconds);
     json_end_object(&j);
-    err e = out_json(&b, f);
-    buf_deinit(&b);
-    return e;
+    return out_json(&b, f);
 }
 
 static void print_text(const cli *c, const model_convert_report *r, double seconds) {
@@ -92,9 +90,7 @@ static err print_export(const cli *c, const model_export_report *r, const char *
     json_field_int(&j, "bytes_in", r->bytes_in);
     json_field_double(&j, "seconds", seconds);
     json_end_object(&j);
-    err e = out_json(&b, f);
-    buf_deinit(&b);
-    return e;
+    return out_json(&b, f);
 }
 
 static err export_file(const cli *c, team *team, fail *f) {

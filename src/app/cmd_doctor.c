@@ -175,9 +175,7 @@ static err print_json(const doctor *d, fail *f) {
     put_models(&j, d);
     put_problems(&j, d);
     json_end_object(&j);
-    err e = out_json(&b, f);
-    buf_deinit(&b);
-    return e;
+    return out_json(&b, f);
 }
 
 /* ---- the command ---- */

@@ -52,9 +52,7 @@ static err erase(const cli *c, world *w, fail *f) {
     json_field_int(&j, "reviews", x.reviews);
     json_field_int(&j, "kept", x.kept);
     json_end_object(&j);
-    err e = out_json(&b, f);
-    buf_deinit(&b);
-    return e;
+    return out_json(&b, f);
 }
 
 static err run_erase(const cli *c, fail *f) {

@@ -11,12 +11,6 @@
 
 enum { TEXT_BYTES_MAX = 64 << 20 };
 
-static err print_json(buf *b, fail *f) {
-    err e = out_json(b, f);
-    buf_deinit(b);
-    return e;
-}
-
 /* ---- score ---- */
 
 static void softmax(const double *logprob, size_t n, double *p) {
@@ -57,7 +51,7 @@ static err score(const cli *c, world *w, fail *f) {
     }
     json_end_array(&j);
     json_end_object(&j);
-    return print_json(&b, f);
+    return out_json(&b, f);
 }
 
 /* ---- template ---- */

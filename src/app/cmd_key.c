@@ -39,9 +39,7 @@ static err show_secret(const cli *c, str name, str secret, fail *f) {
     json_field_text(&j, "name", name);
     json_field_text(&j, "key", secret);
     json_end_object(&j);
-    err e = out_json(&b, f);
-    buf_deinit(&b);
-    return e;
+    return out_json(&b, f);
 }
 
 /* ---- verbs ---- */
@@ -119,15 +117,10 @@ static err list(const cli *c, world *w, fail *f) {
     }
     buf b = {0};
     json_writer j = {.out = &b};
-    json_begin_object(&j);
-    json_key(&j, "keys");
-    json_begin_array(&j);
+    out_list_begin(&j, "keys");
     for (size_t i = 0; i < n; i++) put_key(&j, &all[i]);
-    json_end_array(&j);
-    json_end_object(&j);
-    err e = out_json(&b, f);
-    buf_deinit(&b);
-    return e;
+    out_list_end(&j);
+    return out_json(&b, f);
 }
 
 static err run_add(const cli *c, fail *f) {

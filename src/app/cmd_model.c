@@ -39,9 +39,7 @@ static err pull(const cli *c, world *w, fail *f) {
     buf b = {0};
     json_writer j = {.out = &b};
     put_model(&j, &m);
-    err e = out_json(&b, f);
-    buf_deinit(&b);
-    return e;
+    return out_json(&b, f);
 }
 
 static err list(const cli *c, world *w, fail *f) {
@@ -62,15 +60,10 @@ static err list(const cli *c, world *w, fail *f) {
     }
     buf b = {0};
     json_writer j = {.out = &b};
-    json_begin_object(&j);
-    json_key(&j, "models");
-    json_begin_array(&j);
+    out_list_begin(&j, "models");
     for (size_t i = 0; i < n; i++) put_model(&j, &all[i]);
-    json_end_array(&j);
-    json_end_object(&j);
-    err e = out_json(&b, f);
-    buf_deinit(&b);
-    return e;
+    out_list_end(&j);
+    return out_json(&b, f);
 }
 
 /* Packed weights of an earlier start: NAME-16 digits.pack in the cache folder. Another model's of

@@ -135,9 +135,7 @@ static err print_result(const cli *c, const scoring *s, fail *f) {
     json_field_double(&j, "ppl", ppl);
     json_field_int(&j, "tokens", s->count);
     json_end_object(&j);
-    err e = out_json(&b, f);
-    buf_deinit(&b);
-    return e;
+    return out_json(&b, f);
 }
 
 static err perplexity(const cli *c, world *w, fail *f) {

@@ -135,9 +135,7 @@ static err print_json(const served *s, fail *f) {
     }
     put_models(&j, s);
     json_end_object(&j);
-    err e = out_json(&b, f);
-    buf_deinit(&b);
-    return e;
+    return out_json(&b, f);
 }
 
 static err run_ps(const cli *c, fail *f) {

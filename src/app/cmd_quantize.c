@@ -66,9 +66,7 @@ static err print_json(const cli *c, const outcome *o, fail *f) {
     json_end_object(&j);
     json_field_double(&j, "seconds", o->seconds);
     json_end_object(&j);
-    err e = out_json(&b, f);
-    buf_deinit(&b);
-    return e;
+    return out_json(&b, f);
 }
 
 static void print_text(const cli *c, const outcome *o) {

@@ -39,9 +39,7 @@ static err print_object(const audit_row *r, bool show_text, fail *f) {
     buf b = {0};
     json_writer j = {.out = &b};
     put_row(&j, r, show_text);
-    err e = out_json(&b, f);
-    buf_deinit(&b);
-    return e;
+    return out_json(&b, f);
 }
 
 static err follow(const cli *c, world *w, audit_filter filter, bool text, fail *f) {
@@ -88,15 +86,10 @@ static err requests(const cli *c, world *w, fail *f) {
     }
     buf b = {0};
     json_writer j = {.out = &b};
-    json_begin_object(&j);
-    json_key(&j, "requests");
-    json_begin_array(&j);
+    out_list_begin(&j, "requests");
     for (size_t i = 0; i < n; i++) put_row(&j, &rows[i], text);
-    json_end_array(&j);
-    json_end_object(&j);
-    err e = out_json(&b, f);
-    buf_deinit(&b);
-    return e;
+    out_list_end(&j);
+    return out_json(&b, f);
 }
 
 /* ---- trace ---- */
@@ -155,9 +148,7 @@ static err trace(const cli *c, world *w, fail *f) {
         buf_deinit(&b);
         return found;
     }
-    err e = out_json(&b, f);
-    buf_deinit(&b);
-    return e;
+    return out_json(&b, f);
 }
 
 /* ---- cost ---- */
@@ -203,9 +194,7 @@ static err cost(const cli *c, world *w, fail *f) {
     buf b = {0};
     json_writer j = {.out = &b};
     audit_cost_put_json(&j, &total, sums, n);
-    err e = out_json(&b, f);
-    buf_deinit(&b);
-    return e;
+    return out_json(&b, f);
 }
 
 static err run_requests(const cli *c, fail *f) {

@@ -14,12 +14,6 @@ static str who(const cli *c) {
     return str_from(by ? by : out_user());
 }
 
-static err print_json(buf *b, fail *f) {
-    err e = out_json(b, f);
-    buf_deinit(b);
-    return e;
-}
-
 static void print_row(arena *a, const desk_review *r) {
     char when[32];
     out_time(r->created_ms, when);
@@ -56,7 +50,7 @@ static err list(const cli *c, world *w, str search, fail *f) {
     json_end_array(&j);
     json_field_int(&j, "total", total);
     json_end_object(&j);
-    return print_json(&b, f);
+    return out_json(&b, f);
 }
 
 static err review_list(const cli *c, world *w, fail *f) {
@@ -96,7 +90,7 @@ static err review_show(const cli *c, world *w, fail *f) {
     buf b = {0};
     json_writer j = {.out = &b};
     desk_review_put_json(&j, &r);
-    return print_json(&b, f);
+    return out_json(&b, f);
 }
 
 static err review_claim(const cli *c, world *w, fail *f) {
@@ -157,7 +151,7 @@ static err report(const cli *c, const desk_outcome *o, bool refitted, fail *f) {
     json_field_bool(&j, "learned", o->label_id != 0);
     json_field_bool(&j, "refitted", refitted);
     json_end_object(&j);
-    return print_json(&b, f);
+    return out_json(&b, f);
 }
 
 static err decide(const cli *c, world *w, bool correct, fail *f) {

@@ -67,9 +67,7 @@ static err print_reply(const gen_reply *r, bool logprobs, fail *f) {
     put_timings(&j, &r->timings);
     if (logprobs) put_logprobs(&j, r);
     json_end_object(&j);
-    err e = out_json(&b, f);
-    buf_deinit(&b);
-    return e;
+    return out_json(&b, f);
 }
 
 /* ---- the prompt ---- */

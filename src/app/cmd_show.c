@@ -12,9 +12,7 @@ static err show_json(const registry_model *m, const weights *w, bool tensors, fa
     json_begin_object(&j);
     show_put_json(&j, m, w, tensors);
     json_end_object(&j);
-    err e = out_json(&b, f);
-    buf_deinit(&b);
-    return e;
+    return out_json(&b, f);
 }
 
 /* Fetches nothing: what is not here has nothing to show. */

@@ -45,7 +45,7 @@ static err fit_new(const cli *c, world *w, const char *path, fail *f) {
     json_field_text(&j, "path", str_from(path));
     task_put_report(&j, &r);
     json_end_object(&j);
-    return task_print_json(&b, f);
+    return out_json(&b, f);
 }
 
 static err task_init(const cli *c, world *w, fail *f) {
@@ -113,7 +113,7 @@ static err task_list_body(const cli *c, world *w, fail *f) {
     }
     json_end_array(&j);
     json_end_object(&j);
-    if (cli_flag(c, "json")) return task_print_json(&b, f);
+    if (cli_flag(c, "json")) return out_json(&b, f);
     buf_deinit(&b);
     if (n == 0)
         printf("no tasks in ./tasks or %s; make one: bantam task init NAME --from rows.csv\n",
@@ -153,7 +153,7 @@ static err put_check_json(const task *t, const check_counts *n, fail *f) {
     task_put_count(&j, "labels_without_reply", n->silent);
     json_field_bool(&j, "other", t->other >= 0);
     json_end_object(&j);
-    return task_print_json(&b, f);
+    return out_json(&b, f);
 }
 
 static err task_check(const cli *c, world *w, fail *f) {
@@ -248,7 +248,7 @@ static err task_run(const cli *c, world *w, fail *f) {
     }
     buf b = {0};
     TRY(put_answer_json(&b, &trace));
-    return task_print_json(&b, f);
+    return out_json(&b, f);
 }
 static err run_run(const cli *c, fail *f) {
     return world_run(c, WORLD_STORE, task_run, f);
@@ -271,7 +271,7 @@ static err task_explain(const cli *c, world *w, fail *f) {
     json_key(&j, "decision");
     gen_trace_put_json(&j, &trace);
     json_end_object(&j);
-    if (e == E_OK) return task_print_json(&b, f);
+    if (e == E_OK) return out_json(&b, f);
     buf_deinit(&b);
     return e;
 }
@@ -288,7 +288,7 @@ static err put_mode_json(str name, task_mode mode, fail *f) {
     json_field_text(&j, "task", name);
     json_field_text(&j, "mode", str_from(task_mode_name(mode)));
     json_end_object(&j);
-    return task_print_json(&b, f);
+    return out_json(&b, f);
 }
 
 static err task_mode_body(const cli *c, world *w, fail *f) {

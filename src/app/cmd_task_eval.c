@@ -128,7 +128,7 @@ static err task_eval(const cli *c, world *w, fail *f) {
     buf b = {0};
     json_writer j = {.out = &b};
     eval_put_json(&j, &report);
-    return task_print_json(&b, f);
+    return out_json(&b, f);
 }
 static err run_eval(const cli *c, fail *f) {
     return world_run(c, WORLD_STORE, task_eval, f);

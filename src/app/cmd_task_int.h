@@ -14,7 +14,6 @@
 #define THREADS_OPTION \
     { "threads", 't', "N", "compute threads (default: the cores there are)", false }
 
-err task_print_json(buf *b, fail *f) MUST_CHECK; /* prints and frees */
 void task_put_count(json_writer *w, const char *key, size_t v);
 /* A fit's figures: as JSON members, and in words. */
 void task_put_report(json_writer *w, const route_fit_report *r);

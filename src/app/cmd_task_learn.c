@@ -24,7 +24,7 @@ static err refit_and_print(const cli *c, world *w, world_task *t, const str *tex
     json_begin_object(&j);
     task_put_report(&j, &r);
     json_end_object(&j);
-    return task_print_json(&b, f);
+    return out_json(&b, f);
 }
 
 static err task_refit(const cli *c, world *w, fail *f) {
@@ -90,7 +90,7 @@ static err put_import_json(size_t labels, size_t replies, fail *f) {
     task_put_count(&j, "imported", labels);
     task_put_count(&j, "replies", replies);
     json_end_object(&j);
-    return task_print_json(&b, f);
+    return out_json(&b, f);
 }
 
 static err task_import(const cli *c, world *w, fail *f) {

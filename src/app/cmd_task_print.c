@@ -4,12 +4,6 @@
 #include <math.h>
 #include <stdio.h>
 
-err task_print_json(buf *b, fail *f) {
-    err e = out_json(b, f);
-    buf_deinit(b);
-    return e;
-}
-
 void task_put_count(json_writer *w, const char *key, size_t v) {
     json_field_int(w, key, (int64_t)v);
 }

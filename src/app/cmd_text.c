@@ -9,12 +9,6 @@
 
 enum { TEXT_BYTES_MAX = 64 << 20, LINES_MAX = 1000000 };
 
-static err print_json(buf *b, fail *f) {
-    err e = out_json(b, f);
-    buf_deinit(b);
-    return e;
-}
-
 /* ---- tokenize ---- */
 
 static err read_input(const cli *c, str *out, fail *f) {
@@ -47,15 +41,12 @@ static err tokenize(const cli *c, world *w, fail *f) {
             json_put_str(&piece, tokenizer_piece(t, ids.p[i]));
             if (i + 1 < ids.n) buf_put_char(&b, '\n');
         }
-        return ids.n ? print_json(&b, f) : E_OK;
+        return ids.n ? out_json(&b, f) : E_OK;
     }
-    json_begin_object(&j);
-    json_key(&j, "ids");
-    json_begin_array(&j);
+    out_list_begin(&j, "ids");
     for (size_t i = 0; i < ids.n; i++) json_put_int(&j, ids.p[i]);
-    json_end_array(&j);
-    json_end_object(&j);
-    return print_json(&b, f);
+    out_list_end(&j);
+    return out_json(&b, f);
 }
 
 /* ---- embed ---- */
@@ -102,7 +93,7 @@ static err embed(const cli *c, world *w, fail *f) {
     }
     json_end_array(&j);
     json_end_object(&j);
-    return print_json(&b, f);
+    return out_json(&b, f);
 }
 
 static err run_tokenize(const cli *c, fail *f) {

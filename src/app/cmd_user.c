@@ -82,15 +82,10 @@ static err list(const cli *c, world *w, fail *f) {
     }
     buf b = {0};
     json_writer j = {.out = &b};
-    json_begin_object(&j);
-    json_key(&j, "users");
-    json_begin_array(&j);
+    out_list_begin(&j, "users");
     for (size_t i = 0; i < n; i++) put_user(&j, &all[i]);
-    json_end_array(&j);
-    json_end_object(&j);
-    err e = out_json(&b, f);
-    buf_deinit(&b);
-    return e;
+    out_list_end(&j);
+    return out_json(&b, f);
 }
 
 static void put_event(json_writer *j, const who_event *e) {
@@ -143,15 +138,10 @@ static err events(const cli *c, world *w, fail *f) {
     }
     buf b = {0};
     json_writer j = {.out = &b};
-    json_begin_object(&j);
-    json_key(&j, "events");
-    json_begin_array(&j);
+    out_list_begin(&j, "events");
     for (size_t i = 0; i < n; i++) put_event(&j, &all[i]);
-    json_end_array(&j);
-    json_end_object(&j);
-    err e = out_json(&b, f);
-    buf_deinit(&b);
-    return e;
+    out_list_end(&j);
+    return out_json(&b, f);
 }
 
 static err run_add(const cli *c, fail *f) {

@@ -20,7 +20,8 @@ typedef struct home {
 err home_dir(arena *a, const char **out, fail *f) MUST_CHECK;
 /* Finds the folders and makes them (mode 0700). */
 err home_open(arena *a, home *out, fail *f) MUST_CHECK;
-/* The same, copied and taken out, so that no child process inherits it. Before any thread starts. */
+/* The same, copied and taken out, so that no child process inherits it. Before any thread starts.
+ */
 err home_env_take(arena *a, const char *name, const char **out, fail *f) MUST_CHECK;
 const char *home_env(void *unused, const char *name); /* NULL when unset or empty */
 /* True while a server runs over this home; *port and *pid from its lock file. */

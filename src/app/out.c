@@ -25,11 +25,22 @@ err out_flush(fail *f) {
     return fail_errno(f, "cannot write the output");
 }
 
-err out_json(const buf *b, fail *f) {
-    TRY(buf_ok(b, f));
-    fwrite(b->p, 1, b->n, stdout);
-    fputc('\n', stdout);
-    return out_flush(f);
+err out_json(buf *b, fail *f) {
+    err e = buf_ok(b, f);
+    if (e == E_OK) fwrite(b->p, 1, b->n, stdout);
+    if (e == E_OK) fputc('\n', stdout);
+    buf_deinit(b);
+    return e == E_OK ? out_flush(f) : e;
+}
+
+void out_list_begin(json_writer *j, const char *key) {
+    json_begin_object(j);
+    json_key(j, key);
+    json_begin_array(j);
+}
+void out_list_end(json_writer *j) {
+    json_end_array(j);
+    json_end_object(j);
 }
 
 const char *out_bold(void) {

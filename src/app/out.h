@@ -7,8 +7,11 @@
 #include "base/err.h"
 #include "text/json.h"
 
-void out_fail(const fail *f);                   /* "bantam: text" and the hint, to stderr */
-err out_json(const buf *b, fail *f) MUST_CHECK; /* one line to stdout */
+void out_fail(const fail *f);             /* "bantam: text" and the hint, to stderr */
+err out_json(buf *b, fail *f) MUST_CHECK; /* one line to stdout; b is given up */
+/* {"key": [rows]}: what lists print. */
+void out_list_begin(json_writer *j, const char *key);
+void out_list_end(json_writer *j);
 err out_flush(fail *f) MUST_CHECK; /* a closed or full stdout is an error, not silence */
 const char *out_bold(void);        /* "" where stdout is no terminal */
 const char *out_dim(void);
