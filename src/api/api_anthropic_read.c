@@ -116,20 +116,9 @@ static err read_choice(api_call *c, gen_request *rq, fail *f) {
 static err read_stops(api_call *c, gen_request *rq, fail *f) {
     const json *v = json_get(c->body, "stop_sequences");
     if (api_is_empty(v)) return E_OK;
-    if (v->kind != JSON_ARRAY || v->count > API_STOPS_MAX)
-        return api_refuse(c, f, "stop_sequences", "stop_sequences must be an array of at most %d",
-                          API_STOPS_MAX);
-    str *stops = arena_new_n(c->a, str, v->count);
-    if (!stops) return fail_memory(f, "stops");
-    for (size_t i = 0; i < v->count; i++) {
-        if (v->items[i].kind != JSON_STRING || !v->items[i].string.n)
-            return api_refuse(c, f, "stop_sequences",
-                              "stop_sequences must be an array of texts, none of them empty");
-        stops[i] = v->items[i].string;
-    }
-    rq->stops = stops;
-    rq->n_stops = v->count;
-    return E_OK;
+    if (v->kind != JSON_ARRAY)
+        return api_refuse(c, f, "stop_sequences", "stop_sequences must be an array");
+    return api_ask_stops(c, v, "stop_sequences", rq, f);
 }
 
 static err read_sampling(api_call *c, gen_request *rq, fail *f) {
@@ -191,15 +180,10 @@ static err read_limit(api_call *c, const anthropic_chat *m, gen_request *rq, fai
 }
 
 /* A task's answers are approved words, chosen and not written: there is nothing to call or hold. */
-static err check_task(api_call *c, const gen_request *rq, fail *f) {
+static err check_task(api_call *c, const api_chat *chat, fail *f) {
+    const gen_request *rq = &chat->request;
     if (!rq->n_tools && rq->shape.kind == GEN_SHAPE_NONE) return E_OK;
-    const char *field = rq->n_tools ? "tools" : "output_config.format";
-    return api_refuse(c, f, field, "%s is for models; a task's answer is chosen, not written",
-                      field);
-}
-
-static bool client_left(void *rq) {
-    return http_gone(rq);
+    return api_only_models(c, chat, rq->n_tools ? "tools" : "output_config.format", f);
 }
 
 /* A date. Versions before 2023-06-01 stream otherwise; those since then differ in fields, which are
@@ -219,18 +203,11 @@ err api_anthropic_read(api_call *c, anthropic_chat *m, fail *f) {
     api_chat *chat = &m->chat;
     gen_request *rq = &chat->request;
     const json *metadata;
+    str model;
     TRY(check_version(c, f));
     TRY(api_check_fields(c, c->body, "", ROWS(fields), f));
-    TRY(api_get_str(c, "model", STR(""), &rq->model, f));
-    if (!rq->model.n) return api_refuse(c, f, "model", "model must name a model or a task");
-    chat->is_task = str_starts(rq->model, STR("task:"));
-    chat->task_name = chat->is_task ? str_slice(rq->model, 5, rq->model.n) : STR_NONE;
-    rq->id = str_from(c->rq->id);
-    rq->arena = c->a;
-    rq->tenant = STR("");
-    rq->gone = client_left;
-    rq->gone_ctx = c->rq;
-    rq->top_logprobs = -1;
+    TRY(api_get_str(c, "model", STR(""), &model, f));
+    TRY(api_ask_begin(c, chat, model, f));
     TRY(read_limit(c, m, rq, f));
     TRY(api_anthropic_turns(c, rq, f));
     TRY(api_read_tool_list(c, rq, "tools", read_tool, f));
@@ -239,7 +216,7 @@ err api_anthropic_read(api_call *c, anthropic_chat *m, fail *f) {
     TRY(read_sampling(c, rq, f));
     TRY(read_thinking(c, rq, f));
     TRY(read_shape(c, rq, f));
-    if (chat->is_task) TRY(check_task(c, rq, f));
+    TRY(check_task(c, chat, f));
     TRY(api_get_object(c, "metadata", ROWS(metadata_fields), &metadata, f));
     rq->subject = api_text_of(metadata, "user_id");
     return api_get_bool(c, "stream", false, &chat->stream, f);

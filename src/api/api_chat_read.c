@@ -73,25 +73,6 @@ static err check_fields(api_call *c, fail *f) {
 
 /* ---- how it is to be answered ---- */
 
-static err read_stops(api_call *c, gen_request *rq, fail *f) {
-    const json *v = json_get(c->body, "stop");
-    if (!v || v->kind == JSON_NULL) return E_OK;
-    const json *items = v->kind == JSON_ARRAY ? v->items : v;
-    size_t n = v->kind == JSON_ARRAY ? v->count : 1;
-    if (n > API_STOPS_MAX)
-        return api_refuse(c, f, "stop", "%zu stops are above the limit of %d", n, API_STOPS_MAX);
-    str *stops = arena_new_n(c->a, str, n ? n : 1);
-    if (!stops) return fail_memory(f, "stops");
-    for (size_t i = 0; i < n; i++) {
-        if (items[i].kind != JSON_STRING || !items[i].string.n)
-            return api_refuse(c, f, "stop", "stop must be a text or an array of texts, not empty");
-        stops[i] = items[i].string;
-    }
-    rq->stops = stops;
-    rq->n_stops = n;
-    return E_OK;
-}
-
 static err read_sampling(api_call *c, gen_request *rq, fail *f) {
     int64_t top_k, seed;
     gen_sampling *s = &rq->sampling;
@@ -156,19 +137,6 @@ static err read_format(api_call *c, api_chat *chat, fail *f) {
         return api_refuse(c, f, "response_format.json_schema",
                           "response_format.json_schema needs a schema");
     c->shaped = "response_format.json_schema.schema";
-    return E_OK;
-}
-
-static err read_logprobs(api_call *c, api_chat *chat, fail *f) {
-    bool wanted;
-    int64_t top;
-    TRY(api_get_bool(c, "logprobs", false, &wanted, f));
-    TRY(api_get_int(c, "top_logprobs", 0, 0, 20, &top, f));
-    if (top > 0 && !wanted)
-        return api_refuse(c, f, "top_logprobs", "top_logprobs needs \"logprobs\": true");
-    if (wanted && chat->is_task)
-        return api_refuse(c, f, "logprobs", "a task's answer has no token log-probabilities");
-    chat->request.top_logprobs = wanted ? (int32_t)top : -1;
     return E_OK;
 }
 
@@ -256,25 +224,16 @@ static err read_stream(api_call *c, api_chat *chat, fail *f) {
     return E_OK;
 }
 
-static bool client_left(void *rq) {
-    return http_gone(rq);
-}
-
 err api_chat_read_common(api_call *c, api_chat *chat, fail *f) {
     gen_request *rq = &chat->request;
-    TRY(api_get_str(c, "model", STR(""), &rq->model, f));
-    if (!rq->model.n) return api_refuse(c, f, "model", "model must name a model or a task");
-    chat->is_task = str_starts(rq->model, STR("task:"));
-    chat->task_name = chat->is_task ? str_slice(rq->model, 5, rq->model.n) : STR_NONE;
-    rq->id = str_from(c->rq->id);
-    rq->arena = c->a;
-    rq->tenant = STR("");
-    rq->gone = client_left;
-    rq->gone_ctx = c->rq;
+    str model;
+    TRY(api_get_str(c, "model", STR(""), &model, f));
+    TRY(api_ask_begin(c, chat, model, f));
     TRY(api_read_subject(c, &rq->subject, f));
     TRY(read_sampling(c, rq, f));
     TRY(read_limits(c, rq, f));
-    TRY(read_stops(c, rq, f));
+    const json *stop = json_get(c->body, "stop");
+    if (stop && stop->kind != JSON_NULL) TRY(api_ask_stops(c, stop, "stop", rq, f));
     TRY(read_bias(c, chat, f));
     TRY(read_choices(c, chat, f));
     return read_stream(c, chat, f);
@@ -288,5 +247,5 @@ err api_chat_read(api_call *c, api_chat *chat, fail *f) {
     TRY(api_chat_read_tools(c, chat, f));
     TRY(read_variables(c, chat, f));
     TRY(read_thoughts(c, chat, f));
-    return read_logprobs(c, chat, f);
+    return api_ask_logprobs(c, chat, f);
 }

@@ -148,20 +148,6 @@ err api_chat_content(api_chat *chat, const gen_exchange *x, str *out, fail *f) {
     return out->p ? E_OK : fail_memory(f, "an answer");
 }
 
-static void put_passages(json_writer *w, const gen_trace *t) {
-    json_key(w, "passages");
-    json_begin_array(w);
-    for (size_t i = 0; i < t->n_passages; i++) {
-        json_begin_object(w);
-        json_field_text(w, "id", t->passages[i].id);
-        json_field_text(w, "title", t->passages[i].title);
-        json_field_text(w, "text", t->passages[i].text);
-        json_field_double(w, "score", t->passages[i].score);
-        json_end_object(w);
-    }
-    json_end_array(w);
-}
-
 void api_chat_put_extension(api_chat *chat, json_writer *w, const gen_exchange *x) {
     const gen_trace *t = x->reply->trace;
     static const gen_trace none = {.confidence = (double)NAN};
@@ -180,7 +166,8 @@ void api_chat_put_extension(api_chat *chat, json_writer *w, const gen_exchange *
     json_field_z(w, "reason", t->reason ? gen_reason_code(t->reason) : NULL);
     json_field_z(w, "why", t->reason ? gen_reason_text(t->reason) : NULL);
     if (t->expected_by_ms) json_field_int(w, "expected_by_ms", t->expected_by_ms);
-    put_passages(w, t);
+    json_key(w, "passages");
+    gen_passages_put_json(w, t->passages, t->n_passages);
     json_field_double(w, "cost_usd", chat->is_task ? t->cost_usd : (double)NAN);
     json_end_object(w);
 }

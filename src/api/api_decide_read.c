@@ -29,21 +29,11 @@ err api_decide_state(api_call *c, str *out, fail *f) {
     return E_OK;
 }
 
-static bool client_left(void *rq) {
-    return http_gone(rq);
-}
-
 err api_decide_common(api_call *c, api_chat *chat, double *abstain_below, fail *f) {
-    gen_request *rq = &chat->request;
+    str model;
     TRY(api_check_fields(c, c->body, "", fields, sizeof fields / sizeof *fields, f));
-    TRY(api_get_str(c, "model", STR(""), &rq->model, f));
-    if (!rq->model.n) return api_refuse(c, f, "model", "model must name a model or a task");
-    TRY(api_read_subject(c, &rq->subject, f));
-    TRY(api_get_double(c, "abstain_below", 0, 0, 1, abstain_below, f));
-    rq->id = str_from(c->rq->id);
-    rq->arena = c->a;
-    rq->gone = client_left;
-    rq->gone_ctx = c->rq;
-    rq->top_logprobs = -1;
-    return E_OK;
+    TRY(api_get_str(c, "model", STR(""), &model, f));
+    TRY(api_ask_begin(c, chat, model, f));
+    TRY(api_read_subject(c, &chat->request.subject, f));
+    return api_get_double(c, "abstain_below", 0, 0, 1, abstain_below, f);
 }

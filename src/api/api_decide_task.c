@@ -74,8 +74,7 @@ static err read_body(api_call *c, judged *m, gen_message *message, fail *f) {
     gen_request *rq = &m->chat.request;
     str id;
     TRY(api_decide_common(c, &m->chat, &m->abstain_below, f));
-    m->chat.is_task = m->chat.judges = true;
-    m->chat.task_name = str_slice(rq->model, 5, rq->model.n);
+    m->chat.judges = true;
     TRY(api_decide_state(c, &message->content, f));
     if (!str_trim(message->content).n)
         return api_refuse(c, f, "state", "state holds nothing to decide about");

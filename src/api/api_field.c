@@ -116,10 +116,3 @@ void api_think_variables(json_member *m, bool on) {
     m[0] = (json_member){STR("enable_thinking"), v};
     m[1] = (json_member){STR("thinking"), v}; /* DeepSeek's */
 }
-
-/* A task's answers are approved words, chosen and not written: there is nothing to hold. */
-err api_only_models(api_call *c, const api_chat *chat, const char *field, fail *f) {
-    if (!chat->is_task) return E_OK;
-    return api_refuse(c, f, field, "%s is for models; a task's answer is chosen, not written",
-                      field);
-}

@@ -60,26 +60,6 @@ static err get_int(api_call *c, const json *v, const char *key, int64_t fallback
     return E_OK;
 }
 
-static err read_stops(api_call *c, const json *v, gen_request *rq, fail *f) {
-    if (api_is_empty(v)) return E_OK;
-    const json *items = v->kind == JSON_ARRAY ? v->items : v;
-    size_t n = v->kind == JSON_ARRAY ? v->count : 1;
-    if (n > API_STOPS_MAX)
-        return api_refuse(c, f, OPTIONS "stop", "%zu stops are above the limit of %d", n,
-                          API_STOPS_MAX);
-    str *stops = arena_new_n(c->a, str, n);
-    if (!stops) return fail_memory(f, "stops");
-    for (size_t i = 0; i < n; i++) {
-        if (items[i].kind != JSON_STRING || !items[i].string.n)
-            return api_refuse(c, f, OPTIONS "stop",
-                              "options.stop must be texts, none of them empty");
-        stops[i] = items[i].string;
-    }
-    rq->stops = stops;
-    rq->n_stops = n;
-    return E_OK;
-}
-
 /* -1 and -2 of num_predict: as many as the context holds. A seed below 0: another each time. */
 static err read_numbers(api_call *c, const json *v, gen_request *rq, int64_t *context, fail *f) {
     int64_t n, top_k, last_n, seed;
@@ -112,7 +92,8 @@ err api_ollama_read_options(api_call *c, gen_request *rq, int64_t *context, fail
     TRY(get_double(c, v, "presence_penalty", 0, -2, 2, &s->presence_penalty, f));
     TRY(get_double(c, v, "frequency_penalty", 0, -2, 2, &s->frequency_penalty, f));
     if (s->penalty_last_n == 0) s->repeat_penalty = 1; /* theirs: look at no token */
-    return read_stops(c, json_get(v, "stop"), rq, f);
+    const json *stop = json_get(v, "stop");
+    return api_is_empty(stop) ? E_OK : api_ask_stops(c, stop, OPTIONS "stop", rq, f);
 }
 
 err api_ollama_check_context(api_call *c, str model, int64_t context, fail *f) {

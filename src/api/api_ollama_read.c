@@ -217,22 +217,6 @@ static err read_think(api_call *c, gen_request *rq, fail *f) {
     return E_OK;
 }
 
-static err read_logprobs(api_call *c, ollama_chat *m, fail *f) {
-    bool wanted;
-    int64_t top;
-    TRY(api_get_bool(c, "logprobs", false, &wanted, f));
-    TRY(api_get_int(c, "top_logprobs", 0, 0, 20, &top, f));
-    if (top > 0 && !wanted)
-        return api_refuse(c, f, "top_logprobs", "top_logprobs needs \"logprobs\": true");
-    if (wanted) TRY(api_only_models(c, &m->chat, "logprobs", f));
-    m->chat.request.top_logprobs = wanted ? (int32_t)top : -1;
-    return E_OK;
-}
-
-static bool client_left(void *rq) {
-    return http_gone(rq);
-}
-
 /* "model", and "name" as older clients say it. */
 err api_ollama_read_model(api_call *c, str *asked, str *name, fail *f) {
     TRY(api_get_str(c, "model", STR(""), asked, f));
@@ -249,20 +233,14 @@ static err read_rest(api_call *c, ollama_chat *m, fail *f) {
     api_chat *chat = &m->chat;
     gen_request *rq = &chat->request;
     int64_t context = 0;
-    TRY(api_ollama_read_model(c, &m->asked, &rq->model, f));
-    chat->is_task = str_starts(rq->model, STR("task:"));
-    chat->task_name = chat->is_task ? str_slice(rq->model, 5, rq->model.n) : STR_NONE;
-    rq->id = str_from(c->rq->id);
-    rq->arena = c->a;
-    rq->tenant = STR("");
-    rq->subject = STR("");
-    rq->gone = client_left;
-    rq->gone_ctx = c->rq;
+    str model;
+    TRY(api_ollama_read_model(c, &m->asked, &model, f));
+    TRY(api_ask_begin(c, chat, model, f));
     TRY(api_ollama_read_keep(c, &m->keep, f));
     TRY(api_ollama_read_options(c, rq, &context, f));
     TRY(read_format(c, m, f));
     TRY(read_think(c, rq, f));
-    TRY(read_logprobs(c, m, f));
+    TRY(api_ask_logprobs(c, chat, f));
     TRY(api_get_bool(c, "stream", true, &chat->stream, f));
     return api_ollama_check_context(c, rq->model, context, f);
 }

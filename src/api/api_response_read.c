@@ -224,10 +224,6 @@ static err read_ways(api_call *c, api_response *r, fail *f) {
     return E_OK;
 }
 
-static bool client_left(void *rq) {
-    return http_gone(rq);
-}
-
 static err name_it(api_call *c, api_response *r, fail *f) {
     rand_id(r->tag, 24);
     const api_inside *inside = c->inside;
@@ -241,16 +237,11 @@ err api_response_read(api_call *c, api_response *r, fail *f) {
     api_chat *chat = &r->chat;
     gen_request *rq = &chat->request;
     TRY(api_check_fields(c, c->body, "", ROWS(fields), f));
-    TRY(api_get_str(c, "model", STR(""), &rq->model, f));
-    if (!rq->model.n) return api_refuse(c, f, "model", "model must name a model or a task");
-    chat->is_task = str_starts(rq->model, STR("task:"));
-    chat->task_name = chat->is_task ? str_slice(rq->model, 5, rq->model.n) : STR_NONE;
-    rq->id = str_from(c->rq->id);
-    rq->arena = c->a;
+    str model;
+    TRY(api_get_str(c, "model", STR(""), &model, f));
+    TRY(api_ask_begin(c, chat, model, f));
     rq->tenant = c->who.tenant.p ? c->who.tenant : STR("");
     TRY(api_read_subject(c, &rq->subject, f));
-    rq->gone = client_left;
-    rq->gone_ctx = c->rq;
     TRY(name_it(c, r, f));
     TRY(read_tools(c, r, f));
     TRY(read_choice(c, rq, f));

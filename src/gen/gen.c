@@ -71,13 +71,18 @@ static void put_step(json_writer *w, const gen_step *s) {
     json_end_object(w);
 }
 
-static void put_passage(json_writer *w, const gen_passage *p) {
-    json_begin_object(w);
-    json_field_text(w, "id", p->id);
-    json_field_text(w, "title", p->title);
-    json_field_text(w, "text", p->text);
-    json_field_double(w, "score", p->score);
-    json_end_object(w);
+void gen_passages_put_json(json_writer *w, const gen_passage *passages, size_t n) {
+    json_begin_array(w);
+    for (size_t i = 0; i < n; i++) {
+        const gen_passage *p = &passages[i];
+        json_begin_object(w);
+        json_field_text(w, "id", p->id);
+        json_field_text(w, "title", p->title);
+        json_field_text(w, "text", p->text);
+        json_field_double(w, "score", p->score);
+        json_end_object(w);
+    }
+    json_end_array(w);
 }
 
 void gen_trace_put_json(json_writer *w, const gen_trace *t) {
@@ -104,9 +109,7 @@ void gen_trace_put_json(json_writer *w, const gen_trace *t) {
     json_field_double(w, "confidence", t->confidence);
     json_field_text(w, "answer", t->answer);
     json_key(w, "passages");
-    json_begin_array(w);
-    for (size_t i = 0; i < t->n_passages; i++) put_passage(w, &t->passages[i]);
-    json_end_array(w);
+    gen_passages_put_json(w, t->passages, t->n_passages);
     json_field_text(w, "review", t->review);
     json_field_text(w, "url", t->url);
     json_field_int(w, "expected_by_ms", t->expected_by_ms);

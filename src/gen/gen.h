@@ -374,6 +374,8 @@ struct gen_trace {
 /* The whole trace as one JSON object: what the journal keeps, `bantam trace --json` prints and
  * GET /v1/requests/ID returns. */
 void gen_trace_put_json(json_writer *w, const gen_trace *t);
+/* The passages [n] that an answer rests on, as a list. */
+void gen_passages_put_json(json_writer *w, const gen_passage *passages, size_t n);
 
 /* ---- people
  * ---------------------------------------------------------------------------------------- */

@@ -170,6 +170,28 @@ err keep_page_from(store_tx *tx, const char *sql, const keep_page *page, const c
     return E_OK;
 }
 
+err keep_page_step(store_stmt *q, const keep_page *page, size_t n, bool *row, bool *more, fail *f) {
+    TRY(store_step(q, row, f));
+    *more = *row && (int64_t)n == page->limit;
+    if (*more) store_reset(q);
+    *row = *row && !*more;
+    return E_OK;
+}
+
+err keep_check_room(store_tx *tx, const char *sql, int64_t most, const char *what, int retry_s,
+                    fail *f) {
+    store_stmt *q;
+    bool row;
+    TRY(store_prepare(tx, sql, &q, f));
+    TRY(store_step(q, &row, f));
+    int64_t n = store_int(q, 0);
+    store_reset(q);
+    if (n < most) return E_OK;
+    fail_set(f, E_LIMIT, "%lld %s already", (long long)n, what);
+    if (f) f->retry_s = retry_s;
+    return E_LIMIT;
+}
+
 /* ---- housekeeping ---- */
 
 /* ?1 = now, ?2 = rows a transaction, so that other writers are not held up. */

@@ -3,22 +3,10 @@
 
 #include "base/clock.h"
 
-static err check_room(store_tx *tx, fail *f) {
-    store_stmt *q;
-    bool row;
-    TRY(store_prepare(tx, "SELECT count(*) FROM keep_batch WHERE ended_ms=0", &q, f));
-    TRY(store_step(q, &row, f));
-    int64_t n = store_int(q, 0);
-    store_reset(q);
-    if (n < KEEP_BATCHES_OPEN_MAX) return E_OK;
-    fail_set(f, E_LIMIT, "%lld batches are open already", (long long)n);
-    if (f) f->retry_s = 60;
-    return E_LIMIT;
-}
-
 err keep_batch_add(store_tx *tx, keep_batch *b, fail *f) {
     store_stmt *q;
-    TRY(check_room(tx, f));
+    TRY(keep_check_room(tx, "SELECT count(*) FROM keep_batch WHERE ended_ms=0",
+                        KEEP_BATCHES_OPEN_MAX, "batches are open", 60, f));
     b->created_ms = clock_now_ms();
     b->expires_ms = b->created_ms + KEEP_WINDOW_MS;
     b->status = STR("validating");
@@ -96,15 +84,10 @@ static err list_batches(store_tx *tx, const keep_page *page, arena *a, keep_batc
     store_bind_str(q, 1, keep_filled(page->tenant));
     store_bind_int(q, 2, from);
     store_bind_int(q, 3, page->limit + 1);
-    *more = false;
     for (;;) {
         bool row;
-        TRY(store_step(q, &row, f));
+        TRY(keep_page_step(q, page, count, &row, more, f));
         if (!row) break;
-        if ((int64_t)count == page->limit) {
-            *more = true;
-            continue;
-        }
         list = keep_grow(a, list, count, &cap, sizeof *list);
         if (!list) return fail_memory(f, "a list of batches");
         TRY(read_batch(q, a, &list[count++], f));

@@ -135,15 +135,10 @@ static err list_files(store_tx *tx, const keep_page *page, str purpose, arena *a
     store_bind_int(q, 2, from);
     store_bind_str(q, 3, keep_filled(purpose));
     store_bind_int(q, 4, page->limit + 1);
-    *more = false;
     for (;;) {
         bool row;
-        TRY(store_step(q, &row, f));
+        TRY(keep_page_step(q, page, count, &row, more, f));
         if (!row) break;
-        if ((int64_t)count == page->limit) {
-            *more = true;
-            continue;
-        }
         list = keep_grow(a, list, count, &cap, sizeof *list);
         if (!list) return fail_memory(f, "a list of files");
         TRY(read_file(q, a, &list[count++], f));

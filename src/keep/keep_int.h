@@ -31,6 +31,13 @@ void *keep_grow(arena *a, void *list, size_t n, size_t *cap, size_t bytes);
  * none. `sql`: "SELECT id FROM t WHERE tenant=?1 AND ref=?2". */
 err keep_page_from(store_tx *tx, const char *sql, const keep_page *page, const char *what,
                    int64_t *from, fail *f) MUST_CHECK;
+/* The next row of a page whose statement asks for one row more than page->limit, n being read:
+ * *row false at the end; *more: there is another page. */
+err keep_page_step(store_stmt *q, const keep_page *page, size_t n, bool *row, bool *more,
+                   fail *f) MUST_CHECK;
+/* E_LIMIT where `sql` counts `most` or more of what, which says so: "batches are open". */
+err keep_check_room(store_tx *tx, const char *sql, int64_t most, const char *what, int retry_s,
+                    fail *f) MUST_CHECK;
 err keep_file_limits(store_tx *tx, fail *f) MUST_CHECK;
 
 #define KEEP_OWNER_COLUMNS "who_kind,who_id,who_scopes,who_role,who_name,tenant"

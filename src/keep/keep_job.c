@@ -5,22 +5,11 @@
 
 /* ---- adding ---- */
 
-static err check_room(store_tx *tx, fail *f) {
-    store_stmt *q;
-    bool row;
-    TRY(store_prepare(tx, "SELECT count(*) FROM keep_job WHERE state=0 AND batch IS NULL", &q, f));
-    TRY(store_step(q, &row, f));
-    int64_t n = store_int(q, 0);
-    store_reset(q);
-    if (n < KEEP_JOBS_MAX) return E_OK;
-    fail_set(f, E_LIMIT, "%lld requests wait to be run in the background already", (long long)n);
-    if (f) f->retry_s = 30;
-    return E_LIMIT;
-}
-
 err keep_job_add(store_tx *tx, keep_job *j, bool *added, fail *f) {
     store_stmt *q;
-    if (j->kind != KEEP_LINE) TRY(check_room(tx, f));
+    if (j->kind != KEEP_LINE)
+        TRY(keep_check_room(tx, "SELECT count(*) FROM keep_job WHERE state=0 AND batch IS NULL",
+                            KEEP_JOBS_MAX, "requests wait to be run in the background", 30, f));
     TRY(store_prepare(tx,
                       "INSERT OR IGNORE INTO keep_job(kind,ref,subject,path,body,batch,ord,custom,"
                       "created_ms,expires_ms," KEEP_OWNER_COLUMNS
