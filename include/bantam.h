@@ -84,6 +84,8 @@ typedef struct bantam_model_options {
     const char *kv;       /* "f16", "q8", "f32"; NULL: f16 */
     const char *kernels;  /* "f32" (float reference), "ref", "avx2", ...; NULL: the fastest */
     bool vocabulary_only; /* tokenise and render alone; any architecture */
+    const char *cache; /* a folder for packed weights, which the next open maps instead of packing
+                          them again; NULL: packed at each open */
 } bantam_model_options;
 
 /* A GGUF file, or a folder with config.json, tokenizer.json and safetensors. The file is mapped and

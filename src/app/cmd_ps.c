@@ -14,6 +14,18 @@ typedef struct served {
     const json *health, *models; /* models: /v1/models' data */
 } served;
 
+/* In the server's own words, where it has some. */
+static err refused(arena *a, const http_call *call, const http_answer *answer, fail *f) {
+    const json *body;
+    str message = STR("");
+    err e = http_status_err(call, answer, f);
+    if (e == E_OK || json_parse(a, answer->body, &body, NULL) != E_OK) return e;
+    const json *error = json_get(body, "error");
+    if (!error || json_get_str(error, "message", STR(""), &message, NULL) != E_OK || !message.n)
+        return e;
+    return fail_set(f, e, "the server says: %.*s", STR_ARG(out_safe(a, message, true)));
+}
+
 /* body .p NULL: GET */
 static err ask(const cli *c, int64_t port, const char *path, str body, const json **out, fail *f) {
     str url = arena_printf(c->arena, "http://127.0.0.1:%lld%s", (long long)port, path);
@@ -29,8 +41,8 @@ static err ask(const cli *c, int64_t port, const char *path, str body, const jso
                       .total_ms_max = body.p ? LOAD_MS_MAX : ASK_MS_MAX};
     http_answer answer;
     TRY(http_ask(c->arena, &call, &answer, f));
-    if (answer.status != 503 || body.p)
-        TRY(http_status_err(&call, &answer, f)); /* /health when disk is full */
+    if (answer.status != 503 || body.p) /* /health when disk is full */
+        TRY(refused(c->arena, &call, &answer, f));
     return json_parse(c->arena, answer.body, out, f);
 }
 

@@ -102,6 +102,14 @@ static err add_model(listing *l, const registry_model *m, const str *adapters, s
     return E_OK;
 }
 
+/* What was deleted under a running server still answers and still takes memory. */
+static err add_orphans(listing *l, const str *adapters, size_t n, fail *f) {
+    const world_model *at = NULL;
+    registry_model m;
+    while (world_orphan_next(l->w, &at, &m)) TRY(add_model(l, &m, adapters, n, f));
+    return E_OK;
+}
+
 /* Behind what they stand for; one whose target is not here is left out. */
 static err add_aliases(listing *l, fail *f) {
     const world_alias *at = NULL;
@@ -142,6 +150,7 @@ static err list_models(void *self, arena *a, api_model **out, size_t *n, fail *f
     for (size_t i = 0; i < found; i++)
         if (all[i].path && all[i].kind != REGISTRY_OTHER)
             TRY(add_model(&l, &all[i], adapters, n_adapters, f));
+    TRY(add_orphans(&l, adapters, n_adapters, f));
     TRY(add_aliases(&l, f));
     *out = l.models;
     *n = l.n;

@@ -170,6 +170,9 @@ typedef struct world_status {
     bool has_engine; /* a generator that somebody asked */
     engine_stats engine;
 } world_status;
+/* One after the other, *at NULL at first: the models that are in memory though their file is gone.
+ */
+bool world_orphan_next(world *w, const world_model **at, registry_model *out);
 void world_status_get(world *w, str name, world_status *out); /* a registry's name */
 
 /* Tokens that a generator holds, prompt and answer; loads it. */

@@ -213,6 +213,18 @@ void world_close_model(world *w, str name) {
 
 /* ---- looked at and told from outside ---- */
 
+bool world_orphan_next(world *w, const world_model **at, registry_model *out) {
+    mutex_lock(&w->lock);
+    const world_model *m = *at ? (*at)->next : w->models;
+    while (m && !(m->state == WORLD_LOADED && m->found.path && !file_exists(m->found.path)))
+        m = m->next;
+    if (m) *out = m->found;
+    if (m) out->name = m->name;
+    mutex_unlock(&w->lock);
+    *at = m;
+    return m != NULL;
+}
+
 void world_status_get(world *w, str name, world_status *out) {
     int64_t now_ns = clock_mono_ns();
     *out = (world_status){0};

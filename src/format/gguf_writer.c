@@ -201,8 +201,8 @@ static err check_space(const gguf_writer *w, fail *f) {
     file_dir_of(dir, w->path);
     TRY(file_disk_free(dir, &left, f));
     if (left >= bytes) return E_OK;
-    fail_set(f, E_NO_SPACE, "\"%s\" takes %lld MB, and \"%s\" has %lld MB left", w->path,
-             (long long)(bytes / 1000000), dir, (long long)(left / 1000000));
+    fail_set(f, E_NO_SPACE, "\"%s\" takes %lld kB, and \"%s\" has %lld kB left", w->path,
+             (long long)(bytes / 1000 + 1), dir, (long long)(left / 1000));
     return fail_hint(f, "free some space or write it elsewhere");
 }
 

@@ -191,8 +191,8 @@ err safetensors_writer_begin(safetensors_writer *w, fail *f) {
     int64_t left;
     TRY(file_disk_free(w->folder, &left, f));
     if (left < w->bytes) {
-        fail_set(f, E_NO_SPACE, "the weights take %lld MB, and \"%s\" has %lld MB left",
-                 (long long)(w->bytes / 1000000), w->folder, (long long)(left / 1000000));
+        fail_set(f, E_NO_SPACE, "the weights take %lld kB, and \"%s\" has %lld kB left",
+                 (long long)(w->bytes / 1000 + 1), w->folder, (long long)(left / 1000));
         return fail_hint(f, "free some space or write them elsewhere");
     }
     plan(w);

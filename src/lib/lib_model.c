@@ -50,10 +50,12 @@ static err model_fill(bantam_model *b, const char *path, fail *f) {
     if (b->o.context < 0 || b->o.sessions < 0 || b->o.threads < 0)
         return fail_set(f, E_INPUT, "threads, context and sessions are not negative");
     if (!b->o.vocabulary_only) TRY(team_open(&b->team, b->o.threads, f));
-    TRY(model_open(
-        &b->m, path,
-        &(model_options){.kern = b->kern, .team = b->team, .vocabulary_only = b->o.vocabulary_only},
-        f));
+    TRY(model_open(&b->m, path,
+                   &(model_options){.kern = b->kern,
+                                    .team = b->team,
+                                    .cache_dir = b->o.cache,
+                                    .vocabulary_only = b->o.vocabulary_only},
+                   f));
     const model_info *about = model_about(b->m);
     TRY(copy_z(about->architecture, &b->architecture, f));
     TRY(copy_z(about->name, &b->name, f));

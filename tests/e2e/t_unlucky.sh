@@ -107,6 +107,19 @@ if have_model smollm2; then
     fails "an option is named as it was given" 2 "$bin" run "$gguf" hi --max-tokens -3
     says "(max-tokens)" "max-tokens must be a whole number"
     fails "a model is no adapter" 6 "$bin" run "${ask[@]}" --lora "$gguf"
+    cp "$gguf" served.gguf
+    "$bin" pull ./served.gguf >/dev/null
+    if serve_start; then
+        chat='{"model": "served", "max_tokens": 1, "messages": [{"role": "user", "content": "hi"}]}'
+        post /v1/chat/completions "$chat" >/dev/null
+        rm served.gguf
+        holds "a model that is deleted while it is served goes on" "$(post /v1/chat/completions "$chat")" '.choices | length == 1'
+        is "and ps shows its memory" "$("$bin" ps --json | jq -r '.loaded[] | select(.id == "served") | .state')" loaded
+        "$bin" unload served >/dev/null 2>&1
+        fails "once unloaded it is gone, in the server's words" 4 "$bin" load served
+        says "with the reason" "No such file"
+        serve_stop
+    fi
     cp "$gguf" nan.gguf
     nan nan.gguf $(($(stat -c %s nan.gguf) / 1000 - 400))
     for what in "run ./nan.gguf hi" "score ./nan.gguf --prompt a --choice b --choice c --json" \

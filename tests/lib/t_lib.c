@@ -2,10 +2,12 @@
  * step by step equals the callback, errors name their cause, refusals leave the session usable. */
 #include "bantam.h"
 
+#include "base/file.h"
 #include "test.h"
 
 #include <math.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 static const char *smollm2(void) {
     return test_model("smollm2/SmolLM2-135M-Instruct.Q4_1.gguf");
@@ -21,6 +23,36 @@ static bantam_model *open_model(const char *path, const bantam_model_options *o)
 static bool keep(void *user, const bantam_token *token) {
     strcat(user, token->text);
     return true;
+}
+
+static void packed_weights_are_kept_where_the_caller_says(void **state) {
+    (void)state;
+    bantam_error error;
+    char dir[] = "/tmp/bantam-t-lib-XXXXXX", first[256] = "", second[256] = "";
+    char *said[] = {first, second};
+    arena a;
+    fail f;
+    str *names;
+    size_t n;
+    assert_non_null(mkdtemp(dir));
+    arena_init(&a, 0);
+    for (int i = 0; i < 2; i++) {
+        bantam_session *s;
+        bantam_model *m =
+            open_model(smollm2(), &(bantam_model_options){.context = 64, .cache = dir});
+        assert_int_equal(bantam_session_open(&s, m, &error), BANTAM_OK);
+        assert_int_equal(bantam_session_put_text(s, "The sea is", &error), BANTAM_OK);
+        assert_int_equal(bantam_generate(s, &(bantam_generate_options){.max_tokens = 6}, keep,
+                                         said[i], NULL, &error),
+                         BANTAM_OK);
+        bantam_session_close(s);
+        bantam_model_close(m);
+        assert_ok(file_list(&a, dir, &names, &n, &f), &f);
+        assert_int_equal(n, 1);
+    }
+    assert_string_equal(first, second);
+    assert_ok(file_remove_tree(dir, &f), &f);
+    arena_deinit(&a);
 }
 
 static void generation_is_the_same_in_steps(void **state) {
@@ -210,6 +242,7 @@ static void errors_name_their_cause(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(packed_weights_are_kept_where_the_caller_says),
         cmocka_unit_test(generation_is_the_same_in_steps),
         cmocka_unit_test(refusals_leave_the_session_usable),
         cmocka_unit_test(threads_share_a_model),
