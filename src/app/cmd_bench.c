@@ -155,7 +155,9 @@ static err print_json(const bench_result *r, size_t n, fail *f) {
     }
     if (n > 1) json_end_array(&j);
     json_end_object(&j);
-    return out_json(&b, f);
+    err e = out_json(&b, f);
+    buf_deinit(&b);
+    return e;
 }
 
 static void print_line(const char *what, const bench_figure *v, const char *unit, double per_s,
@@ -231,7 +233,7 @@ static err bench(const cli *c, world *w, fail *f) {
 /* Without world_run: here --threads is a list, and the teams are bench_run's own. */
 static err run_bench(const cli *c, fail *f) {
     static world w;
-    err e = world_open(&w, f);
+    err e = world_open(&w, WORLD_MODELS, f);
     if (e == E_OK) e = bench(c, &w, f);
     world_close(&w);
     return e;

@@ -48,7 +48,7 @@ static err ask(const cli *c, int64_t port, const char *path, str body, const jso
 
 static err find_server(const cli *c, served *s, fail *f) {
     home h;
-    TRY(home_open(c->arena, &h, f));
+    TRY(home_find(c->arena, &h, f));
     if (!home_server_runs(&h, &s->port, &s->pid)) {
         fail_set(f, E_NOT_FOUND, "no `bantam serve` runs over \"%s\"", h.dir);
         return fail_hint(f, "start one: bantam serve; for another home folder set BANTAM_HOME");

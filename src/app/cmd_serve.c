@@ -169,7 +169,7 @@ static err open_all(const cli *c, serve *s, fail *f) {
     TRY(read_connections(c, s, f));
     TRY(serve_guard_read(c, s->host, &s->guard, f));
     TRY(serve_telemetry_read(c, &s->telemetry, f));
-    TRY(world_open(w, f));
+    TRY(world_open(w, WORLD_STORE, f));
     w->serving = true;
     w->threads = (int)threads;
     w->kern = cli_value(c, "kern");

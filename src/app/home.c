@@ -42,7 +42,7 @@ err home_dir(arena *a, const char **out, fail *f) {
     return E_OK;
 }
 
-err home_open(arena *a, home *h, fail *f) {
+err home_find(arena *a, home *h, fail *f) {
     TRY(home_dir(a, &h->dir, f));
     h->db = under(a, h->dir, "bantam.db");
     h->journal = under(a, h->dir, "journal");
@@ -53,11 +53,20 @@ err home_open(arena *a, home *h, fail *f) {
         return fail_memory(f, "paths");
     h->task_dirs[0] = "tasks";
     h->task_dirs[1] = h->tasks;
+    return E_OK;
+}
+
+err home_make(const home *h, fail *f) {
     const char *make[] = {h->journal, h->models, h->tasks};
     TRY(file_make_dirs(h->dir, f));
     TRY(swap_recover(h->dir, h->lock, f));
     for (size_t i = 0; i < sizeof make / sizeof *make; i++) TRY(file_make_dirs(make[i], f));
     return E_OK;
+}
+
+err home_open(arena *a, home *h, fail *f) {
+    TRY(home_find(a, h, f));
+    return home_make(h, f);
 }
 
 bool home_server_runs(const home *h, int64_t *port, int64_t *pid) {

@@ -18,7 +18,11 @@ typedef struct home {
 
 /* The folder alone; makes nothing. E_USAGE where the environment names none. */
 err home_dir(arena *a, const char **out, fail *f) MUST_CHECK;
-/* Finds the folders and makes them (mode 0700). */
+/* The paths; looks at nothing and makes nothing. */
+err home_find(arena *a, home *out, fail *f) MUST_CHECK;
+/* Makes the folders (mode 0700) and ends a restore that was broken off. */
+err home_make(const home *h, fail *f) MUST_CHECK;
+/* Both. */
 err home_open(arena *a, home *out, fail *f) MUST_CHECK;
 /* The same, copied and taken out, so that no child process inherits it. Before any thread starts.
  */

@@ -8,11 +8,22 @@ enum { MIGRATIONS_MAX = 64 };
 
 /* ---- home and registry ---- */
 
-err world_open(world *w, fail *f) {
+/* Where models are only used, a home that may not be written (a container's, another's) will do:
+ * what would be kept there is not kept. */
+static err open_home(world *w, world_needs needs, fail *f) {
+    fail why = {0};
+    TRY(home_find(&w->arena, &w->home, f));
+    err e = home_make(&w->home, &why);
+    if (e == E_DENIED && needs == WORLD_MODELS) return E_OK;
+    if (e != E_OK && f) *f = why;
+    return e;
+}
+
+err world_open(world *w, world_needs needs, fail *f) {
     arena_init(&w->arena, 0);
     mutex_init(&w->lock);
     cond_init(&w->changed);
-    TRY(home_open(&w->arena, &w->home, f));
+    TRY(open_home(w, needs, f));
     str catalog = arena_printf(&w->arena, "%s/models.catalog", w->home.dir);
     if (!catalog.p) return fail_memory(f, "paths");
     return registry_open(&w->registry,
@@ -29,7 +40,7 @@ err world_run(const cli *c, world_needs needs, err (*body)(const cli *c, world *
     int64_t threads = 0, context = 0;
     if (cli_has(c, "threads")) TRY(cli_int(c, "threads", 0, 0, 256, &threads, f));
     if (cli_has(c, "ctx")) TRY(cli_int(c, "ctx", 0, 0, 1 << 24, &context, f));
-    err e = world_open(&w, f);
+    err e = world_open(&w, needs, f);
     w.threads = (int)threads;
     w.kern = cli_has(c, "kern") ? cli_value(c, "kern") : NULL;
     w.int8 = cli_has(c, "int8") && cli_flag(c, "int8");

@@ -81,14 +81,15 @@ typedef struct world {
     cond changed; /* the state of a model */
 } world;
 
+/* A store needs a home that can be written; models alone do not. */
+typedef enum world_needs { WORLD_MODELS, WORLD_STORE } world_needs;
 /* Runs a command inside a world: opens what it needs, with the options --threads, --kern, --int8
  * and --kv where its verb has them, runs body, closes. */
-typedef enum world_needs { WORLD_MODELS, WORLD_STORE } world_needs;
 err world_run(const cli *c, world_needs needs, err (*body)(const cli *c, world *w, fail *f),
               fail *f) MUST_CHECK;
 
 /* Home folder and registry: cheap. */
-err world_open(world *w, fail *f) MUST_CHECK;
+err world_open(world *w, world_needs needs, fail *f) MUST_CHECK;
 /* The database, the record, the people's queue. */
 err world_open_store(world *w, fail *f) MUST_CHECK;
 /* Can this program open that database? Brings it up to date. */

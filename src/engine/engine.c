@@ -18,7 +18,7 @@ static err fill_options(engine *e, const engine_options *o, fail *f) {
         return fail_set(f, E_UNSUPPORTED, "%.*s generates no text", STR_ARG(e->about->path));
     if (!e->o.sequences_max) e->o.sequences_max = SEQUENCES;
     if (!e->o.waiting_max) e->o.waiting_max = WAITING;
-    if (!e->o.rows_max) e->o.rows_max = ROWS;
+    if (!e->o.rows_max) e->o.rows_max = e->o.sequences_max > ROWS ? e->o.sequences_max : ROWS;
     if (!e->o.reserve) e->o.reserve = RESERVE;
     if (!e->o.draft_max) e->o.draft_max = DRAFT;
     if (!e->o.context_max || e->o.context_max > e->about->context)

@@ -162,9 +162,11 @@ static err put_in_place(pull *p) {
     return file_rename(p->staging, p->dir, p->f);
 }
 
+/* And makes the one that they lie in. */
 static err name_folders(pull *p, char lock[FILE_PATH_BYTES]) {
     char name[3 * CATALOG_NAME_BYTES_MAX];
     const manifest *m = p->m;
+    TRY(file_make_dirs(p->r->root, p->f));
     TRY(registry_dir(p->r, m->name, m->tag, p->dir, p->f));
     snprintf(name, sizeof name, ".staging-%.*s-%.*s", STR_ARG(m->name), STR_ARG(m->tag));
     TRY(file_join(p->staging, p->r->root, name, p->f));

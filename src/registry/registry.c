@@ -32,7 +32,6 @@ err registry_open(registry **out, const registry_options *o, fail *f) {
     r->from_dir = o->from_dir ? arena_z(&r->arena, str_from(o->from_dir)) : NULL;
     err e = o->from_dir && !r->from_dir ? fail_memory(f, "a path") : E_OK;
     if (e == E_OK) e = load_catalog(r, o, f);
-    if (e == E_OK) e = file_make_dirs(r->root, f);
     if (e != E_OK) {
         registry_close(r);
         return e;
@@ -172,7 +171,9 @@ err registry_installed(registry *r, arena *a, str name, str tag, registry_model 
     str *tags;
     size_t n;
     TRY(registry_dir(r, name, STR(""), dir, f));
-    TRY(file_list(a, dir, &tags, &n, f));
+    err e = file_list(a, dir, &tags, &n, f);
+    if (e == E_NOT_FOUND) n = 0;
+    if (e != E_OK && e != E_NOT_FOUND) return e;
     for (size_t i = 0; i < n; i++)
         if (catalog_name_ok(tags[i]) && installed_tag(r, a, name, tags[i], out, &why) == E_OK)
             return E_OK;
@@ -310,7 +311,9 @@ err registry_list(registry *r, arena *a, registry_model **out, size_t *n, fail *
     listing l = {.arena = a, .f = f};
     str *names;
     size_t names_n;
-    TRY(file_list(a, r->root, &names, &names_n, f));
+    err e = file_list(a, r->root, &names, &names_n, f);
+    if (e == E_NOT_FOUND) names_n = 0; /* nothing was ever pulled */
+    if (e != E_OK && e != E_NOT_FOUND) return e;
     for (size_t i = 0; i < names_n; i++)
         if (catalog_name_ok(names[i])) TRY(list_name(r, &l, names[i]));
     TRY(list_offers(r, &l));

@@ -17,7 +17,7 @@
 typedef struct registry registry;
 
 typedef struct registry_options {
-    const char *root; /* folder of models; made when absent */
+    const char *root; /* folder of models; made by the first pull */
     const char
         *catalog_file; /* user's own entries, over the built-in ones; may be absent or NULL */
     const char *(*env)(void *ctx, const char *name); /* NULL result = not set; NULL = nothing set */

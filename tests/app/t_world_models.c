@@ -24,7 +24,7 @@ static int setup(void **state) {
     strcpy(home, "/tmp/bantam-t-world-XXXXXX");
     assert_non_null(mkdtemp(home));
     setenv("BANTAM_HOME", home, 1);
-    assert_ok(world_open(&r.w, &f), &f);
+    assert_ok(world_open(&r.w, WORLD_MODELS, &f), &f);
     r.w.threads = 1;
     r.w.context = 64;
     r.w.sequences = 4;

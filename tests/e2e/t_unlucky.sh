@@ -94,6 +94,12 @@ if [ "$(id -u)" = 0 ] && setpriv --reuid=65534 --regid=65534 --clear-groups true
     nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups env BANTAM_HOME="$tmp/locked" "$tmp/bantam" "$@"; }
     fails "a home that may not be written is named so" 3 nobody review list
     says "with the reason" "Permission denied"
+    chmod 755 folder
+    chmod 644 folder/*
+    one_object "a model in its place needs no home that can be written" nobody embed "$tmp/folder" hi --json
+    holds "and gives its vector" "$json" '.embeddings[0] | length == 384'
+    one_object "list needs none" nobody list --json
+    fails "but pull does" 3 nobody pull "$tmp/folder"
 else skip "a home that may not be written: not root"; fi
 
 if have_model smollm2; then

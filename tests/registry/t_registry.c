@@ -591,6 +591,7 @@ static void one_pull_at_a_time(void **state) {
     char path[300];
     registry *r = open_registry();
     snprintf(path, sizeof path, "%s/.lock-tiny-v1", root);
+    assert_ok(file_make_dirs(root, &f), &f);
     assert_ok(file_lock_take(&lock, path, &f), &f);
     assert_int_equal(registry_pull(r, &mem, STR("tiny"), NULL, &m, &f), E_BUSY);
     file_lock_give(&lock);
