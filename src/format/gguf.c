@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { ALIGNMENT = 32, ALIGNMENT_MAX = 1 << 16, TYPES_KNOWN = 31 };
+enum { ALIGNMENT = 32, ALIGNMENT_MAX = 1 << 16, TYPES_KNOWN = 42 };
 
 static const uint8_t kind_bytes[GGUF_KINDS] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
 
@@ -53,6 +53,11 @@ static const struct {
     [28] = {"F64", 1, 8, -1},
     [29] = {"IQ1_M", 256, 56, -1},
     [30] = {"BF16", 1, 2, DTYPE_BF16},
+    [34] = {"TQ1_0", 256, 54, -1},
+    [35] = {"TQ2_0", 256, 66, -1},
+    [39] = {"MXFP4", 32, 17, -1},
+    [40] = {"NVFP4", 64, 36, -1},
+    [41] = {"Q1_0", 128, 18, -1},
 };
 
 typedef struct entry { /* one key: where its value lies */
@@ -340,6 +345,17 @@ err gguf_tensor_at(const gguf *g, size_t index, tensor *out, const char **type_n
     *type_name = types[s->type].name;
     if (types[s->type].ours < 0) out->data = NULL;
     return E_OK;
+}
+
+err gguf_check_whole(const gguf *g, fail *f) {
+    int64_t parts, part;
+    TRY(gguf_get_int(g, "split.count", 1, &parts, f));
+    TRY(gguf_get_int(g, "split.no", 0, &part, f));
+    if (parts <= 1) return E_OK;
+    fail_set(f, E_UNSUPPORTED, "\"%s\" is part %lld of %lld of a model", g->name,
+             (long long)part + 1, (long long)parts);
+    return fail_hint(f,
+                     "join the parts first: llama-gguf-split --merge FIRST-PART.gguf WHOLE.gguf");
 }
 
 size_t gguf_kind_bytes(gguf_kind k) {

@@ -49,6 +49,9 @@ void gguf_close(gguf *g); /* NULL is fine */
 
 int32_t gguf_version(const gguf *g);
 size_t gguf_tensor_count(const gguf *g);
+/* E_UNSUPPORTED where the file is one of the parts that a model was split into: its weights are not
+ * all here. */
+err gguf_check_whole(const gguf *g, fail *f) MUST_CHECK;
 /* Tensor by name; E_NOT_FOUND, or E_UNSUPPORTED naming its type. Borrowed. */
 err gguf_tensor(const gguf *g, str name, const tensor **out, fail *f) MUST_CHECK;
 /* By index in file order; the type may be one we cannot compute with (*type_name says which), then

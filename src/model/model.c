@@ -140,6 +140,7 @@ static err open_gguf(model *m, const char *path, fail *f) {
     TRY(open_gguf_tokenizer(m, f));
     m->info.vocabulary = (int64_t)tokenizer_count(m->tokenizer);
     if (m->o.vocabulary_only) return E_OK;
+    TRY(gguf_check_whole(m->gguf, f));
     if (gguf_tensor_count(m->gguf)) return choose_arch(m, f);
     fail_set(f, E_UNSUPPORTED, "\"%s\" holds a vocabulary and no weights", path);
     return fail_hint(f,

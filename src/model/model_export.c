@@ -116,6 +116,7 @@ static err name_folders(export_job *j, const char *folder, fail *f) {
 static err run(export_job *j, fail *f) {
     TRY(file_map_open(&j->map, j->file, f));
     TRY(gguf_open(&j->in, (str){(const char *)j->map.p, j->map.n}, j->file, f));
+    TRY(gguf_check_whole(j->in, f));
     TRY(choose(j, f));
     TRY(model_open(&j->vocabulary, j->file, &(model_options){.vocabulary_only = true}, f));
     TRY(file_make_dirs(j->folder, f));

@@ -76,8 +76,7 @@ static err check_requantize(const job *j, fail *f) {
 
 static bool is_ours(str key) {
     return str_is(key, "general.quantization_version") || str_is(key, "general.file_type") ||
-           str_is(key, "general.alignment") || str_starts(key, STR("split.")) ||
-           str_starts(key, STR("quantize.imatrix."));
+           str_is(key, "general.alignment") || str_starts(key, STR("quantize.imatrix."));
 }
 
 static err declare(job *j, model_quantise_report *r, fail *f) {
@@ -123,6 +122,7 @@ static err run(job *j, const char *in, const char *out, model_quantise_report *r
     TRY(check_paths(in, out, f));
     TRY(file_map_open(&j->map, in, f));
     TRY(gguf_open(&j->in, (str){(const char *)j->map.p, j->map.n}, in, f));
+    TRY(gguf_check_whole(j->in, f));
     TRY(read_tensors(j, f));
     TRY(choose_types(j, f));
     TRY(check_requantize(j, f));

@@ -1,7 +1,9 @@
 /* registry.c - opening, finding, listing, removing; getting lies in pull.c. See registry.h. */
 #include "registry/registry.h"
 
+#include "base/file.h"
 #include "base/mem.h"
+#include "format/gguf.h"
 #include "registry/registry_int.h"
 #include "text/json.h"
 
@@ -86,11 +88,27 @@ err registry_name_of(arena *a, str path, str *out, fail *f) {
 }
 
 /* An encoder is what says so in its config.json ("model_type": "bert" and the like). */
+/* Of a file what its metadata says; one that cannot be read is told when it is opened. */
+static registry_kind file_kind(const char *path) {
+    file_map map;
+    gguf *g;
+    str type;
+    bool encoder = false;
+    if (file_map_open(&map, path, NULL) != E_OK) return REGISTRY_GENERATOR;
+    if (gguf_open(&g, (str){(const char *)map.p, map.n}, path, NULL) == E_OK) {
+        if (gguf_get_str(g, "general.architecture", STR(""), &type, NULL) == E_OK)
+            encoder = str_find(type, STR("bert")) != STR_INDEX_NONE;
+        gguf_close(g);
+    }
+    file_map_close(&map);
+    return encoder ? REGISTRY_ENCODER : REGISTRY_GENERATOR;
+}
+
 registry_kind registry_kind_of(arena *a, const char *path) {
     char config[FILE_PATH_BYTES];
     str text, type = STR("");
     const json *v;
-    if (!file_is_dir(path)) return REGISTRY_GENERATOR;
+    if (!file_is_dir(path)) return file_kind(path);
     if (file_join(config, path, "config.json", NULL) != E_OK) return REGISTRY_OTHER;
     if (file_read(a, config, CONFIG_BYTES_MAX, &text, NULL) != E_OK) return REGISTRY_OTHER;
     if (json_parse(a, text, &v, NULL) != E_OK) return REGISTRY_OTHER;

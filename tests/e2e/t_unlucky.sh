@@ -65,6 +65,14 @@ fails "a pipe is not replaced" 5 "$bin" quantize "$small" pipe.gguf F16
 is "it is a pipe still" "$([ -p pipe.gguf ] && echo pipe)" pipe
 fails "a folder to write needs a name" 2 "$bin" convert "$small" ""
 
+vector() { "$bin" embed "$@" --json 2>/dev/null | jq -c '.embeddings[0]'; }
+"$bin" convert folder floats.gguf --type F32 >/dev/null
+is "an encoder's GGUF file is multiplied in int8 as its folder is" "$(vector ./floats.gguf "a cat" --int8)" "$(vector ./folder "a cat" --int8)"
+is "which is not as in float" "$([ "$(vector ./floats.gguf "a cat" --int8)" != "$(vector ./floats.gguf "a cat")" ] && echo yes)" yes
+"$bin" pull ./floats.gguf >/dev/null
+is "and it is listed as an encoder" "$("$bin" list --json | jq -r '.models[] | select(.name == "floats") | .kind')" encoder
+"$bin" rm floats >/dev/null
+
 cp "$small" moved.gguf
 "$bin" pull ./moved.gguf >/dev/null
 mv moved.gguf elsewhere.gguf

@@ -164,6 +164,28 @@ static void keys_are_copied(void **state) {
     buf_deinit(&b);
 }
 
+static void a_part_is_no_whole(void **state) {
+    (void)state;
+    fail f;
+    for (uint32_t parts = 1; parts <= 3; parts += 2) {
+        gguf_writer *w;
+        gguf *g;
+        file_map map;
+        assert_ok(gguf_writer_open(&w, path, 32, &f), &f);
+        gguf_put_u32(w, "split.count", parts);
+        gguf_put_u32(w, "split.no", 1);
+        assert_ok(gguf_writer_begin(w, &f), &f);
+        assert_ok(gguf_writer_commit(w, &f), &f);
+        gguf_writer_close(w);
+        assert_ok(file_map_open(&map, path, &f), &f);
+        assert_ok(gguf_open(&g, (str){(const char *)map.p, map.n}, path, &f), &f);
+        assert_int_equal(gguf_check_whole(g, &f), parts == 1 ? E_OK : E_UNSUPPORTED);
+        if (parts > 1) assert_non_null(strstr(f.text, "part 2 of 3"));
+        gguf_close(g);
+        file_map_close(&map);
+    }
+}
+
 static void what_cannot_be_is_refused(void **state) {
     (void)state;
     fail f;
@@ -239,7 +261,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_reads_back),   cmocka_unit_test(keys_are_copied),
         cmocka_unit_test(what_cannot_be_is_refused),    cmocka_unit_test(failures_leave_nothing),
-        cmocka_unit_test(stopping_leaves_the_old_file),
+        cmocka_unit_test(stopping_leaves_the_old_file), cmocka_unit_test(a_part_is_no_whole),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
