@@ -3,6 +3,7 @@
  * One table says what exists; a path that matches with another method is 405, none is 404. A route
  * writes JSON into the call's buffer and returns; errors become OpenAI's shape in one place. */
 #include "api/api_keep.h"
+#include "api/api_routes.h"
 #include "api/api_who.h"
 
 #include "base/clock.h"

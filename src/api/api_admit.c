@@ -1,6 +1,7 @@
 /* api_admit.c - in which company and how urgently a request is answered: fields and headers that
  * every dialect has alike. priority (from -10 to 10, higher first), deadline_ms (from now on; not
  * begun by then it never is), adapter (a LoRA adapter by name). */
+#include "api/api_chat.h"
 #include "api/api_keep.h"
 
 #include "base/clock.h"

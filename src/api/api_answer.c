@@ -8,7 +8,7 @@
  * Nobody who waits polls: an answer that is given here wakes its askers, what other processes do
  * with the queue is seen by api_tick, once a second for all, and the time at which an asker must be
  * told again is the park's deadline. Waiting costs a connection, no worker and no query. */
-#include "api/api_int.h"
+#include "api/api_routes.h"
 
 #include "base/clock.h"
 #include "base/log.h"

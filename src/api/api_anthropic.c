@@ -7,6 +7,8 @@
  * A stream begins with its first words, so what fails before them has its own status; what fails
  * later is an event "error". A task's words come after its stages ran. */
 #include "api/api_anthropic.h"
+#include "api/api_chat.h"
+#include "api/api_routes.h"
 
 #include "base/clock.h"
 

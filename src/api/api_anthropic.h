@@ -2,7 +2,7 @@
 #ifndef BANTAM_API_API_ANTHROPIC_H
 #define BANTAM_API_API_ANTHROPIC_H
 
-#include "api/api_field.h"
+#include "api/api_chat.h"
 
 extern const api_dialect api_anthropic;
 

@@ -1,5 +1,6 @@
 /* api_anthropic_read.c - the body of Anthropic's messages as a gen request. */
 #include "api/api_anthropic.h"
+#include "api/api_chat.h"
 
 #include "base/rand.h"
 

@@ -1,5 +1,5 @@
 /* api_ask.c - what all dialects read alike of a question to a model or a task. See api_field.h. */
-#include "api/api_field.h"
+#include "api/api_chat.h"
 
 static bool client_left(void *rq) {
     return http_gone(rq);

@@ -3,6 +3,7 @@
  *
  *     GET /v1/async/ID?wait=S: parked until the job ends or the time is up; costs no worker */
 #include "api/api_keep.h"
+#include "api/api_routes.h"
 
 #include "base/clock.h"
 

@@ -1,6 +1,7 @@
 /* api_batch.c - batches: POST /v1/batches, list, get, cancel. What becomes of them:
  * api_batch_run.c. */
 #include "api/api_keep.h"
+#include "api/api_routes.h"
 
 #define ROWS(a) (a), sizeof(a) / sizeof *(a)
 

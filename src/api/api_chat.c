@@ -11,7 +11,8 @@
  * its own arena, record and seed. The first runs alone until its first token, so that the others
  * find the prompt computed; then all run in the engine's batch. One lock orders what they stream;
  * one that fails makes the others leave. */
-#include "api/api_int.h"
+#include "api/api_chat.h"
+#include "api/api_routes.h"
 
 #include "base/clock.h"
 #include "base/thread.h"

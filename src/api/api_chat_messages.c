@@ -1,6 +1,6 @@
 /* api_chat_messages.c - the messages of a chat: roles, contents, calls that were made and their
  * results. */
-#include "api/api_field.h"
+#include "api/api_chat.h"
 
 static bool role_of(str name, gen_role *out) {
     static const struct {

@@ -1,7 +1,7 @@
 /* api_chat_read.c - the body of a chat as a gen request. One table says what happens to each field;
  * what would change the result and is not done here is refused, naming the field, and so is a field
  * that nobody has heard of. */
-#include "api/api_field.h"
+#include "api/api_chat.h"
 
 #include "base/rand.h"
 

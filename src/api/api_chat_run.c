@@ -1,4 +1,5 @@
 /* api_chat_run.c - the stages of a chat, and what its answer says. */
+#include "api/api_chat.h"
 #include "api/api_keep.h"
 
 #include "base/clock.h"

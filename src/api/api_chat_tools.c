@@ -1,7 +1,7 @@
 /* api_chat_tools.c - what a chat may call: tools and tool_choice, and the older functions and
  * function_call. Names, schemas and choices are checked where calls are held to them (gen_tools.h,
  * grammar.h). */
-#include "api/api_field.h"
+#include "api/api_chat.h"
 
 #include "gen/gen_tools.h"
 

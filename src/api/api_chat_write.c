@@ -1,5 +1,5 @@
 /* api_chat_write.c - a chat's answer in OpenAI's shape: whole, or as chunks of a stream. */
-#include "api/api_int.h"
+#include "api/api_chat.h"
 
 #include <math.h>
 #include <stdio.h>

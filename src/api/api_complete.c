@@ -5,7 +5,8 @@
  * does: all choices of the first prompt, then those of the second.
  *
  *     text chunks ..., a chunk with finish_reason, for each choice; [usage chunk], [DONE] */
-#include "api/api_field.h"
+#include "api/api_chat.h"
+#include "api/api_routes.h"
 
 #include "base/clock.h"
 

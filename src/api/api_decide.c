@@ -13,6 +13,8 @@
  * /v1/decide a task has a fitted one (api_decide_task.c). /v1/decide takes abstain_below as well
  * and says "abstain" of an answer whose confidence is below it. Each question has its record. */
 #include "api/api_decide.h"
+#include "api/api_chat.h"
+#include "api/api_routes.h"
 
 #include <math.h>
 

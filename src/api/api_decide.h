@@ -2,7 +2,7 @@
 #ifndef BANTAM_API_API_DECIDE_H
 #define BANTAM_API_API_DECIDE_H
 
-#include "api/api_field.h"
+#include "api/api_chat.h"
 
 /* The fields but state and questions; unknown ones are refused. */
 err api_decide_common(api_call *c, api_chat *chat, double *abstain_below, fail *f) MUST_CHECK;

@@ -1,5 +1,7 @@
 /* api_decide_read.c - what a decision's body says, whether a model is asked or a task. */
+#include "api/api_chat.h"
 #include "api/api_decide.h"
+#include "api/api_routes.h"
 
 static const api_field fields[] = {
     {"model", API_FIELD_READ, NULL},

@@ -5,7 +5,9 @@
  * nothing measured that. Nobody else is asked and nothing is queued: "reason" says what the task
  * would have done, "abstain" whether the label should not be relied on. One record, as of a chat.
  */
+#include "api/api_chat.h"
 #include "api/api_decide.h"
+#include "api/api_routes.h"
 
 #include <math.h>
 

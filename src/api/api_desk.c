@@ -1,5 +1,5 @@
 /* api_desk.c - the people's queue. The address at which an asker waits is api_answer.c's. */
-#include "api/api_int.h"
+#include "api/api_routes.h"
 
 /* ---- reading the queue ---- */
 

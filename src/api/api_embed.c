@@ -3,6 +3,7 @@
  * refused unless the body says "truncate": true. On the record like a chat (api_encode.h). */
 #include "api/api_encode.h"
 #include "api/api_field.h"
+#include "api/api_routes.h"
 
 #include "text/base64.h"
 

@@ -42,16 +42,4 @@ err api_json_text(api_call *c, const json *v, str *out, fail *f) MUST_CHECK;
 /* JSON text as a value on one line, {} where it is empty; what is no JSON as a string. */
 void api_put_json_text(api_call *c, json_writer *w, str text);
 
-/* ---- what all dialects read alike of a question (api_ask.c) ---- */
-
-/* Of a model or a task: which, and all that stands in every request. E_INPUT when model is "". */
-err api_ask_begin(api_call *c, api_chat *chat, str model, fail *f) MUST_CHECK;
-/* v: a text, or a list of texts; field names it in errors. */
-err api_ask_stops(api_call *c, const json *v, const char *field, gen_request *rq,
-                  fail *f) MUST_CHECK;
-/* logprobs and top_logprobs. */
-err api_ask_logprobs(api_call *c, api_chat *chat, fail *f) MUST_CHECK;
-/* E_INPUT where a task is asked: its answer is chosen, not written. */
-err api_only_models(api_call *c, const api_chat *chat, const char *field, fail *f) MUST_CHECK;
-
 #endif

@@ -3,6 +3,7 @@
  * An upload is read whole under the server's limit for this path, and is there after one commit, or
  * not at all. What is read is sent in chunks. */
 #include "api/api_keep.h"
+#include "api/api_routes.h"
 
 #include "base/clock.h"
 #include "net/http_form.h"

@@ -2,7 +2,7 @@
  *
  * They are answered on the loop's own thread (api_quick), so that a server whose workers are all
  * busy still answers; what would make the loop wait is left to a worker. */
-#include "api/api_int.h"
+#include "api/api_routes.h"
 
 #include "base/clock.h"
 

@@ -111,9 +111,8 @@ struct api_call {
     struct api_inside *inside;  /* NULL: a client waits for the answer */
 };
 
-/* The row; NULL: none, and *allow the method that is done there, NULL = there is nothing. *arg:
- * what
- * "*" of the pattern stands for. */
+/* The row; NULL: none, and *allow the method that is done there, NULL = there is nothing. *arg is
+ * what "*" of the pattern stands for. */
 const api_route_row *api_route_find(const api *a, str method, str path, str *arg,
                                     const char **allow);
 
@@ -125,6 +124,8 @@ void api_error_put(json_writer *w, const fail *f, int status, const char *param,
 void api_error_send(api_call *c, const fail *f);
 /* The error's body into c->out; returns its status. */
 int api_error_make(api_call *c, const fail *f);
+/* One word for an error: the answer's code. */
+const char *api_error_word(const api_call *c, err e);
 /* What went wrong and what to do about it, as one sentence. */
 void api_error_text(const fail *f, char *out, size_t n);
 enum { API_ERROR_TEXT_BYTES = FAIL_TEXT_BYTES + FAIL_HINT_BYTES + 4 };
@@ -154,71 +155,6 @@ err api_read_subject(api_call *c, str *out, fail *f) MUST_CHECK;
 /* Who acts: whoever is logged in; a program may name the person it acts for ("by"). */
 err api_get_by(api_call *c, str *out, fail *f) MUST_CHECK;
 
-/* ---- chats (api_chat*.c) ---- */
-typedef struct api_chat api_chat;
-/* Reads the body into a gen request; refuses what would change the result and is not done here. */
-err api_chat_read(api_call *c, api_chat *chat, fail *f) MUST_CHECK;
-
-struct api_chat {
-    api_call *call;
-    gen_request request;
-    bool is_task, stream, include_usage;
-    bool judges;  /* a task's small tier alone decides, and nobody else is asked */
-    bool legacy;  /* asked with `functions`: answers with `function_call` */
-    bool blended; /* what the model thinks stays in its text (reasoning_format none) */
-    str task_name;
-    int32_t n;     /* choices */
-    int32_t index; /* of this one */
-    /* Answers in another way than by generating; NULL = generate. */
-    err (*how)(void *how_self, const gen_provider *p, gen_exchange *x, fail *f);
-    void *how_self;
-    uint64_t span, asked_span; /* of this generation; of the question to another server */
-    /* the stream being written */
-    str id;       /* "chatcmpl-..." */
-    int64_t at_s; /* created */
-    bool begun;   /* its first event is out */
-};
-
-/* What chats and completions have alike: model, sampling, limits, stops, biases, n, stream. */
-err api_chat_read_common(api_call *c, api_chat *chat, fail *f) MUST_CHECK;
-/* Parts of api_chat_read. */
-err api_chat_read_messages(api_call *c, gen_request *rq, fail *f) MUST_CHECK;
-err api_chat_read_tools(api_call *c, api_chat *chat, fail *f) MUST_CHECK;
-/* One tool of a list in a dialect's form. */
-typedef err (*api_tool_reader)(api_call *c, const json *v, size_t at, gen_tool *out, fail *f);
-/* The body's list of tools, whatever the dialect calls it; an empty one is none. */
-err api_read_tool_list(api_call *c, gen_request *rq, const char *key, api_tool_reader read,
-                       fail *f) MUST_CHECK;
-bool api_has_tool(const gen_request *rq, str name);
-
-/* Writing an answer (api_chat_write.c). */
-typedef struct api_said {
-    api_chat *chat;
-    const gen_exchange *x;
-    str content;
-} api_said;
-/* said [n], n >= 1; sum: usage of all */
-void api_chat_put_whole(json_writer *w, const api_said *said, size_t n, const gen_reply *sum);
-err api_chat_send_role(api_chat *chat, fail *f) MUST_CHECK;
-err api_chat_send_event(api_chat *chat, const gen_event *event, fail *f) MUST_CHECK;
-err api_chat_send_finish(api_chat *chat, const gen_exchange *x, fail *f) MUST_CHECK;
-err api_chat_send_usage(api_chat *chat, const gen_reply *sum, fail *f) MUST_CHECK;
-void api_put_timings(json_writer *w, const gen_reply *r);
-
-/* The bantam extension of an answer; x->trace may be NULL. */
-void api_chat_put_extension(api_chat *chat, json_writer *w, const gen_exchange *x);
-/* What the client reads as content: the answer, or that a person will answer. */
-err api_chat_content(api_chat *chat, const gen_exchange *x, str *out, fail *f) MUST_CHECK;
-void api_put_usage(json_writer *w, const gen_reply *r);
-/* [{"token", "logprob", "bytes", "top_logprobs"}] */
-void api_put_token_list(json_writer *w, const gen_token *tokens, size_t n);
-void api_put_logprobs(json_writer *w, const gen_token *tokens, size_t n);
-/* Runs request through audit and what answers it. */
-err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) MUST_CHECK;
-/* priority, deadline_ms and adapter into the request; api_run_chat does it (api_admit.c). */
-err api_read_admission(api_call *c, gen_request *rq, fail *f) MUST_CHECK;
-/* Tokens of the request's prompt; E_UNSUPPORTED for a task, and where they cannot be told. */
-err api_count_tokens(api_chat *chat, int64_t *tokens, fail *f) MUST_CHECK;
 /* ---- what an asker is told while a person answers (api_person.c) ---- */
 /* Address at which an answer can be asked for. */
 str api_answer_url(api *api, arena *a, str ref);
@@ -227,11 +163,10 @@ str api_person_sentence(arena *a, str ref, int64_t expected_by_ms, str url);
 str api_time_text(arena *a, int64_t ms); /* "20:45 UTC on 2026-11-23" */
 
 /* ---- counting (api_metrics.c) ---- */
-void api_meter_request(api_call *c); /* behind each run of a handler */
-/* One generation that began at start_ns; its first piece came at first_ns, 0 = not seen. */
-void api_meter_answer(api_chat *chat, err e, int64_t start_ns, int64_t first_ns,
-                      const gen_reply *r);
+void api_meter_request(api_call *c);               /* behind each run of a handler */
 void api_meter_input(api_call *c, int64_t tokens); /* of what is no generation */
+
+/* ---- health checks (api_health.c) ---- */
 void api_health_init(api *a);
 void api_health_deinit(api *a);
 
@@ -243,84 +178,9 @@ void api_answer_wake(api *a, str ref);
 /* ---- telling (api_trace.c) ---- */
 /* Finds the request's trace and says it in the answer's head. told is the caller's. */
 void api_trace_begin(api_call *c, api_told *told);
-void api_trace_end(api_call *c);                        /* behind each run of a handler */
-err api_trace_open(api_chat *chat, fail *f) MUST_CHECK; /* before a generation */
+void api_trace_end(api_call *c); /* behind each run of a handler */
 err api_trace_name(const api_call *c, gen_request *rq, fail *f) MUST_CHECK; /* its trace's id */
-/* Behind one that began at start_ns; as api_meter_answer. */
-void api_trace_answer(api_chat *chat, err e, int64_t start_ns, int64_t first_ns,
-                      const gen_exchange *x);
 /* Status that an answer is counted under; 499: the client left; 0: not over, it is parked. */
 int api_status_of(const api_call *c);
-/* One word for an error: the answer's code. */
-const char *api_error_word(const api_call *c, err e);
-
-/* ---- routes ---- */
-err api_chat_completions(api_call *c, fail *f) MUST_CHECK;
-err api_completions(api_call *c, fail *f) MUST_CHECK;
-err api_decide(api_call *c, fail *f) MUST_CHECK;
-err api_rerank(api_call *c, fail *f) MUST_CHECK;
-err api_embeddings(api_call *c, fail *f) MUST_CHECK;
-err api_model_list(api_call *c, fail *f) MUST_CHECK;
-err api_model_get(api_call *c, fail *f) MUST_CHECK;
-err api_model_load(api_call *c, fail *f) MUST_CHECK;
-err api_model_unload(api_call *c, fail *f) MUST_CHECK;
-err api_health(api_call *c, fail *f) MUST_CHECK;
-err api_answer_get(api_call *c, fail *f) MUST_CHECK;
-err api_task_list(api_call *c, fail *f) MUST_CHECK;
-err api_task_get(api_call *c, fail *f) MUST_CHECK;
-err api_task_mode(api_call *c, fail *f) MUST_CHECK;
-err api_task_ask(api_call *c, fail *f) MUST_CHECK;
-err api_task_reply(api_call *c, fail *f) MUST_CHECK;
-err api_review_list(api_call *c, fail *f) MUST_CHECK;
-err api_review_get(api_call *c, fail *f) MUST_CHECK;
-err api_review_claim(api_call *c, fail *f) MUST_CHECK;
-err api_review_release(api_call *c, fail *f) MUST_CHECK;
-err api_review_answer(api_call *c, fail *f) MUST_CHECK;
-err api_review_correct(api_call *c, fail *f) MUST_CHECK;
-err api_review_unlearn(api_call *c, fail *f) MUST_CHECK;
-err api_request_list(api_call *c, fail *f) MUST_CHECK;
-err api_request_get(api_call *c, fail *f) MUST_CHECK;
-err api_request_verdict(api_call *c, fail *f) MUST_CHECK;
-err api_cost(api_call *c, fail *f) MUST_CHECK;
-err api_login(api_call *c, fail *f) MUST_CHECK;
-err api_logout(api_call *c, fail *f) MUST_CHECK;
-err api_password(api_call *c, fail *f) MUST_CHECK;
-err api_me(api_call *c, fail *f) MUST_CHECK;
-err api_page(api_call *c, fail *f) MUST_CHECK;
-err api_no_icon(api_call *c, fail *f) MUST_CHECK;
-err api_messages(api_call *c, fail *f) MUST_CHECK;
-err api_messages_count(api_call *c, fail *f) MUST_CHECK;
-err api_ollama_chat(api_call *c, fail *f) MUST_CHECK;
-err api_ollama_generate(api_call *c, fail *f) MUST_CHECK;
-err api_ollama_embed(api_call *c, fail *f) MUST_CHECK;
-err api_ollama_embeddings(api_call *c, fail *f) MUST_CHECK;
-err api_ollama_tags(api_call *c, fail *f) MUST_CHECK;
-err api_ollama_show(api_call *c, fail *f) MUST_CHECK;
-err api_ollama_ps(api_call *c, fail *f) MUST_CHECK;
-err api_ollama_version(api_call *c, fail *f) MUST_CHECK;
-err api_ollama_elsewhere(api_call *c, fail *f) MUST_CHECK;
-err api_metrics(api_call *c, fail *f) MUST_CHECK;
-err api_ready(api_call *c, fail *f) MUST_CHECK;
-err api_live(api_call *c, fail *f) MUST_CHECK;
-err api_tokenize(api_call *c, fail *f) MUST_CHECK;
-err api_detokenize(api_call *c, fail *f) MUST_CHECK;
-err api_description(api_call *c, fail *f) MUST_CHECK;
-err api_responses(api_call *c, fail *f) MUST_CHECK;
-err api_response_count(api_call *c, fail *f) MUST_CHECK;
-err api_response_get(api_call *c, fail *f) MUST_CHECK;
-err api_response_delete(api_call *c, fail *f) MUST_CHECK;
-err api_response_cancel(api_call *c, fail *f) MUST_CHECK;
-err api_response_items(api_call *c, fail *f) MUST_CHECK;
-err api_file_add(api_call *c, fail *f) MUST_CHECK;
-err api_file_list(api_call *c, fail *f) MUST_CHECK;
-err api_file_get(api_call *c, fail *f) MUST_CHECK;
-err api_file_content(api_call *c, fail *f) MUST_CHECK;
-err api_file_delete(api_call *c, fail *f) MUST_CHECK;
-err api_batch_add(api_call *c, fail *f) MUST_CHECK;
-err api_batch_list(api_call *c, fail *f) MUST_CHECK;
-err api_batch_get(api_call *c, fail *f) MUST_CHECK;
-err api_batch_cancel(api_call *c, fail *f) MUST_CHECK;
-err api_async_get(api_call *c, fail *f) MUST_CHECK;
-err api_async_delete(api_call *c, fail *f) MUST_CHECK;
 
 #endif

@@ -3,7 +3,8 @@
  * Names follow Prometheus' rules (base units, _total). ?names=vllm writes vLLM's names as well, for
  * dashboards and routers that know those. Labels are routes, codes and models: never a user, never
  * a word of a prompt. */
-#include "api/api_int.h"
+#include "api/api_chat.h"
+#include "api/api_routes.h"
 
 #include "base/clock.h"
 #include "meter/meter_process.h"

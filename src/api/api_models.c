@@ -1,6 +1,6 @@
 /* api_models.c - GET /v1/models, /v1/models/ID: what can be asked for. POST /v1/models/load and
  * /unload for those who run the server. */
-#include "api/api_int.h"
+#include "api/api_routes.h"
 
 #include "base/clock.h"
 

@@ -8,6 +8,8 @@
  *     eval_duration          from there to the last
  *     total_duration         from the request's head to its answer */
 #include "api/api_ollama.h"
+#include "api/api_chat.h"
+#include "api/api_routes.h"
 
 #include "base/clock.h"
 

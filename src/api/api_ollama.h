@@ -2,7 +2,7 @@
 #ifndef BANTAM_API_API_OLLAMA_H
 #define BANTAM_API_API_OLLAMA_H
 
-#include "api/api_field.h"
+#include "api/api_chat.h"
 
 extern const api_dialect api_ollama;
 

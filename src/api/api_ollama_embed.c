@@ -3,6 +3,7 @@
  * "truncate": false; but the answer, the log and the record say so: "truncated": true. */
 #include "api/api_encode.h"
 #include "api/api_ollama.h"
+#include "api/api_routes.h"
 
 #include "base/clock.h"
 #include "base/log.h"

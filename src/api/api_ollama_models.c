@@ -1,6 +1,7 @@
 /* api_ollama_models.c - Ollama's routes about models: tags, show, ps, version; what it does with
  * models' files is done by Bantam's commands, and the answer says which. */
 #include "api/api_ollama.h"
+#include "api/api_routes.h"
 
 #include "base/clock.h"
 

@@ -1,4 +1,5 @@
 /* api_ollama_options.c - Ollama's options as sampling, with Ollama's defaults; keep_alive. */
+#include "api/api_chat.h"
 #include "api/api_ollama.h"
 
 #include "base/rand.h"

@@ -1,4 +1,5 @@
 /* api_ollama_read.c - the bodies of Ollama's chat and generate as gen requests. */
+#include "api/api_chat.h"
 #include "api/api_ollama.h"
 
 #define ROWS(a) (a), sizeof(a) / sizeof *(a)

@@ -1,7 +1,7 @@
 /* api_page.c - the page, for those who accept HTML: three files from console/, made part of the
  * program by src/api/room.mk. The page may load nothing from elsewhere and run nothing that stands
  * in its text. GET /openapi.json is such a file, too: openapi.json beside this one. */
-#include "api/api_int.h"
+#include "api/api_routes.h"
 
 #include "api_files.h"
 

@@ -1,6 +1,6 @@
 /* api_record.c - what was asked lately, one request's trace, the customer's verdict on it, and what
  * it all is assumed to have cost. */
-#include "api/api_int.h"
+#include "api/api_routes.h"
 #include "audit/audit_cost.h"
 
 #include "base/clock.h"

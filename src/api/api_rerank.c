@@ -7,6 +7,7 @@
  * the best documents' numbers and scores its answer; the documents are not held. */
 #include "api/api_encode.h"
 #include "api/api_field.h"
+#include "api/api_routes.h"
 
 #include "text/utf8.h"
 

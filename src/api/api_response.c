@@ -5,6 +5,8 @@
  *
  * How it is kept: api_response_keep.c. */
 #include "api/api_response.h"
+#include "api/api_chat.h"
+#include "api/api_routes.h"
 
 #include "base/clock.h"
 

@@ -2,6 +2,7 @@
 #ifndef BANTAM_API_API_RESPONSE_H
 #define BANTAM_API_API_RESPONSE_H
 
+#include "api/api_chat.h"
 #include "api/api_keep.h"
 
 enum { RESPONSE_TAG_BYTES = 40 };

@@ -1,4 +1,5 @@
 /* api_response_read.c - the body of a response's request. */
+#include "api/api_chat.h"
 #include "api/api_response.h"
 
 #include "base/rand.h"

@@ -13,6 +13,7 @@
  *
  * The stream begins with the first words, so what fails before them has its own status. The last
  * event goes out when the response is on the disk. */
+#include "api/api_chat.h"
 #include "api/api_response.h"
 
 static void begin_event(api_response *r, json_writer *w, const char *type) {

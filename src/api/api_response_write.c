@@ -1,4 +1,5 @@
 /* api_response_write.c - the response object and its items, as answered and as kept. */
+#include "api/api_chat.h"
 #include "api/api_response.h"
 
 #include "base/clock.h"

@@ -1,6 +1,7 @@
 /* api_tasks.c - the tasks: what they are, the switch that sends all to people, approved texts for
  * learned labels, and a question in its short form (for the page): {"text"} -> the trace. */
-#include "api/api_int.h"
+#include "api/api_chat.h"
+#include "api/api_routes.h"
 
 #include <math.h>
 

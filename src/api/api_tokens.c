@@ -2,6 +2,7 @@
  * and what its tokens say. Without "model" the only model here is meant. Not on the record: nothing
  * is answered. */
 #include "api/api_field.h"
+#include "api/api_routes.h"
 
 #include "text/utf8.h"
 

@@ -11,7 +11,7 @@
  * unless the options say content: then two attributes hold the messages.
  *
  * Runs on the request's worker, behind the answer's last byte where it can. */
-#include "api/api_int.h"
+#include "api/api_chat.h"
 
 #include "base/clock.h"
 #include "base/log.h"

@@ -1,7 +1,7 @@
 /* api_who.c - see api_who.h; and the routes of people: login, logout, me. */
 #include "api/api_who.h"
-
 #include "api/api_keep.h"
+#include "api/api_routes.h"
 
 #include "base/log.h"
 

@@ -1,5 +1,5 @@
 /* f_chat_body.c - the body of a chat: read or refused with a field's name, never more. */
-#include "api/api_int.h"
+#include "api/api_chat.h"
 
 #include <string.h>
 
