@@ -135,6 +135,10 @@ void api_close(api *a) {
     mem_free(a);
 }
 
+void api_stop(api *a) {
+    api_runner_stop(a->runner);
+}
+
 void api_set_server(api *a, http_server *server) {
     atomic_store(&a->server, server);
 }

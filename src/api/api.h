@@ -8,9 +8,9 @@
  * A chat passes the stages of one table: audit (keeps the record before the last byte leaves), then
  * the task's route or the model's provider. What waits for a person is parked and costs no worker.
  *
- * Threads: open and close by the owner, api_set_server once before or while it serves; api_handle
- * on any worker, so the callbacks must lock for themselves. An `api` holds no request's state.
- * Not here: the loop, limits, Host and Origin (net); which models and tasks exist (app). */
+ * Threads: open, stop and close by the owner, api_set_server once before or while it serves;
+ * api_handle on any worker, so the callbacks must lock for themselves. An `api` holds no request's
+ * state. Not here: the loop, limits, Host and Origin (net); which models and tasks exist (app). */
 #ifndef BANTAM_API_API_H
 #define BANTAM_API_API_H
 
@@ -107,6 +107,9 @@ typedef struct api_options {
 /* Everything in the options must outlive the api; strings are copied. */
 err api_open(api **out, const api_options *o, fail *f) MUST_CHECK;
 void api_close(api *a);
+/* Ends what runs in the background, which stays queued: before the server is closed, which it would
+ * wake. Requests are answered all the same. */
+void api_stop(api *a);
 /* Whom to wake when a review is answered; without it those who wait look now and then. */
 void api_set_server(api *a, http_server *server);
 /* Sees what other processes did with the people's queue. One thread, once a second or oftener. */

@@ -107,7 +107,8 @@ bool api_runner_is_at(api_runner *r, int64_t job);
 void api_runner_leave(api_runner *r, int64_t job, int64_t batch); /* 0 = not by this */
 
 err api_runner_open(api_runner **out, api *a, fail *f) MUST_CHECK;
-void api_runner_close(api_runner *r); /* what runs is broken off and stays queued; NULL is fine */
+void api_runner_stop(api_runner *r);  /* what runs is broken off and stays queued; NULL is fine */
+void api_runner_close(api_runner *r); /* stops it first */
 
 /* ---- later (api_async.c) ---- */
 

@@ -151,7 +151,7 @@ err api_runner_open(api_runner **out, api *a, fail *f) {
     return E_OK;
 }
 
-void api_runner_close(api_runner *r) {
+void api_runner_stop(api_runner *r) {
     if (!r) return;
     mutex_lock(&r->lock);
     r->stop = true;
@@ -159,6 +159,11 @@ void api_runner_close(api_runner *r) {
     cond_broadcast(&r->changed);
     mutex_unlock(&r->lock);
     for (size_t i = 0; i < API_SLOTS; i++) thread_join(&r->slots[i].thread);
+}
+
+void api_runner_close(api_runner *r) {
+    if (!r) return;
+    api_runner_stop(r);
     cond_deinit(&r->changed);
     mutex_deinit(&r->lock);
     mem_free(r);

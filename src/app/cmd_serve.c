@@ -310,6 +310,7 @@ static err run_serve(const cli *c, fail *f) {
         wait_notice(&s);
     }
     serve_telemetry_hold(&s.telemetry);
+    if (s.api) api_stop(s.api);
     if (s.http) http_server_close(s.http, s.drain_ms);
     if (s.api) api_set_server(s.api, NULL);
     serve_telemetry_last(&s.telemetry, s.api);

@@ -587,6 +587,7 @@ static void open_server(bool require_key) {
 }
 
 static void close_server(void) {
+    api_stop(fx.api);
     http_server_close(fx.server, 1000);
     api_close(fx.api);
 }
