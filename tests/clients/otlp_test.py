@@ -71,7 +71,7 @@ ask("/v1/chat/completions", chat, traceparent=parent, tracestate="a=1")
 ask("/v1/chat/completions", {**chat, "stream": True, "temperature": 0.5, "top_k": 5})
 ask("/v1/completions", {"model": "smollm2", "max_tokens": 4, "prompt": "One two"})
 ask("/v1/messages", {**chat, "system": "Be short"})
-ask("/api/chat", chat)
+ask("/api/chat", {"model": "smollm2", "messages": chat["messages"], "options": {"num_predict": 6}})
 ask("/v1/embeddings", {"model": "minilm", "input": ["a", "b"]})
 ask("/v1/chat/completions", {**chat, "model": "nosuch"})
 for _ in range(200):

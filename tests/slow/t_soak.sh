@@ -7,7 +7,7 @@
 need_program
 need_verb serve "the server"
 load=$root/build/bench/bench_serve
-[ -x "$load" ] || make -s "$load" || exit 1
+[ -x "$load" ] || make -s -C "$root" build/bench/bench_serve || exit 1
 need_model smollm2 "the soak"
 link_models
 requests=${REQUESTS:-100000} memory=150MiB
