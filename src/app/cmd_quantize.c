@@ -100,6 +100,7 @@ static err quantise(const cli *c, team *team, fail *f) {
         fail_set(f, E_INPUT, "\"%s\" is a folder; quantize reads a GGUF file", c->args[0]);
         return fail_hint(f, "bantam convert %s FILE.gguf makes one", c->args[0]);
     }
+    if (calibration) TRY(model_quantise_check(c->args[0], c->args[1], &how, f));
     if (calibration) TRY(measure(c, team, calibration, &importance, &o.calibration_tokens, f));
     how.importance = importance;
     progress_init(&bar, PROGRESS_BYTES);

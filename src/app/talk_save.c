@@ -18,8 +18,6 @@ static err chat_path(const talk *t, str name, char out[FILE_PATH_BYTES], fail *f
     for (size_t i = 0; i < name.n && ok; i++)
         ok = name.p[i] != '/' && (unsigned char)name.p[i] >= ' ' && name.p[i] != 0x7F;
     if (!ok) return fail_set(f, E_USAGE, "a chat needs a name without / and not too long");
-    TRY(file_join(out, t->w->home.dir, "chats", f));
-    TRY(file_make_dirs(out, f));
     snprintf(file, sizeof file, "chats/%.*s.json", STR_ARG(name));
     return file_join(out, t->w->home.dir, file, f);
 }
@@ -44,10 +42,12 @@ static void put_chat(const talk *t, json_writer *w) {
 }
 
 err talk_save(const talk *t, str name, fail *f) {
-    char path[FILE_PATH_BYTES];
+    char path[FILE_PATH_BYTES], folder[FILE_PATH_BYTES];
     buf text = {0};
     json_writer w = {.out = &text, .pretty = true};
     TRY(chat_path(t, name, path, f));
+    file_dir_of(folder, path);
+    TRY(file_make_dirs(folder, f));
     put_chat(t, &w);
     buf_put_char(&text, '\n');
     err e = buf_ok(&text, f);

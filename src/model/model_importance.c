@@ -100,13 +100,15 @@ static err run_chunk(measuring *r, const int32_t *tokens, int64_t n, fail *f) {
     return r->m->no_memory ? fail_memory(f, "importance") : E_OK;
 }
 
-static err run_text(measuring *r, token_ids ids, fail *f) {
+/* *tokens: those that were run; a rest too short to say anything is left out. */
+static err run_text(measuring *r, token_ids ids, int64_t *tokens, fail *f) {
     for (size_t at = 0; at < ids.n; at += MODEL_IMPORTANCE_CHUNK) {
         size_t n = ids.n - at < MODEL_IMPORTANCE_CHUNK ? ids.n - at : MODEL_IMPORTANCE_CHUNK;
         if (r->watch->stop && r->watch->stop(r->watch->self))
             return fail_set(f, E_CANCELLED, "stopped; nothing has been written");
         if (at && n < MODEL_IMPORTANCE_TOKENS_LEAST) break;
         TRY(run_chunk(r, ids.p + at, (int64_t)n, f));
+        *tokens = (int64_t)(at + n);
         if (r->watch->progress)
             r->watch->progress(r->watch->self, "calibration tokens", at + n, ids.n);
     }
@@ -132,11 +134,9 @@ static err finish(model_importance *m, fail *f) {
     return E_OK;
 }
 
-static err measure(measuring *r, const model *m, str text, const model_importance_options *o,
-                   int64_t *tokens, fail *f) {
+static err measure(measuring *r, const model *m, str text, int64_t *tokens, fail *f) {
     const tokenizer *t = model_tokenizer(m);
     token_ids ids;
-    (void)o;
     r->width = model_about(m)->width;
     TRY(tokenizer_encode(t, &r->m->arena, text, &(token_encode_options){.add_bos = true}, &ids, f));
     if (ids.n < MODEL_IMPORTANCE_TOKENS_LEAST) {
@@ -152,8 +152,7 @@ static err measure(measuring *r, const model *m, str text, const model_importanc
                                             .sequences_max = 1,
                                             .positions_max = MODEL_IMPORTANCE_CHUNK},
                        f));
-    TRY(run_text(r, ids, f));
-    *tokens = (int64_t)ids.n;
+    TRY(run_text(r, ids, tokens, f));
     return finish(r->m, f);
 }
 
@@ -173,7 +172,7 @@ err model_importance_measure(model_importance **out, const char *model_path, str
         r->m = made;
         r->watch = &o->watch;
         r->first = TOKEN_NONE;
-        e = measure(r, m, text, o, tokens, f);
+        e = measure(r, m, text, tokens, f);
         model_run_close(r->run);
     }
     model_close(m);

@@ -1,7 +1,7 @@
 /* model_quantise.c - see model_quantise.h. */
 #include "model/model_quantise.h"
 
-#include "base/file.h"
+#include "base/file_draft.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -113,19 +113,23 @@ static err write_all(job *j, model_quantise_report *r, fail *f) {
 }
 
 static err check_paths(const char *in, const char *out, fail *f) {
+    TRY(file_draft_check(out, f));
     if (!file_is_same(in, out)) return E_OK;
     fail_set(f, E_INPUT, "\"%s\" would be written over itself", in);
     return fail_hint(f, "give the output another name");
 }
 
-static err run(job *j, const char *in, const char *out, model_quantise_report *r, fail *f) {
+static err prepare(job *j, const char *in, const char *out, fail *f) {
     TRY(check_paths(in, out, f));
     TRY(file_map_open(&j->map, in, f));
     TRY(gguf_open(&j->in, (str){(const char *)j->map.p, j->map.n}, in, f));
     TRY(gguf_check_whole(j->in, f));
     TRY(read_tensors(j, f));
     TRY(choose_types(j, f));
-    TRY(check_requantize(j, f));
+    return check_requantize(j, f);
+}
+
+static err write_file(job *j, const char *out, model_quantise_report *r, fail *f) {
     TRY(gguf_writer_open(&j->out, out, GGUF_ALIGNMENT, f));
     TRY(declare(j, r, f));
     TRY(write_all(j, r, f));
@@ -134,16 +138,30 @@ static err run(job *j, const char *in, const char *out, model_quantise_report *r
     return E_OK;
 }
 
+static void job_deinit(job *j) {
+    gguf_writer_close(j->out);
+    gguf_close(j->in);
+    file_map_close(&j->map);
+    arena_deinit(&j->arena);
+}
+
+err model_quantise_check(const char *in, const char *out, const model_quantise_options *o,
+                         fail *f) {
+    job j = {.o = o};
+    arena_init(&j.arena, 0);
+    err e = prepare(&j, in, out, f);
+    job_deinit(&j);
+    return e;
+}
+
 err model_quantise(const char *in, const char *out, const model_quantise_options *o,
                    model_quantise_report *report, fail *f) {
     job j = {.o = o};
     model_quantise_report r = {0};
     arena_init(&j.arena, 0);
-    err e = run(&j, in, out, &r, f);
-    gguf_writer_close(j.out);
-    gguf_close(j.in);
-    file_map_close(&j.map);
-    arena_deinit(&j.arena);
+    err e = prepare(&j, in, out, f);
+    if (e == E_OK) e = write_file(&j, out, &r, f);
+    job_deinit(&j);
     if (e == E_OK) *report = r;
     return e;
 }

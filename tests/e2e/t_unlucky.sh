@@ -114,6 +114,9 @@ if have_model smollm2; then
     gguf=$(readlink -f "$models"/smollm2/*.gguf)
     "$bin" convert "$gguf" back/ >/dev/null
     is "a folder's name may end with a slash" "$? $(ls back | wc -l)" "0 4"
+    fails "what is refused is refused before the importance is measured" 6 timeout 20 "$bin" quantize "$gguf" w.gguf Q4_0 --imatrix "$root/README.md"
+    says "with its reason" "a second rounding"
+    fails "so is an output that cannot be" 4 timeout 20 "$bin" quantize "$gguf" none/w.gguf Q4_0 --allow-requantize --imatrix "$root/README.md"
     ask=("$gguf" hi -n 2)
     wanted=$("$bin" run "${ask[@]}" </dev/null 2>/dev/null)
     is "run without a standard input answers its argument" "$("$bin" run "${ask[@]}" <&- 2>/dev/null)" "$wanted"
