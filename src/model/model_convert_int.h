@@ -86,8 +86,8 @@ err convert_factors(convert *c, convert_tensor *out, size_t *n, fail *f) MUST_CH
 
 /* tokenizer.* keys; rows: of the embedding matrix, to which the vocabulary is filled up. */
 err convert_vocabulary(convert *c, int64_t rows, fail *f) MUST_CHECK;
-/* Do two tokenizers cut a text of traps alike? plain: without odd blanks, which SentencePiece files
- * of GGUF and tokenizer.json treat differently. */
+/* model_convert_probe.c: do two tokenizers cut a text of traps alike? plain: without odd blanks,
+ * which SentencePiece files of GGUF and tokenizer.json treat differently. */
 err convert_same_ids(arena *a, const tokenizer *x, const tokenizer *y, bool plain, bool *same,
                      fail *f) MUST_CHECK;
 
