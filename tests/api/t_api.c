@@ -1,15 +1,11 @@
 /* t_api.c - tests api/: OpenAI's routes against fake models, tasks, the queue, waiting askers, the
  * record, keys and the page, through a real server on loopback. */
-#include "api_fake.h"
+#include "api_wire.h"
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "text/base64.h"
-#include "../net/http_test.h"
-
-enum { WIRE_BYTES = 256 * 1024 };
-static char wire[WIRE_BYTES];
 
 #define CHAT(model, more) \
     "{\"model\":\"" model "\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]" more "}"
@@ -170,40 +166,11 @@ static void says_what_is_wrong(void **state) {
 
 /* ---- streams ---- */
 
-static void post(int fd, const char *path, const char *more, const char *body) {
-    str text = arena_printf(&fx.arena,
-                            "POST %s HTTP/1.1\r\nHost: localhost:%d\r\nContent-Type: "
-                            "application/json\r\nContent-Length: %zu\r\n%s\r\n%s",
-                            path, fx.port, strlen(body), more, body);
-    wire_send(fd, text.p);
-}
-
-/* The n-th "data: {...}" of what was read, as JSON; NULL when there are fewer. */
-static const json *event_at(size_t n) {
-    const char *p = wire;
-    const json *v = NULL;
-    for (size_t i = 0; p && i <= n; i++) {
-        p = strstr(p, "data: {");
-        if (p) p += 6;
-    }
-    if (!p) return NULL;
-    const char *end = strstr(p, "\n\n");
-    assert_non_null(end);
-    assert_ok(json_parse(&fx.arena, (str){p, (size_t)(end - p)}, &v, &fx.f), &fx.f);
-    return v;
-}
-
-static void stream(const char *body) {
-    int fd = wire_open(fx.port);
-    post(fd, "/v1/chat/completions", "", body);
-    assert_true(wire_read(fd, "\r\n0\r\n\r\n", wire, WIRE_BYTES, 5000));
-    close(fd);
-}
-
 static void streams_words_as_they_come(void **state) {
     (void)state;
-    stream(CHAT("echo", ",\"stream\":true,\"stream_options\":{\"include_usage\":true},"
-                        "\"logprobs\":true"));
+    wire_stream("/v1/chat/completions",
+                CHAT("echo", ",\"stream\":true,\"stream_options\":{\"include_usage\":true},"
+                             "\"logprobs\":true"));
     assert_non_null(strstr(wire, "Content-Type: text/event-stream"));
     assert_text(event_at(0), "object", "chat.completion.chunk");
     assert_text(event_at(0), "choices.0.delta.role", "assistant");
@@ -245,7 +212,7 @@ static void tells_thoughts_apart(void **state) {
     ask("/v1/chat/completions", CHAT("thinker", ",\"reasoning_effort\":\"none\""), 200);
     assert_false(json_get(last_request.extra, "enable_thinking")->boolean);
     assert_false(json_get(last_request.extra, "thinking")->boolean);
-    stream(CHAT("thinker", ",\"stream\":true"));
+    wire_stream("/v1/chat/completions", CHAT("thinker", ",\"stream\":true"));
     assert_text(event_at(1), "choices.0.delta.reasoning_content", "Let me ");
     assert_null(json_get(at(event_at(1), "choices.0.delta"), "content"));
     assert_text(event_at(2), "choices.0.delta.reasoning_content", "think.");
@@ -255,7 +222,7 @@ static void tells_thoughts_apart(void **state) {
 
 static void a_stream_that_breaks_says_so(void **state) {
     (void)state;
-    stream(CHAT("broken", ",\"stream\":true"));
+    wire_stream("/v1/chat/completions", CHAT("broken", ",\"stream\":true"));
     assert_text(event_at(1), "choices.0.delta.content", "half ");
     assert_text(event_at(2), "error.message", "the model broke");
     assert_null(strstr(wire, "[DONE]"));
@@ -267,7 +234,7 @@ static void who_leaves_stops_the_model(void **state) {
     (void)state;
     int fd = wire_open(fx.port);
     atomic_store(&stuck_ended, 0);
-    post(fd, "/v1/chat/completions", "", CHAT("stuck", ",\"stream\":true"));
+    wire_put(fd, "POST", "/v1/chat/completions", JSON_TYPE, CHAT("stuck", ",\"stream\":true"));
     assert_true(wire_read(fd, "and ", wire, WIRE_BYTES, 5000));
     close(fd);
     for (int i = 0; i < 2000 && !atomic_load(&stuck_ended); i++) clock_sleep_ms(2);
@@ -417,7 +384,8 @@ static void a_task_answers(void **state) {
     assert_text(v, "bantam.passages.0.title", "Cancelling");
     assert_non_null(strstr(text_at(v, "choices.0.message.content").p, "cancel whenever"));
     assert_null_at(v, "bantam.review");
-    stream(TASK_CHAT("please how do i cancel my car policy", ",\"stream\":true"));
+    wire_stream("/v1/chat/completions",
+                TASK_CHAT("please how do i cancel my car policy", ",\"stream\":true"));
     assert_non_null(strstr(text_at(event_at(1), "choices.0.delta.content").p, "cancel whenever"));
     assert_text(event_at(2), "choices.0.finish_reason", "stop");
     assert_text(event_at(2), "bantam.tier", "slm");
@@ -686,7 +654,8 @@ static void customers_may_object(void **state) {
 static void other_websites_may_not(void **state) {
     (void)state;
     int fd = wire_open(fx.port);
-    post(fd, "/v1/tasks/desk/mode", "Origin: http://evil.example\r\n", "{\"mode\":\"auto\"}");
+    wire_put(fd, "POST", "/v1/tasks/desk/mode", JSON_TYPE "Origin: http://evil.example\r\n",
+             "{\"mode\":\"auto\"}");
     assert_true(wire_read(fd, "\r\n\r\n{", wire, WIRE_BYTES, 5000));
     assert_non_null(strstr(wire, "HTTP/1.1 403"));
     assert_non_null(strstr(wire, "\"type\":\"permission_error\""));

@@ -1,12 +1,8 @@
 /* t_api_anthropic.c - tests api/'s Anthropic dialect against fake models, through a real server on
  * loopback. Shapes and names as Anthropic's API reference gives them. */
-#include "api_fake.h"
+#include "api_wire.h"
 
 #include "base/log.h"
-#include "../net/http_test.h"
-
-enum { WIRE_BYTES = 64 * 1024 };
-static char wire[WIRE_BYTES];
 
 #define ASK(model, more)  \
     "{\"model\":\"" model \
@@ -209,14 +205,7 @@ static void errors_have_their_shape(void **state) {
 }
 
 static const char *post(const char *headers, const char *body, const char *until) {
-    int fd = wire_open(fx.port);
-    str text = arena_printf(&fx.arena,
-                            "POST /v1/messages HTTP/1.1\r\nHost: localhost:%d\r\n"
-                            "Content-Length: %zu\r\n%s\r\n%s",
-                            fx.port, strlen(body), headers, body);
-    wire_send(fd, text.p);
-    assert_true(wire_read(fd, until, wire, WIRE_BYTES, 5000));
-    close(fd);
+    wire_say("POST", "/v1/messages", headers, body, until);
     return wire;
 }
 

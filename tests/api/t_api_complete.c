@@ -1,8 +1,6 @@
 /* t_api_complete.c - /v1/completions: which prompts reach the provider, OpenAI's older shape whole
  * and as a stream, what is refused. */
-#include "api_fake.h"
-
-#include "../net/http_test.h"
+#include "api_wire.h"
 
 #define ROUTE "/v1/completions"
 #define ASK(model, prompt, more) "{\"model\":\"" model "\",\"prompt\":" prompt more "}"
@@ -62,18 +60,10 @@ static void says_logprobs(void **state) {
 }
 
 static void streams(void **state) {
-    static char wire[64 * 1024];
     (void)state;
     const char *body =
         ASK("echo", "\"Hi\"", ",\"stream\":true,\"stream_options\":{\"include_usage\":true}");
-    int fd = wire_open(fx.port);
-    str text = arena_printf(&fx.arena,
-                            "POST " ROUTE " HTTP/1.1\r\nHost: localhost:%d\r\nContent-Type: "
-                            "application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                            fx.port, strlen(body), body);
-    wire_send(fd, text.p);
-    assert_true(wire_read(fd, "\r\n0\r\n\r\n", wire, sizeof wire, 5000));
-    close(fd);
+    wire_stream(ROUTE, body);
     assert_non_null(strstr(wire, "\"text\":\"You \""));
     assert_non_null(strstr(wire, "\"text\":\"Hi\""));
     assert_non_null(strstr(wire, "\"finish_reason\":\"stop\""));

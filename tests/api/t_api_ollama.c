@@ -1,11 +1,6 @@
 /* t_api_ollama.c - tests api/'s Ollama dialect against fake models, through a real server on
  * loopback. Shapes and names as Ollama's API reference gives them. */
-#include "api_fake.h"
-
-#include "../net/http_test.h"
-
-enum { WIRE_BYTES = 64 * 1024 };
-static char wire[WIRE_BYTES];
+#include "api_wire.h"
 
 #define CHAT(model, more) \
     "{\"model\":\"" model "\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]" more "}"
@@ -204,23 +199,11 @@ static void errors_have_their_shape(void **state) {
 
 /* ---- streams ---- */
 
-static void say(const char *method, const char *path, const char *headers, const char *body,
-                const char *until) {
-    int fd = wire_open(fx.port);
-    str text = arena_printf(&fx.arena,
-                            "%s %s HTTP/1.1\r\nHost: localhost:%d\r\nContent-Length: %zu\r\n"
-                            "%s\r\n%s",
-                            method, path, fx.port, strlen(body), headers, body);
-    wire_send(fd, text.p);
-    assert_true(wire_read(fd, until, wire, WIRE_BYTES, 5000));
-    close(fd);
-}
-
 /* The lines of a stream, as one array. */
 static const json *lines_of(const char *path, const char *body) {
     buf b = {0};
     const json *v;
-    say("POST", path, "", body, "\r\n0\r\n\r\n");
+    wire_say("POST", path, "", body, "\r\n0\r\n\r\n");
     assert_non_null(strstr(wire, "Content-Type: application/x-ndjson"));
     buf_put_char(&b, '[');
     for (const char *p = strstr(wire, "\r\n{"); p; p = strstr(p + 2, "\r\n{")) {
@@ -297,7 +280,7 @@ static void a_task_answers(void **state) {
 static void a_client_that_leaves_stops_it(void **state) {
     (void)state;
     atomic_store(&stuck_ended, 0);
-    say("POST", "/api/chat", "", CHAT("stuck", ""), "and ");
+    wire_say("POST", "/api/chat", "", CHAT("stuck", ""), "and ");
     for (int i = 0; i < 5000 && !atomic_load(&stuck_ended); i++) clock_sleep_ms(1);
     assert_int_equal(atomic_load(&stuck_ended), E_CANCELLED + 1);
 }
@@ -365,11 +348,11 @@ static void tells_of_models(void **state) {
 
 static void the_root_knows_whom_it_greets(void **state) {
     (void)state;
-    say("GET", "/", "", "", "Ollama is running");
-    say("HEAD", "/", "", "", "\r\n\r\n");
+    wire_say("GET", "/", "", "", "Ollama is running");
+    wire_say("HEAD", "/", "", "", "\r\n\r\n");
     assert_int_equal(strncmp(wire, "HTTP/1.1 200", 12), 0);
-    say("GET", "/", "Accept: text/html,*/*;q=0.8\r\n", "", "</html>");
-    say("DELETE", "/api/delete", "", "{\"model\":\"echo\"}", "bantam rm");
+    wire_say("GET", "/", "Accept: text/html,*/*;q=0.8\r\n", "", "</html>");
+    wire_say("DELETE", "/api/delete", "", "{\"model\":\"echo\"}", "bantam rm");
 }
 
 int main(void) {

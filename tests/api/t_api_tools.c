@@ -1,12 +1,7 @@
 /* t_api_tools.c - tests the chat's tools, choices and template variables: what reaches the
  * provider, and what its calls look like whole and as a stream, for tools and for the older
  * functions. */
-#include "api_fake.h"
-
-#include "../net/http_test.h"
-
-enum { WIRE_BYTES = 256 * 1024 };
-static char wire[WIRE_BYTES];
+#include "api_wire.h"
 
 #define ROUTE "/v1/chat/completions"
 #define ASK(model, more) \
@@ -128,35 +123,10 @@ static void calls_whole(void **state) {
     assert_null(at(v, "choices.0.message.tool_calls"));
 }
 
-static const json *event_at(size_t n) {
-    const char *p = wire;
-    const json *v = NULL;
-    for (size_t i = 0; p && i <= n; i++) {
-        p = strstr(p, "data: {");
-        if (p) p += 6;
-    }
-    if (!p) return NULL;
-    const char *end = strstr(p, "\n\n");
-    assert_non_null(end);
-    assert_ok(json_parse(&fx.arena, (str){p, (size_t)(end - p)}, &v, &fx.f), &fx.f);
-    return v;
-}
-
-static void stream(const char *body) {
-    int fd = wire_open(fx.port);
-    str text = arena_printf(&fx.arena,
-                            "POST " ROUTE " HTTP/1.1\r\nHost: localhost:%d\r\nContent-Type: "
-                            "application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                            fx.port, strlen(body), body);
-    wire_send(fd, text.p);
-    assert_true(wire_read(fd, "\r\n0\r\n\r\n", wire, WIRE_BYTES, 5000));
-    close(fd);
-}
-
 #define CALL "choices.0.delta.tool_calls.0."
 static void calls_streamed(void **state) {
     (void)state;
-    stream(ASK("caller", TOOLS ",\"stream\":true"));
+    wire_stream(ROUTE, ASK("caller", TOOLS ",\"stream\":true"));
     assert_text(event_at(1), "choices.0.delta.content", "Let me see");
     assert_text(event_at(2), CALL "id", "call_1");
     assert_text(event_at(2), CALL "function.name", "add");
@@ -170,7 +140,7 @@ static void calls_streamed(void **state) {
     assert_text(event_at(8), "choices.0.finish_reason", "tool_calls");
     assert_int_equal(at(event_at(8), "choices.0.delta")->count, 0);
     assert_non_null(at(event_at(8), "timings"));
-    stream(ASK("caller", ",\"functions\":[{\"name\":\"add\"}],\"stream\":true"));
+    wire_stream(ROUTE, ASK("caller", ",\"functions\":[{\"name\":\"add\"}],\"stream\":true"));
     assert_text(event_at(2), "choices.0.delta.function_call.name", "add");
     assert_text(event_at(3), "choices.0.delta.function_call.arguments", "{\"a\":");
 }
@@ -193,8 +163,8 @@ static void several_choices(void **state) {
 static void several_choices_streamed(void **state) {
     (void)state;
     bool role[3] = {false}, finished[3] = {false};
-    stream(ASK("seeded", ",\"n\":3,\"seed\":5,\"stream\":true,\"stream_options\":"
-                         "{\"include_usage\":true}"));
+    wire_stream(ROUTE, ASK("seeded", ",\"n\":3,\"seed\":5,\"stream\":true,\"stream_options\":"
+                                     "{\"include_usage\":true}"));
     size_t i = 0;
     for (; i < 9; i++) {
         const json *v = event_at(i), *text = at(v, "choices.0.delta.content");

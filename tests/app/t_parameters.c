@@ -1,19 +1,7 @@
 /* Tests of app/parameters.c: names, bounds, and that a saved chat's parameters come back. */
-#include "test.h"
+#include "test_arena.h"
 
 #include "app/parameters.h"
-
-static arena mem;
-static int setup(void **state) {
-    (void)state;
-    arena_init(&mem, 0);
-    return 0;
-}
-static int teardown(void **state) {
-    (void)state;
-    arena_deinit(&mem);
-    return 0;
-}
 
 static void names_and_bounds(void **state) {
     (void)state;
@@ -27,9 +15,9 @@ static void names_and_bounds(void **state) {
                                           {"typical_p", "typical"}};
     for (size_t i = 0; i < 4; i++)
         for (size_t k = 0; k < 2; k++)
-            assert_ok(parameters_set(&p, &mem, str_from(same[i][k]), STR("1"), &f), &f);
+            assert_ok(parameters_set(&p, &a, str_from(same[i][k]), STR("1"), &f), &f);
     assert_true(p.sampling.temperature == 1 && p.max_tokens == 1 && p.sampling.typical_p == 1);
-    assert_ok(parameters_set(&p, &mem, STR("seed"), STR("123456789012345"), &f), &f);
+    assert_ok(parameters_set(&p, &a, STR("seed"), STR("123456789012345"), &f), &f);
     assert_true(p.sampling.seed == 123456789012345);
     static const char *const bad[][2] = {{"top_p", "1.5"},
                                          {"top_p", "-1"},
@@ -43,12 +31,12 @@ static void names_and_bounds(void **state) {
                                          {"stop", ""},
                                          {"repeat_last_n", "-2"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_int_equal(parameters_set(&p, &mem, str_from(bad[i][0]), str_from(bad[i][1]), &f),
+        assert_int_equal(parameters_set(&p, &a, str_from(bad[i][0]), str_from(bad[i][1]), &f),
                          E_USAGE);
     assert_true(p.sampling.top_p == 1 && p.sampling.top_k == 0); /* untouched */
     for (int i = 0; i < PARAMETERS_STOPS_MAX; i++)
-        assert_ok(parameters_set(&p, &mem, STR("stop"), STR("x"), &f), &f);
-    assert_int_equal(parameters_set(&p, &mem, STR("stop"), STR("x"), &f), E_USAGE);
+        assert_ok(parameters_set(&p, &a, STR("stop"), STR("x"), &f), &f);
+    assert_int_equal(parameters_set(&p, &a, STR("stop"), STR("x"), &f), E_USAGE);
 }
 
 static void json_and_back(void **state) {
@@ -59,18 +47,18 @@ static void json_and_back(void **state) {
     json_writer w = {.out = &b};
     const json *v;
     parameters_init_chat(&p, 42);
-    assert_ok(parameters_set(&p, &mem, STR("dry_multiplier"), STR("0.8"), &f), &f);
-    assert_ok(parameters_set(&p, &mem, STR("top_k"), STR("40"), &f), &f);
-    assert_ok(parameters_set(&p, &mem, STR("stop"), STR("a\n\"b"), &f), &f);
+    assert_ok(parameters_set(&p, &a, STR("dry_multiplier"), STR("0.8"), &f), &f);
+    assert_ok(parameters_set(&p, &a, STR("top_k"), STR("40"), &f), &f);
+    assert_ok(parameters_set(&p, &a, STR("stop"), STR("a\n\"b"), &f), &f);
     parameters_put_json(&p, &w);
-    assert_ok(json_parse(&mem, buf_str(&b), &v, &f), &f);
-    assert_ok(parameters_from_json(&q, &mem, v, &f), &f);
+    assert_ok(json_parse(&a, buf_str(&b), &v, &f), &f);
+    assert_ok(parameters_from_json(&q, &a, v, &f), &f);
     assert_memory_equal(&p.sampling, &q.sampling, sizeof p.sampling);
     assert_true(q.n_stops == 1 && str_is(q.stops[0], "a\n\"b"));
     buf_deinit(&b);
-    assert_ok(json_parse(&mem, STR("{\"top_p\": 7}"), &v, &f), &f);
-    assert_int_equal(parameters_from_json(&q, &mem, v, &f), E_INPUT);
-    assert_ok(parameters_from_json(&q, &mem, NULL, &f), &f); /* none: the defaults */
+    assert_ok(json_parse(&a, STR("{\"top_p\": 7}"), &v, &f), &f);
+    assert_int_equal(parameters_from_json(&q, &a, v, &f), E_INPUT);
+    assert_ok(parameters_from_json(&q, &a, NULL, &f), &f); /* none: the defaults */
     assert_true(q.sampling.top_p == 1);
 }
 

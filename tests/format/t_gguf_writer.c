@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "format/gguf_make.h"
-#include "test.h"
+#include "test_files.h"
 
 #include <unistd.h>
 
@@ -22,17 +22,6 @@ static int teardown(void **state) {
     (void)state;
     fail f;
     return file_remove_tree(dir, &f) == E_OK ? 0 : -1;
-}
-
-static size_t files_here(void) {
-    arena a;
-    str *names;
-    size_t n;
-    fail f;
-    arena_init(&a, 0);
-    assert_ok(file_list(&a, dir, &names, &n, &f), &f);
-    arena_deinit(&a);
-    return n;
 }
 
 static void put_keys(gguf_writer *w) {
@@ -115,7 +104,7 @@ static void what_is_written_reads_back(void **state) {
     size_t at = 0;
     for (size_t i = 0; i < sizeof data; i++) data[i] = (unsigned char)(i * 7 + i / 256);
     assert_ok(write_file(&f), &f);
-    assert_int_equal(files_here(), 1);
+    assert_int_equal(files_in(dir), 1);
     assert_ok(file_map_open(&map, path, &f), &f);
     assert_ok(gguf_open(&g, (str){(const char *)map.p, map.n}, path, &f), &f);
     assert_int_equal(gguf_version(g), 3);
@@ -221,9 +210,9 @@ static void failures_leave_nothing(void **state) {
         if (e == E_OK) break;
         assert_int_equal(e, E_NO_SPACE);
         /* the sync of the folder comes after the rename: then the whole file is there */
-        if (files_here()) assert_non_null(strstr(f.text, "sync"));
+        if (files_in(dir)) assert_non_null(strstr(f.text, "sync"));
         (void)unlink(path);
-        assert_int_equal(files_here(), 0);
+        assert_int_equal(files_in(dir), 0);
         assert_true(n < 200);
     }
     for (int64_t n = 1;; n++) {
@@ -233,7 +222,7 @@ static void failures_leave_nothing(void **state) {
         err e = write_file(&f);
         mem_fail_at(0, false);
         if (mem_count() - before < n) break;
-        if (e != E_OK) assert_int_equal(files_here(), 0);
+        if (e != E_OK) assert_int_equal(files_in(dir), 0);
         assert_true(n < 500);
     }
 }
@@ -253,7 +242,7 @@ static void stopping_leaves_the_old_file(void **state) {
     arena_init(&a, 0);
     assert_ok(file_read(&a, path, 0, &text, &f), &f);
     assert_true(str_is(text, "old"));
-    assert_int_equal(files_here(), 1);
+    assert_int_equal(files_in(dir), 1);
     arena_deinit(&a);
 }
 

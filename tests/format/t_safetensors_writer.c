@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "test.h"
+#include "test_files.h"
 
 #include <unistd.h>
 
@@ -28,17 +28,6 @@ static void empty(void) {
     fail f;
     assert_ok(file_remove_tree(dir, &f), &f);
     assert_ok(file_make_dirs(dir, &f), &f);
-}
-
-static size_t files_here(void) {
-    arena a;
-    str *names;
-    size_t n;
-    fail f;
-    arena_init(&a, 0);
-    assert_ok(file_list(&a, dir, &names, &n, &f), &f);
-    arena_deinit(&a);
-    return n;
 }
 
 static const struct {
@@ -97,11 +86,11 @@ static void folders_read_back(void **state) {
     fail f;
     for (int i = 0; i < BYTES; i++) data[i] = (unsigned char)(i * 5);
     assert_ok(write_folder(0, &f), &f);
-    assert_int_equal(files_here(), 1);
+    assert_int_equal(files_in(dir), 1);
     check_folder();
     empty();
     assert_ok(write_folder(64, &f), &f);
-    assert_int_equal(files_here(), 4); /* a b c | d | e, index */
+    assert_int_equal(files_in(dir), 4); /* a b c | d | e, index */
     check_folder();
 }
 
@@ -196,7 +185,7 @@ static void failures_leave_nothing(void **state) {
         if (e == E_OK) break;
         assert_int_equal(e, E_NO_SPACE);
         /* the sync of the folder comes after a rename: those files are whole */
-        if (files_here()) assert_non_null(strstr(f.text, "sync"));
+        if (files_in(dir)) assert_non_null(strstr(f.text, "sync"));
         empty();
         assert_true(n < 200);
     }
@@ -207,7 +196,7 @@ static void failures_leave_nothing(void **state) {
         err e = write_folder(64, &f);
         mem_fail_at(0, false);
         if (mem_count() - before < n) break;
-        if (e != E_OK) assert_int_equal(files_here(), 0);
+        if (e != E_OK) assert_int_equal(files_in(dir), 0);
         assert_true(n < 500);
     }
     assert_ok(write_folder(64, &f), &f);

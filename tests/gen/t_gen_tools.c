@@ -1,23 +1,12 @@
 /* t_gen_tools.c - tests gen_tools, gen_prompt and gen_calls without a model: which form a
  * template's calls have, what the template sees, and that what is written by a form is written by
  * its grammar and read back the same, in whatever pieces it comes. */
+#include "test_arena.h"
+
 #include "gen/gen_calls.h"
 #include "gen/gen_prompt.h"
 
 #include "../token/chat_make.h"
-
-static arena a;
-
-static int setup(void **state) {
-    (void)state;
-    arena_init(&a, 0);
-    return 0;
-}
-static int teardown(void **state) {
-    (void)state;
-    arena_deinit(&a);
-    return 0;
-}
 
 /* ---- templates, small ones of each family ---- */
 

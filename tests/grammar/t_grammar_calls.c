@@ -7,20 +7,7 @@
 #include "base/mem.h"
 #include "grammar/grammar.h"
 
-#include "test.h"
-
-static arena a;
-
-static int setup(void **state) {
-    (void)state;
-    arena_init(&a, 0);
-    return 0;
-}
-static int teardown(void **state) {
-    (void)state;
-    arena_deinit(&a);
-    return 0;
-}
+#include "test_arena.h"
 
 static const json *parsed(const char *text) {
     const json *v;

@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "model/model_convert.h"
-#include "test.h"
+#include "test_files.h"
 
 #include <math.h>
 
@@ -265,17 +265,6 @@ static void what_cannot_go_back_is_refused(void **state) {
     assert_false(file_exists(folder));
 }
 
-static size_t files_here(void) {
-    arena a;
-    str *names;
-    size_t n;
-    fail f;
-    arena_init(&a, 0);
-    assert_ok(file_list(&a, dir, &names, &n, &f), &f);
-    arena_deinit(&a);
-    return n;
-}
-
 static void failures_leave_nothing(void **state) {
     (void)state;
     fail f;
@@ -293,7 +282,7 @@ static void failures_leave_nothing(void **state) {
         }
         if (e != E_OK) {
             assert_int_equal(e, E_NO_MEMORY);
-            assert_int_equal(files_here(), 1);
+            assert_int_equal(files_in(dir), 1);
         }
         assert_ok(file_remove_tree(folder, &f), &f);
         assert_true(++tries < 200);
@@ -305,7 +294,7 @@ static void failures_leave_nothing(void **state) {
         file_fail_at(0);
         if (e == E_OK) break;
         assert_int_equal(e, E_NO_SPACE);
-        if (!strstr(f.text, "sync")) assert_int_equal(files_here(), 1);
+        if (!strstr(f.text, "sync")) assert_int_equal(files_in(dir), 1);
         assert_ok(file_remove_tree(folder, &f), &f);
     }
 }

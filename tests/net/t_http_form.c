@@ -1,25 +1,12 @@
 /* t_http_form.c - tests net/http_form.c. Forms as curl and Python's requests send them, and what
  * two programs could read differently. */
-#include "test.h"
+#include "test_arena.h"
 
 #include "net/http_form.h"
 
-static arena a;
 static fail f;
 static http_part *parts;
 static size_t n;
-
-static int setup(void **state) {
-    (void)state;
-    arena_init(&a, 0);
-    return 0;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    arena_deinit(&a);
-    return 0;
-}
 
 static err form(const char *type, const char *body) {
     return http_form_read(&a, str_from(type), str_from(body), &parts, &n, &f);

@@ -1,25 +1,13 @@
 /* Tests of registry/catalog.c: the shipped catalog, and errors with their line. */
-#include "test.h"
+#include "test_arena.h"
 
 #include "registry/catalog.h"
-
-static arena mem;
-static int setup(void **state) {
-    (void)state;
-    arena_init(&mem, 0);
-    return 0;
-}
-static int teardown(void **state) {
-    (void)state;
-    arena_deinit(&mem);
-    return 0;
-}
 
 static void the_shipped_one(void **state) {
     (void)state;
     catalog c = {0};
     fail f;
-    assert_ok(catalog_read(&c, &mem, catalog_builtin(), "models.catalog", &f), &f);
+    assert_ok(catalog_read(&c, &a, catalog_builtin(), "models.catalog", &f), &f);
     const catalog_entry *e = catalog_find(&c, STR("smollm2"));
     assert_non_null(e);
     assert_int_equal(e->kind, REGISTRY_GENERATOR);
@@ -47,7 +35,7 @@ static void the_untried_are_marked(void **state) {
     catalog c = {0};
     fail f;
     size_t untried = 0;
-    assert_ok(catalog_read(&c, &mem, catalog_builtin(), "models.catalog", &f), &f);
+    assert_ok(catalog_read(&c, &a, catalog_builtin(), "models.catalog", &f), &f);
     for (size_t i = 0; i < c.entries_n; i++) {
         const catalog_entry *e = c.entries[i];
         assert_true(e->licence.n && e->purpose.n);
@@ -66,11 +54,11 @@ static void users_own_come_over_it(void **state) {
     (void)state;
     catalog c = {0};
     fail f;
-    assert_ok(catalog_read(&c, &mem, catalog_builtin(), "models.catalog", &f), &f);
+    assert_ok(catalog_read(&c, &a, catalog_builtin(), "models.catalog", &f), &f);
     size_t before = c.entries_n;
     str mine = STR("[mine]\nsource = https://h/a b.gguf\nfile = with space.gguf 5 " HASH "\n"
                    "[minilm]\r\nsource = hf:o/r:f.gguf\r\nkind=other\n");
-    assert_ok(catalog_read(&c, &mem, mine, "mine", &f), &f);
+    assert_ok(catalog_read(&c, &a, mine, "mine", &f), &f);
     assert_int_equal(c.entries_n, before + 1);
     const catalog_entry *e = catalog_find(&c, STR("minilm"));
     assert_true(str_is(e->source, "hf:o/r:f.gguf") && str_is(e->tag, "latest"));
@@ -113,7 +101,7 @@ static void errors_name_the_line(void **state) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         catalog c = {0};
         fail f = {0};
-        assert_int_equal(catalog_read(&c, &mem, str_from(rows[i].text), "t", &f), E_INPUT);
+        assert_int_equal(catalog_read(&c, &a, str_from(rows[i].text), "t", &f), E_INPUT);
         if (!strstr(f.text, rows[i].wanted)) fail_msg("%s -> %s", rows[i].text, f.text);
     }
 }

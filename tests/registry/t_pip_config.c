@@ -1,22 +1,10 @@
 /* Tests of registry/pip_config.c: files and variables as pip reads them. */
-#include "test.h"
+#include "test_arena.h"
 
 #include "base/file.h"
 #include "registry/pip_config.h"
 
 #include <unistd.h>
-
-static arena mem;
-static int setup(void **state) {
-    (void)state;
-    arena_init(&mem, 0);
-    return 0;
-}
-static int teardown(void **state) {
-    (void)state;
-    arena_deinit(&mem);
-    return 0;
-}
 
 static void one_file(void **state) {
     (void)state;
@@ -28,7 +16,7 @@ static void one_file(void **state) {
                    "extra_index_url =\n    https://a/simple\n    ; not this\n    https://b/simple\n"
                    "\n; other\nFind-Links: /opt/wheels file:///x\ntrusted-host = h\n"
                    "[download]\nindex-url = https://wrong/\n[install]\nno-index = yes\n");
-    assert_ok(pip_config_read(&c, &mem, text, "pip.conf", &f), &f);
+    assert_ok(pip_config_read(&c, &a, text, "pip.conf", &f), &f);
     assert_true(str_is(c.index_url, "https://u:p@h/simple"));
     assert_int_equal(c.extra_index_url.n, 2);
     assert_true(str_is(c.extra_index_url.items[1], "https://b/simple"));
@@ -38,7 +26,7 @@ static void one_file(void **state) {
     assert_true(c.no_index);
     static const char *const bad[] = {"[global\n", "[global]\nnonsense\n", "= x\n"};
     for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(pip_config_read(&c, &mem, str_from(bad[i]), "pip.conf", &f), E_INPUT);
+        assert_int_equal(pip_config_read(&c, &a, str_from(bad[i]), "pip.conf", &f), E_INPUT);
         assert_non_null(strstr(f.text, "\"pip.conf\", line "));
     }
 }
@@ -61,7 +49,7 @@ static const char *put_file(const char *name, const char *text) {
     assert_ok(file_make_dirs(path, &f), &f);
     *slash = '/';
     assert_ok(file_write(path, str_from(text), 0644, &f), &f);
-    return arena_z(&mem, str_from(path));
+    return arena_z(&a, str_from(path));
 }
 
 static void all_together(void **state) {
@@ -74,18 +62,18 @@ static void all_together(void **state) {
     const char *named = put_file("named.conf", "[global]\nfind-links = /named\n");
     memset(vars, 0, sizeof vars);
     vars[0][0] = "HOME", vars[0][1] = dir;
-    assert_ok(pip_config_load(&c, &mem, get, NULL, &f), &f);
+    assert_ok(pip_config_load(&c, &a, get, NULL, &f), &f);
     assert_true(str_is(c.index_url, "https://user/") && str_is(c.find_links.items[0], "/user"));
     vars[1][0] = "PIP_CONFIG_FILE", vars[1][1] = named;
     vars[2][0] = "PIP_INDEX_URL", vars[2][1] = "https://env/";
     vars[3][0] = "PIP_EXTRA_INDEX_URL", vars[3][1] = "https://e1/ https://e2/";
     vars[4][0] = "PIP_NO_INDEX", vars[4][1] = "";
-    assert_ok(pip_config_load(&c, &mem, get, NULL, &f), &f);
+    assert_ok(pip_config_load(&c, &a, get, NULL, &f), &f);
     assert_true(str_is(c.index_url, "https://env/") && str_is(c.find_links.items[0], "/named"));
     assert_int_equal(c.extra_index_url.n, 2);
     assert_false(c.no_index);
     vars[1][1] = "/dev/null"; /* pip: read no file */
-    assert_ok(pip_config_load(&c, &mem, get, NULL, &f), &f);
+    assert_ok(pip_config_load(&c, &a, get, NULL, &f), &f);
     assert_int_equal(c.find_links.n, 0);
     assert_ok(file_remove_tree(dir, &f), &f);
 }

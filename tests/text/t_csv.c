@@ -2,21 +2,9 @@
  */
 #include "base/mem.h"
 #include "text/csv.h"
-#include "test.h"
+#include "test_arena.h"
 
-static arena a;
 static fail f;
-
-static int setup(void **state) {
-    (void)state;
-    arena_init(&a, 0);
-    return 0;
-}
-static int teardown(void **state) {
-    (void)state;
-    arena_deinit(&a);
-    return 0;
-}
 
 static void assert_cell(const rows *r, size_t row, const char *column, const char *want) {
     str got = rows_cell(r, row, column);

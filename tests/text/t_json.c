@@ -1,24 +1,12 @@
 /* t_json.c - tests text/json*.c: grammar, hostile input, numbers both ways. */
 #include "base/mem.h"
 #include "text/json.h"
-#include "test.h"
+#include "test_arena.h"
 
 #include <float.h>
 #include <math.h>
 
-static arena a;
 static fail f;
-
-static int setup(void **state) {
-    (void)state;
-    arena_init(&a, 0);
-    return 0;
-}
-static int teardown(void **state) {
-    (void)state;
-    arena_deinit(&a);
-    return 0;
-}
 
 static const json *parse(const char *text) {
     const json *v = NULL;

@@ -1,21 +1,9 @@
 /* t_utf8.c - tests text/utf8.c: what is well-formed, repair, normal forms, categories. */
 #include "base/mem.h"
 #include "text/utf8.h"
-#include "test.h"
+#include "test_arena.h"
 
-static arena a;
 static fail f;
-
-static int setup(void **state) {
-    (void)state;
-    arena_init(&a, 0);
-    return 0;
-}
-static int teardown(void **state) {
-    (void)state;
-    arena_deinit(&a);
-    return 0;
-}
 
 static void every_code_point_both_ways(void **state) {
     (void)state;

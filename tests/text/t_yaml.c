@@ -4,21 +4,9 @@
 #include "base/rand.h"
 #include "text/utf8.h"
 #include "text/yaml.h"
-#include "test.h"
+#include "test_arena.h"
 
-static arena a;
 static fail f;
-
-static int setup(void **state) {
-    (void)state;
-    arena_init(&a, 0);
-    return 0;
-}
-static int teardown(void **state) {
-    (void)state;
-    arena_deinit(&a);
-    return 0;
-}
 
 static const yaml *parse(const char *text) {
     const yaml *v = NULL;

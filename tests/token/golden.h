@@ -39,4 +39,17 @@ static inline size_t golden_compare(const tokenizer *t, const char *path, size_t
     return lines;
 }
 
+/* A tokenizer.json. */
+static inline tokenizer *open_json(const char *path) {
+    arena scratch;
+    fail f;
+    str bytes;
+    tokenizer *t = NULL;
+    arena_init(&scratch, 0);
+    assert_ok(file_read(&scratch, path, 0, &bytes, &f), &f);
+    assert_ok(tokenizer_open_json(&t, bytes, &f), &f);
+    arena_deinit(&scratch);
+    return t;
+}
+
 #endif

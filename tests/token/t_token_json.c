@@ -156,21 +156,9 @@ static void memory_runs_out(void **state) {
     }
 }
 
-static tokenizer *open_file(const char *path) {
-    arena a;
-    fail f;
-    str bytes;
-    tokenizer *t = NULL;
-    arena_init(&a, 0);
-    assert_ok(file_read(&a, path, 0, &bytes, &f), &f);
-    assert_ok(tokenizer_open_json(&t, bytes, &f), &f);
-    arena_deinit(&a);
-    return t;
-}
-
 static void minilm_as_hugging_face(void **state) {
     (void)state;
-    tokenizer *t = open_file(test_model("minilm/tokenizer.json"));
+    tokenizer *t = open_json(test_model("minilm/tokenizer.json"));
     size_t wrong;
     assert_int_equal(golden_compare(t, "tests/token/golden_minilm.jsonl", &wrong), 520);
     assert_int_equal(wrong, 0);
@@ -183,7 +171,7 @@ static void minilm_as_hugging_face(void **state) {
 /* Qwen3's vocabulary, its NFC normaliser included. */
 static void qwen3(void **state) {
     (void)state;
-    tokenizer *t = open_file(test_data("tokenizer-qwen3/tokenizer.json"));
+    tokenizer *t = open_json(test_data("tokenizer-qwen3/tokenizer.json"));
     assert_tokens(t, "<|im_start|>user\n", TOKEN_SPECIAL_ALL, false, "151644 872 198");
     assert_tokens(t, "<|im_start|>", TOKEN_SPECIAL_NONE, false, "27 91 318 4906 91 29");
     arena a;
