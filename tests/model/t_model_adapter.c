@@ -194,7 +194,7 @@ static void what_is_wrong_is_named(void **state) {
     for (size_t i = 0; i < sizeof configs / sizeof *configs; i++)
         refused(r.m, tiny_adapter_config(&a, configs[i][0]), E_UNSUPPORTED, configs[i][1]);
     refused(r.m, tiny_adapter_gguf(&a, "qwen2"), E_UNSUPPORTED, "architecture \"qwen2\"");
-    refused(r.m, tiny_gguf(&base), E_UNSUPPORTED, "it is a model and no adapter");
+    refused(r.m, tiny_gguf(&base), E_UNSUPPORTED, "is a model and no adapter");
     rig_close(&r);
     r = rig_open(tiny_folder(&other, "config"), NULL);
     tiny_adapter_config(&a, "");
