@@ -38,10 +38,13 @@ static err take_option(cli *c, int argc, char **argv, int *at, fail *f) {
         inline_value = name.p + equals + 1;
         name.n = equals;
     }
-    if (!is_long && name.n != 1) return unknown_option(c->verb, arg, f);
     size_t row = option_row(c->verb, name, is_long ? 0 : name.p[0]);
     if (row == STR_INDEX_NONE) return unknown_option(c->verb, arg, f);
     const cli_option *o = &c->verb->options[row];
+    if (!is_long && name.n != 1) { /* -n20 */
+        if (!o->value) return unknown_option(c->verb, arg, f);
+        inline_value = arg + 2;
+    }
     if (!o->value) {
         bool word =
             !inline_value || !strcmp(inline_value, "true") || !strcmp(inline_value, "false");

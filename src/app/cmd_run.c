@@ -137,6 +137,17 @@ static err read_options(const cli *c, talk_options *o, int64_t *logprobs, fail *
     return E_OK;
 }
 
+/* Where nobody said how many tokens, the usual number, or as many as the context holds. */
+static err generate(const gen_provider *p, gen_request *rq, gen_sink sink, gen_reply *reply,
+                    fail *f) {
+    bool usual = !rq->max_tokens;
+    if (usual) rq->max_tokens = MAX_TOKENS_DEFAULT;
+    err e = p->generate(p->self, rq, sink, reply, f);
+    if (e != E_CONTEXT || !usual) return e;
+    rq->max_tokens = 0;
+    return p->generate(p->self, rq, sink, reply, f);
+}
+
 static err answer_once(const cli *c, world *w, const talk_options *o, int64_t logprobs, fail *f) {
     gen_provider p;
     gen_reply reply = {0};
@@ -155,16 +166,17 @@ static err answer_once(const cli *c, world *w, const talk_options *o, int64_t lo
                       .gone = stop_gone,
                       .arena = c->arena};
     parameters_use(&o->parameters, &rq);
-    if (!rq.max_tokens) rq.max_tokens = MAX_TOKENS_DEFAULT;
     if (stop_wanted()) return fail_set(f, E_CANCELLED, "stopped");
-    err e = p.generate(p.self, &rq, (gen_sink){&s, json ? NULL : stream_put}, &reply, f);
+    err e = generate(&p, &rq, (gen_sink){&s, json ? NULL : stream_put}, &reply, f);
     if (!json && (e == E_OK || s.text.n)) printf("\n");
     (void)!fflush(stdout); /* before what is said on stderr; out_flush tells of a failure */
     buf_deinit(&s.text);
     if (e == E_CANCELLED && stop_wanted()) fail_set(f, e, "stopped"); /* not "the client left" */
     if (e == E_OK && json) e = print_reply(&reply, logprobs >= 0, f);
-    if (e == E_OK && !json && reply.finish == GEN_LENGTH)
+    if (e == E_OK && !json && reply.finish == GEN_LENGTH && rq.max_tokens)
         fprintf(stderr, "(stopped at --max-tokens %d)\n", rq.max_tokens);
+    else if (e == E_OK && !json && reply.finish == GEN_LENGTH)
+        fprintf(stderr, "(the context is full; a larger --ctx or a shorter prompt leaves more)\n");
     if (e == E_OK && o->verbose) stream_print_timings(&reply);
     return e;
 }

@@ -31,20 +31,20 @@ err parameters_from_json(parameters *p, arena *a, const json *object, fail *f) M
 void parameters_use(const parameters *p, gen_request *rq);
 
 /* Rows for a verb's table of options. */
-#define PARAMETERS_OPTIONS                                                                      \
-    {"max-tokens", 'n', "N", "at most N tokens (default: 512; a chat: what the context holds)", \
-     false},                                                                                    \
-        {"temperature", 0, "T", "0 (default) takes the likeliest token; 0.7 is lively", false}, \
-        {"temp", 0, "T", "the same", false}, {"top-k", 0, "K", "keep the K likeliest", false},  \
-        {"top-p", 0, "P", "keep the likeliest that sum to P", false},                           \
-        {"min-p", 0, "P", "keep those at least P times as likely as the best", false},          \
-        {"typical", 0, "P", "keep the least surprising that sum to P", false},                  \
-        {"repeat-penalty", 0, "R", "divide what stands among the last 64 tokens by R", false},  \
-        {"presence-penalty", 0, "X", "subtract X once from what stands there", false},          \
-        {"frequency-penalty", 0, "X", "subtract X as often as it stands there", false},         \
-        {"dry-multiplier", 0, "M", "against repeating whole phrases; 0.8 is usual", false},     \
-        {"seed", 0, "S", "same seed, build and kernels: same answer", false}, {                 \
-        "stop", 0, "TEXT", "end before this text; give several", true                           \
+#define PARAMETERS_OPTIONS                                                                        \
+    {"max-tokens", 'n', "N", "at most N tokens (default: 512 where they fit; a chat: what fits)", \
+     false},                                                                                      \
+        {"temperature", 0, "T", "0 (default) takes the likeliest token; 0.7 is lively", false},   \
+        {"temp", 0, "T", "the same", false}, {"top-k", 0, "K", "keep the K likeliest", false},    \
+        {"top-p", 0, "P", "keep the likeliest that sum to P", false},                             \
+        {"min-p", 0, "P", "keep those at least P times as likely as the best", false},            \
+        {"typical", 0, "P", "keep the least surprising that sum to P", false},                    \
+        {"repeat-penalty", 0, "R", "divide what stands among the last 64 tokens by R", false},    \
+        {"presence-penalty", 0, "X", "subtract X once from what stands there", false},            \
+        {"frequency-penalty", 0, "X", "subtract X as often as it stands there", false},           \
+        {"dry-multiplier", 0, "M", "against repeating whole phrases; 0.8 is usual", false},       \
+        {"seed", 0, "S", "same seed, build and kernels: same answer", false}, {                   \
+        "stop", 0, "TEXT", "end before this text; give several", true                             \
     }
 
 #endif

@@ -56,7 +56,7 @@ typedef struct gen_message {
 /* All zero = greedy. What each does, and in which order: engine/engine.h, engine_sampling. */
 typedef struct gen_sampling {
     double temperature; /* 0 = greedy */
-    double top_p;       /* 1 = off */
+    double top_p;       /* 1 = off, 0 = the likeliest alone */
     double min_p;       /* 0 = off */
     int32_t top_k;      /* 0 = off */
     uint64_t seed;

@@ -9,6 +9,7 @@
 #include "gen/gen_think.h"
 #include "token/chat.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -318,7 +319,8 @@ static err fill_reply(run *r, engine_sequence *s, gen_reply *out, fail *f) {
 
 static engine_sampling sampling_of(const gen_sampling *s) {
     return (engine_sampling){.temperature = s->temperature,
-                             .top_p = s->top_p,
+                             /* the likeliest alone; the engine's 0 is off */
+                             .top_p = s->top_p > 0 ? s->top_p : DBL_MIN,
                              .min_p = s->min_p,
                              .top_k = s->top_k,
                              .seed = s->seed,

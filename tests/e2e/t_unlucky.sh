@@ -123,6 +123,12 @@ if have_model smollm2; then
     is "and without a place for errors" "$("$bin" run "${ask[@]}" <&- 2>&-)" "$wanted"
     fails "an option is named as it was given" 2 "$bin" run "$gguf" hi --max-tokens -3
     says "(max-tokens)" "max-tokens must be a whole number"
+    one_object "where the usual answer does not fit, the context bounds it" "$bin" run "$gguf" "Tell me a long story" --ctx 48 --json
+    holds "which is told" "$json" '.finish == "length" and .prompt_tokens + .completion_tokens == 48'
+    fails "what was asked for outright is refused" 2 "$bin" run "$gguf" "Tell me a long story" --ctx 48 -n 40
+    is "-n3 is -n 3" "$("$bin" run "$gguf" hi -n3 --json </dev/null | jq .completion_tokens)" 3
+    is "top_p 0 is the likeliest alone, not everything" "$("$bin" run "$gguf" "Say hello" -n 6 --temp 1 --top-p 0 --seed 3 --json </dev/null | jq -c .ids)" \
+        "$("$bin" run "$gguf" "Say hello" -n 6 --json </dev/null | jq -c .ids)"
     fails "a model is no adapter" 6 "$bin" run "${ask[@]}" --lora "$gguf"
     cp "$gguf" served.gguf
     "$bin" pull ./served.gguf >/dev/null
