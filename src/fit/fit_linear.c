@@ -7,7 +7,7 @@
 #include "fit/fit_linear.h"
 
 #include "base/rand.h"
-#include "fit/fit_vector.h"
+#include "kern/kern_dot.h"
 
 #include <math.h>
 
@@ -47,7 +47,7 @@ static float sparse_dot(const float *weight, const uint32_t *column, const float
 float fit_linear_score(const fit_matrix *m, size_t row, const float *weight) {
     size_t from = m->start[row];
     return weight[m->features + m->dim] +
-           fit_dot(weight + m->features, m->dense + row * m->dim, m->dim) +
+           kern_dot(weight + m->features, m->dense + row * m->dim, m->dim) +
            sparse_dot(weight, m->column + from, m->value + from, m->start[row + 1] - from);
 }
 
@@ -67,7 +67,7 @@ static void row_prefetch(const fit_matrix *m, size_t row) {
 static void weight_add(const fit_matrix *m, size_t row, float step, float *weight) {
     float dense_step = step * m->dense_scale * m->dense_scale;
     weight[m->features + m->dim] += step;
-    fit_axpy(weight + m->features, dense_step, m->dense + row * m->dim, m->dim);
+    kern_axpy(weight + m->features, dense_step, m->dense + row * m->dim, m->dim);
     for (size_t k = m->start[row]; k < m->start[row + 1]; k++)
         weight[m->column[k]] += step * m->value[k];
 }

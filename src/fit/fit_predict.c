@@ -4,7 +4,7 @@
  * Reads the head only; the taught examples answer under their own lock. */
 #include "fit/fit_int.h"
 #include "fit/fit_taught_int.h"
-#include "fit/fit_vector.h"
+#include "kern/kern_dot.h"
 
 #include "base/mem.h"
 
@@ -50,7 +50,7 @@ static err score_text(const fit_head *h, str text, const float *vector, float *s
     memset(scores, 0, h->labels_n * sizeof *scores);
     TRY(score_sparse(h, text, scores, f));
     for (size_t label = 0; label < h->labels_n; label++)
-        scores[label] += h->bias[label] + fit_dot(h->dense + label * h->dim, vector, h->dim);
+        scores[label] += h->bias[label] + kern_dot(h->dense + label * h->dim, vector, h->dim);
     return E_OK;
 }
 

@@ -3,13 +3,12 @@
 #include "index/index_flat.h"
 
 #include "base/mem.h"
+#include "kern/kern_dot.h"
 
 #include <math.h>
 #include <string.h>
 
 enum { ROWS_FIRST = 16 };
-
-typedef float vec4 __attribute__((vector_size(16)));
 
 typedef struct entry {
     int64_t id;
@@ -23,28 +22,6 @@ struct index_flat {
     size_t *slots;  /* [slots_n] row + 1 by hash of the id, 0: empty; linear probing */
     size_t slots_n; /* a power of two, at least 2 * cap */
 };
-
-static vec4 vec4_load(const float *p) {
-    vec4 v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-/* A fixed order of addition: 16 partial sums. */
-static float dot(const float *a, const float *b, size_t n) {
-    vec4 s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
-    size_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-        s0 += vec4_load(a + i) * vec4_load(b + i);
-        s1 += vec4_load(a + i + 4) * vec4_load(b + i + 4);
-        s2 += vec4_load(a + i + 8) * vec4_load(b + i + 8);
-        s3 += vec4_load(a + i + 12) * vec4_load(b + i + 12);
-    }
-    vec4 s = (s0 + s1) + (s2 + s3);
-    float sum = (s[0] + s[1]) + (s[2] + s[3]);
-    for (; i < n; i++) sum += a[i] * b[i];
-    return sum;
-}
 
 static size_t slot_of(const index_flat *x, int64_t id) {
     uint64_t hash = (uint64_t)id * 0x9e3779b97f4a7c15u;
@@ -181,7 +158,7 @@ size_t index_flat_search(const index_flat *x, const float *query, size_t k, inde
     for (size_t row = 0; row < x->rows && k > 0; row++) {
         index_hit hit = {.id = x->entries[row].id,
                          .tag = x->entries[row].tag,
-                         .similarity = dot(query, x->vectors + row * x->dim, x->dim),
+                         .similarity = kern_dot(query, x->vectors + row * x->dim, x->dim),
                          .row = row};
         if (n == k && !hit_before(&hit, &hits[n - 1])) continue;
         size_t at = n < k ? n++ : n - 1;
