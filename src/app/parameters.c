@@ -131,7 +131,10 @@ void parameters_print(const parameters *p) {
     for (size_t i = 0; i < ROWS; i++) {
         double value = read_value(p, &rows[i]);
         if (value == rows[i].fallback) continue;
-        printf("  %-18s %g\n", rows[i].name, value);
+        if (rows[i].kind == KIND_SEED) /* with all its digits: it is typed again */
+            printf("  %-18s %llu\n", rows[i].name, (unsigned long long)p->sampling.seed);
+        else
+            printf("  %-18s %g\n", rows[i].name, value);
         shown++;
     }
     for (size_t i = 0; i < p->n_stops; i++)

@@ -23,6 +23,7 @@ is "Ctrl-D ends it well" $? 0
 has "it says what can be typed" "$shown" "/? lists what can be typed"
 has "/? lists the commands" "$shown" "/set parameter NAME VALUE"
 has "a chat begins warm" "$shown" "repeat_penalty     1.1"
+is "and shows its seed with all digits" "$(grep -Ec 'seed +[0-9]{12,}' <<<"$shown")" 1
 has "an unknown parameter is named" "$shown" 'there is no parameter "heat"'
 has "bounds are said" "$shown" "top_p must be a number from 0 to 1"
 has "an unknown command is named" "$shown" 'there is no command "/nonsense"'
