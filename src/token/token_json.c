@@ -32,8 +32,10 @@ static err id_of(const json *v, str text, int32_t *id, fail *f) {
 /* The number of ids, and that it is not out of proportion to what is listed. */
 static err count_ids(json_reader *r, const json *vocab, const json *added, fail *f) {
     int32_t id, last = -1;
-    if (vocab->kind == JSON_ARRAY)
-        last = vocab->count < TOKEN_PIECES_MAX ? (int32_t)vocab->count - 1 : TOKEN_PIECES_MAX;
+    if (vocab->count > TOKEN_PIECES_MAX)
+        return fail_set(f, E_TOO_LARGE, "tokenizer.json: %zu pieces are above the limit of %d",
+                        vocab->count, TOKEN_PIECES_MAX);
+    if (vocab->kind == JSON_ARRAY) last = (int32_t)vocab->count - 1;
     for (size_t i = 0; vocab->kind == JSON_OBJECT && i < vocab->count; i++) {
         TRY(id_of(&vocab->members[i].value, vocab->members[i].key, &id, f));
         if (id > last) last = id;

@@ -117,6 +117,20 @@ static void refusals_name_the_component(void **state) {
 }
 
 /* Opens and encodes with the n-th allocation failing, for all n; E_NO_MEMORY or success. */
+/* A list of pieces longer than what is allotted for them was written behind its end. */
+static void too_many_pieces_are_refused(void **state) {
+    (void)state;
+    buf b = {0};
+    fail f = {0};
+    tokenizer *t = NULL;
+    buf_put(&b, STR("{\"model\":{\"type\":\"Unigram\",\"vocab\":[0"));
+    for (int64_t i = 0; i < TOKEN_PIECES_MAX; i++) buf_put(&b, STR(",0"));
+    buf_put(&b, STR("]}}"));
+    assert_int_equal(tokenizer_open_json(&t, buf_str(&b), &f), E_TOO_LARGE);
+    assert_non_null(strstr(f.text, "4194305 pieces"));
+    buf_deinit(&b);
+}
+
 static void fail_in_turn(str file) {
     fail f;
     int64_t n = 1;
@@ -193,6 +207,7 @@ int main(void) {
         cmocka_unit_test(small_bpe),
         cmocka_unit_test(config_names_tokens),
         cmocka_unit_test(refusals_name_the_component),
+        cmocka_unit_test(too_many_pieces_are_refused),
         cmocka_unit_test(memory_runs_out),
         cmocka_unit_test(minilm_as_hugging_face),
         cmocka_unit_test(qwen3),
