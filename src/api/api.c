@@ -145,17 +145,17 @@ void api_set_server(api *a, http_server *server) {
 
 /* ---- finding the route ---- */
 
-static err no_route(api_call *c, const char *allow, fail *f) {
-    if (!allow) {
+static err no_route(api_call *c, const api_allowed *allow, fail *f) {
+    if (!allow->text[0]) {
         c->code = "not_found";
         fail_set(f, E_NOT_FOUND, "there is nothing at %.*s %.*s", STR_ARG(c->rq->method),
                  STR_ARG(str_slice(c->rq->path, 0, 200)));
         return fail_hint(f, "docs/api.md lists the routes");
     }
-    http_reply_header(c->rp, "Allow", str_from(allow));
+    http_reply_header(c->rp, "Allow", str_from(allow->text));
     c->code = "method_not_allowed";
-    return fail_set(f, E_INPUT, "%.*s is not done at %.*s, %s is", STR_ARG(c->rq->method),
-                    STR_ARG(str_slice(c->rq->path, 0, 200)), allow);
+    return fail_set(f, E_INPUT, "%.*s is not done at %.*s; what is: %s", STR_ARG(c->rq->method),
+                    STR_ARG(str_slice(c->rq->path, 0, 200)), allow->text);
 }
 
 /* ---- body ---- */
@@ -180,9 +180,9 @@ static err read_body(api_call *c, fail *f) {
 /* ---- one request ---- */
 
 static err dispatch(api_call *c, fail *f) {
-    const char *allow;
+    api_allowed allow;
     c->route = api_route_find(c->api, c->rq->method, c->rq->path, &c->arg, &allow);
-    if (!c->route) return no_route(c, allow, f);
+    if (!c->route) return no_route(c, &allow, f);
     TRY(api_authorise(c, c->route->action, f));
     TRY(read_body(c, f));
     bool answered;

@@ -84,7 +84,7 @@ static err read_endpoint(api_call *c, str *out, fail *f) {
     TRY(api_get_str(c, "endpoint", STR(""), out, f));
     const api_deferral *d = api_deferral_of(*out);
     str arg;
-    const char *allow;
+    api_allowed allow;
     const api_route_row *row = api_route_find(c->api, STR("POST"), *out, &arg, &allow);
     if (d && d->batch && row) return api_may(c, row->action, f);
     return api_refuse(c, f, "endpoint",

@@ -99,7 +99,7 @@ static const struct {
 
 void api_health_init(api *a) {
     str arg;
-    const char *allow;
+    api_allowed allow;
     for (size_t i = 0; i < API_CHECKS; i++)
         a->checks[i].route = api_route_find(a, STR("GET"), checks[i].path, &arg, &allow);
 }

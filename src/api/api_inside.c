@@ -32,7 +32,7 @@ static err no_stream(api_call *c, fail *f) {
 
 static err run_route(api_call *c, fail *f) {
     const api_deferral *d = api_deferral_of(c->rq->path);
-    const char *allow;
+    api_allowed allow;
     const api_route_row *row = api_route_find(c->api, c->rq->method, c->rq->path, &c->arg, &allow);
     if (!d || !d->later || !row)
         return fail_set(f, E_UNSUPPORTED, "%.*s is not run in the background",

@@ -111,10 +111,13 @@ struct api_call {
     struct api_inside *inside;  /* NULL: a client waits for the answer */
 };
 
-/* The row; NULL: none, and *allow the method that is done there, NULL = there is nothing. *arg is
- * what "*" of the pattern stands for. */
+typedef struct api_allowed {
+    char text[40]; /* "GET, HEAD, POST", as the header Allow has it; "": there is nothing */
+} api_allowed;
+/* The row; NULL: none, and *allow the methods that are done there. *arg is what "*" of the pattern
+ * stands for. */
 const api_route_row *api_route_find(const api *a, str method, str path, str *arg,
-                                    const char **allow);
+                                    api_allowed *allow);
 
 /* ---- errors ---- */
 /* E_INPUT about one field; param must be static or live in the request's arena. */

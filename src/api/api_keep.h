@@ -97,12 +97,14 @@ struct api_runner {
     api *api;
     mutex lock; /* guards what follows, and job and batch of the slots */
     cond changed;
+    uint64_t news; /* how often changed was told: a slot that looked without the lock compares */
     bool stop;
     api_slot slots[API_SLOTS];
 };
 
 /* r may be NULL: nothing runs in the background. Any thread. */
 void api_runner_wake(api_runner *r); /* something was committed that it must see */
+void api_runner_tell(api_runner *r); /* the same; the lock is held */
 bool api_runner_is_at(api_runner *r, int64_t job);
 void api_runner_leave(api_runner *r, int64_t job, int64_t batch); /* 0 = not by this */
 

@@ -13,6 +13,7 @@ err api_request_list(api_call *c, fail *f) {
     audit_filter filter = {.task = api_query(c, "task"),
                            .tier = api_query(c, "tier"),
                            .verdict = api_query(c, "verdict"),
+                           .tenant = c->who.tenant,
                            .trace = api_query(c, "trace")};
     audit_row *rows;
     size_t n;
@@ -31,15 +32,6 @@ err api_request_list(api_call *c, fail *f) {
     return E_OK;
 }
 
-err api_request_get(api_call *c, fail *f) {
-    str record;
-    TRY(audit_get(c->api->o.audit, c->arg, c->a, &record, f));
-    json_put_raw(&c->w, record);
-    return E_OK;
-}
-
-/* ---- verdict ---- */
-
 static str text_of(const json *v, const char *key) {
     const json *x = json_get(v, key);
     return x && x->kind == JSON_STRING ? x->string : STR("");
@@ -49,6 +41,27 @@ static double number_of(const json *v, const char *key) {
     const json *x = json_get(v, key);
     return x && x->kind == JSON_NUMBER ? x->number : (double)NAN;
 }
+
+/* The record that the path names, as it stands and read. A key with a tenant is told of another
+ * tenant's that there is none. */
+static err get_own(api_call *c, str *record, const json **trace, fail *f) {
+    TRY(audit_get(c->api->o.audit, c->arg, c->a, record, f));
+    TRY(json_parse(c->a, *record, trace, f));
+    if (!c->who.tenant.n || str_eq(text_of(*trace, "tenant"), c->who.tenant)) return E_OK;
+    fail_set(f, E_NOT_FOUND, "there is no record of request \"%.*s\"",
+             STR_ARG(str_slice(c->arg, 0, 64)));
+    return fail_hint(f, "`bantam requests` shows the latest"); /* as of one that never was */
+}
+
+err api_request_get(api_call *c, fail *f) {
+    str record;
+    const json *trace;
+    TRY(get_own(c, &record, &trace, f));
+    json_put_raw(&c->w, record);
+    return E_OK;
+}
+
+/* ---- verdict ---- */
 
 /* What a person gets to see of a request that its customer objects to. */
 static gen_review review_of(const json *trace, str request_id, str verdict) {
@@ -99,8 +112,7 @@ err api_request_verdict(api_call *c, fail *f) {
     gen_ticket ticket = {0};
     TRY(api_get_str(c, "verdict", STR(""), &verdict, f));
     TRY(api_get_str(c, "note", STR(""), &note, f));
-    TRY(audit_get(c->api->o.audit, c->arg, c->a, &record, f));
-    TRY(json_parse(c->a, record, &trace, f));
+    TRY(get_own(c, &record, &trace, f));
     gen_review review = review_of(trace, c->arg, verdict);
     bool to_people = str_is(verdict, "wrong") || str_is(verdict, "wants_person");
     if (!review.task_id.n && str_is(verdict, "wants_person")) {
@@ -135,8 +147,10 @@ err api_cost(api_call *c, fail *f) {
     if (given.n && (!str_to_double(given, &price) || price < 0))
         return api_refuse(c, f, "large_price", "large_price must be dollars a question");
     TRY(api_query_int(c, "days", 0, 0, 36500, &days, f));
-    int64_t since_ms = days ? clock_now_ms() - days * DAY_MS : 0;
-    TRY(audit_sums(c->api->o.audit, api_query(c, "task"), since_ms, 0, 0, c->a, &sums, &n, f));
+    audit_scope of = {.task = api_query(c, "task"),
+                      .tenant = c->who.tenant,
+                      .since_ms = days ? clock_now_ms() - days * DAY_MS : 0};
+    TRY(audit_sums(c->api->o.audit, &of, c->a, &sums, &n, f));
     audit_cost cost = audit_cost_of(sums, n, price);
     audit_cost_put_json(&c->w, &cost, sums, n);
     return E_OK;

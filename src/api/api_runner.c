@@ -93,7 +93,7 @@ static void turn(api_slot *s, arena *mem, int64_t *wait_ms) {
         mutex_lock(&r->lock);
         log_trouble("a batch cannot be seen to", e, &f);
         if (e != E_OK) *wait_ms = TROUBLE_MS;
-        if (worked) cond_broadcast(&r->changed); /* lines for the other slots */
+        if (worked) api_runner_tell(r); /* lines for the other slots */
         if (e != E_OK || worked || r->stop) return;
     }
     e = take(s, mem, &job, &worked, &f);
@@ -108,7 +108,7 @@ static void turn(api_slot *s, arena *mem, int64_t *wait_ms) {
     log_trouble("a background request cannot be ended and will run again", e, &f);
     if (e != E_OK) *wait_ms = TROUBLE_MS;
     s->job = s->batch = 0;
-    if (job.kind == KEEP_LINE) cond_broadcast(&r->changed); /* it may have been the last */
+    if (job.kind == KEEP_LINE) api_runner_tell(r); /* it may have been the last */
 }
 
 static void slot_main(void *self) {
@@ -119,9 +119,11 @@ static void slot_main(void *self) {
     mutex_lock(&r->lock);
     while (!r->stop) {
         int64_t wait_ms;
+        uint64_t news = r->news;
         turn(s, &mem, &wait_ms);
         arena_reset(&mem);
-        if (r->stop || wait_ms == 0) continue;
+        bool missed = wait_ms < 0 && news != r->news; /* what came while the lock was given up */
+        if (r->stop || missed || wait_ms == 0) continue;
         (void)cond_wait_ms(&r->changed, &r->lock, wait_ms > 0 ? wait_ms : s->tends ? LOOK_MS : -1);
     }
     mutex_unlock(&r->lock);

@@ -2,10 +2,15 @@
  * deletes what runs without a client. Under the runner's lock; any thread. */
 #include "api/api_keep.h"
 
+void api_runner_tell(api_runner *r) {
+    r->news++;
+    cond_broadcast(&r->changed);
+}
+
 void api_runner_wake(api_runner *r) {
     if (!r) return;
     mutex_lock(&r->lock);
-    cond_broadcast(&r->changed);
+    api_runner_tell(r);
     mutex_unlock(&r->lock);
 }
 

@@ -80,7 +80,6 @@ static err by_cookie(api_call *c, str cookie, fail *f) {
 
 static err nobody(api_call *c, bool people, fail *f) {
     if (people) c->code = "login_required";
-    http_reply_header(c->rp, "WWW-Authenticate", STR("Bearer"));
     fail_set(f, E_KEY,
              people ? "this server asks for a key or a login" : "this server asks for a key");
     return fail_hint(f, "send it as \"Authorization: Bearer KEY\"");
@@ -141,7 +140,8 @@ static err identify(api_call *c, bool on, bool people, fail *f) {
     err e = key.n                       ? by_key(c, key, f)
             : cookie.n && c->api->o.who ? by_cookie(c, cookie, f)
                                         : nobody(c, people, f);
-    if (on || (e != E_KEY)) return e;
+    if (on && e == E_KEY) http_reply_header(c->rp, "WWW-Authenticate", STR("Bearer"));
+    if (on || e != E_KEY) return e;
     c->code = NULL; /* auth is off: any key, and none, is fine */
     c->who = (who_actor){0};
     return E_OK;

@@ -185,7 +185,8 @@ static err cost(const cli *c, world *w, fail *f) {
     TRY(cli_double(c, "days", 0, 0, 36500, &days, f));
     TRY(cli_double(c, "large-price", (double)NAN, 0, 1e6, &price, f));
     int64_t since_ms = days > 0 ? clock_now_ms() - (int64_t)(days * 86400000) : 0;
-    TRY(audit_sums(w->audit, str_from(name), since_ms, 0, 0, c->arena, &sums, &n, f));
+    TRY(audit_sums(w->audit, &(audit_scope){.task = str_from(name), .since_ms = since_ms}, c->arena,
+                   &sums, &n, f));
     audit_cost total = audit_cost_of(sums, n, price);
     if (!cli_flag(c, "json")) {
         print_cost(sums, n, &total);

@@ -71,6 +71,7 @@ typedef struct audit_filter {
     str task;                   /* name or id; "" all */
     str tier;                   /* "slm"; "" all */
     str verdict;                /* "" all */
+    str tenant;                 /* "" all */
     str trace;                  /* W3C trace id, 32 hexadecimal digits: oldest first; "" all */
     int64_t since_ms, until_ms; /* 0 = open */
     int64_t after;              /* follow: rows with a larger id, oldest first; 0 = newest first */
@@ -94,9 +95,15 @@ typedef struct audit_sum {
     int64_t wrong;          /* of its requests, how many customers called wrong */
     double latency_us_mean; /* over its requests */
 } audit_sum;
-/* period_ms: 86400000 = by day; 0 = one period. Sorted by period, then tier. */
-err audit_sums(audit *a, str task, int64_t since_ms, int64_t until_ms, int64_t period_ms,
-               arena *mem, audit_sum **out, size_t *n, fail *f) MUST_CHECK;
+typedef struct audit_scope {
+    str task;   /* name or id; "" all */
+    str tenant; /* "" all; else without what was erased: it has no tenant any more */
+    int64_t since_ms, until_ms; /* 0 = open */
+    int64_t period_ms;          /* 86400000 = by day; 0 = one period */
+} audit_scope;
+/* Sorted by period, then tier. */
+err audit_sums(audit *a, const audit_scope *of, arena *mem, audit_sum **out, size_t *n,
+               fail *f) MUST_CHECK;
 
 typedef struct audit_check {
     int64_t rows, bad; /* bad: altered, or beside one that was taken out or put in */

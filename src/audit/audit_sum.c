@@ -10,12 +10,12 @@
 enum { SUMS_MAX = 4096 }; /* periods x tiers */
 
 #define PERIOD "CASE ?4 WHEN 0 THEN ?2 ELSE r.at_ms/?4*?4 END"
-#define SUM_WHERE \
-    " WHERE (?1='' OR r.task_name=?1 OR r.task_id=?1) AND r.at_ms>=?2 AND (?3=0 OR r.at_ms<?3)"
+#define SUM_WHERE                                                                               \
+    " WHERE (?1='' OR r.task_name=?1 OR r.task_id=?1) AND r.at_ms>=?2 AND (?3=0 OR r.at_ms<?3)" \
+    " AND (?5='' OR (SELECT trace->>'$.tenant' FROM audit_trace WHERE request=r.id)=?5)"
 
 typedef struct sum_query {
-    str task;
-    int64_t since_ms, until_ms, period_ms;
+    audit_scope of;
     audit_sum *sums; /* [SUMS_MAX] */
     size_t n;
 } sum_query;
@@ -41,10 +41,11 @@ static err sum_of(sum_query *s, int64_t from_ms, str tier_name, audit_sum **out,
 static err sum_prepare(store_tx *tx, const char *sql, const sum_query *s, store_stmt **out,
                        fail *f) {
     TRY(store_prepare(tx, sql, out, f));
-    store_bind_str(*out, 1, s->task.p ? s->task : STR(""));
-    store_bind_int(*out, 2, s->since_ms);
-    store_bind_int(*out, 3, s->until_ms);
-    store_bind_int(*out, 4, s->period_ms);
+    store_bind_str(*out, 1, s->of.task.p ? s->of.task : STR(""));
+    store_bind_int(*out, 2, s->of.since_ms);
+    store_bind_int(*out, 3, s->of.until_ms);
+    store_bind_int(*out, 4, s->of.period_ms);
+    store_bind_str(*out, 5, s->of.tenant.p ? s->of.tenant : STR(""));
     return E_OK;
 }
 
@@ -98,12 +99,11 @@ static int sum_order(const void *a, const void *b) {
     return (int)x->tier - (int)y->tier;
 }
 
-err audit_sums(audit *a, str task, int64_t since_ms, int64_t until_ms, int64_t period_ms,
-               arena *mem, audit_sum **out, size_t *n, fail *f) {
+err audit_sums(audit *a, const audit_scope *of, arena *mem, audit_sum **out, size_t *n, fail *f) {
     store_tx *tx;
-    sum_query s = {
-        .task = task, .since_ms = since_ms, .until_ms = until_ms, .period_ms = period_ms};
-    if (period_ms < 0) return fail_set(f, E_INPUT, "a period of %lld ms", (long long)period_ms);
+    sum_query s = {.of = *of};
+    if (of->period_ms < 0)
+        return fail_set(f, E_INPUT, "a period of %lld ms", (long long)of->period_ms);
     TRY(audit_settle(a, f));
     s.sums = arena_new_n(mem, audit_sum, SUMS_MAX);
     if (!s.sums) return fail_memory(f, "the sums of the record");

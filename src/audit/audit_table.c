@@ -164,7 +164,8 @@ err audit_table_put(store_tx *tx, str record, fail *f) {
 #define ROW_WHERE                                                                              \
     " FROM audit_request LEFT JOIN audit_trace ON request=id WHERE (?1='' OR task_name=?1 OR " \
     "task_id=?1) AND (?2='' OR tier=?2)"                                                       \
-    " AND (?3='' OR verdict=?3) AND at_ms>=?4 AND (?5=0 OR at_ms<?5) AND erased_ms=0"
+    " AND (?3='' OR verdict=?3) AND at_ms>=?4 AND (?5=0 OR at_ms<?5) AND erased_ms=0"          \
+    " AND (?10='' OR trace->>'$.tenant'=?10)"
 
 static err row_read(store_stmt *q, arena *mem, audit_row *out, fail *f) {
     audit_row r = {.id = store_int(q, 0),
@@ -211,6 +212,7 @@ static err rows_read(store_tx *tx, const audit_filter *filter, int64_t limit, ar
     store_bind_int(q, 5, filter->until_ms);
     store_bind_int(q, 6, limit);
     store_bind_int(q, 7, filter->offset);
+    store_bind_str(q, 10, filter->tenant.p ? filter->tenant : STR(""));
     if (filter->after || of_trace) store_bind_int(q, 8, filter->after);
     if (of_trace) store_bind_str(q, 9, filter->trace);
     for (;;) {

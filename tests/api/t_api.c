@@ -164,6 +164,25 @@ static void says_what_is_wrong(void **state) {
     assert_int_equal(at(v, "error")->count, 4);
 }
 
+/* RFC 9110, 15.5.6: all of them. */
+static void says_which_methods_are_done(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {{"/v1/files", "POST, GET, HEAD"},
+                                           {"/v1/files/x", "GET, HEAD, DELETE"},
+                                           {"/v1/models/load", "GET, HEAD, POST"},
+                                           {"/v1/chat/completions", "POST"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char wire[4096];
+        str text = arena_printf(&fx.arena,
+                                "PUT %s HTTP/1.1\r\nHost: localhost:%d\r\nConnection: close\r\n"
+                                "Content-Length: 0\r\n\r\n",
+                                cases[i][0], fx.port);
+        wire_ask(fx.port, text.p, wire, sizeof wire);
+        str line = arena_printf(&fx.arena, "\r\nAllow: %s\r\n", cases[i][1]);
+        if (!strstr(wire, line.p)) fail_msg("no \"%s\" in %s", line.p, wire);
+    }
+}
+
 /* ---- streams ---- */
 
 static void streams_words_as_they_come(void **state) {
@@ -788,6 +807,7 @@ int main(void) {
         cmocka_unit_test_setup(reads_how_urgent_it_is, reset),
         cmocka_unit_test_setup(refuses_what_it_does_not_do, reset),
         cmocka_unit_test_setup(says_what_is_wrong, reset),
+        cmocka_unit_test_setup(says_which_methods_are_done, reset),
         cmocka_unit_test_setup(streams_words_as_they_come, reset),
         cmocka_unit_test_setup(tells_thoughts_apart, reset),
         cmocka_unit_test_setup(a_stream_that_breaks_says_so, reset),

@@ -122,6 +122,10 @@ static void keys_come_in_three_headers(void **state) {
     assert_int_equal(ask_with("GET", "/v1/models", "x-api-key: sesamf\r\n", ""), 401);
     assert_int_equal(ask_with("GET", "/v1/models", "", ""), 401);
     assert_string_equal(header("www-authenticate"), "Bearer");
+    serve(false, false); /* nobody is asked, so nobody is told how to answer */
+    assert_int_equal(ask_with("GET", "/v1/models", "", ""), 200);
+    assert_string_equal(header("www-authenticate"), "");
+    serve(true, false);
     assert_int_equal(ask_with("GET", "/health", "", ""), 200);
     assert_ok(who_key_revoke(book, STR("site"), STR(""), &fx.f), &fx.f);
     assert_int_equal(ask_with("GET", "/v1/models", bearer(secret), ""), 401);
@@ -317,6 +321,46 @@ static void the_record_names_the_person(void **state) {
     assert_non_null(strstr(wire, "\"claimed_by\":\"kim\"")); /* a program may act for a person */
 }
 
+static str add_key_of(const char *name, const char *tenant) {
+    str secret;
+    who_key_new key = {
+        .name = str_from(name), .scopes = STR("chat,record"), .tenant = str_from(tenant)};
+    assert_ok(who_key_add(book, &key, &fx.arena, &secret, &fx.f), &fx.f);
+    return secret;
+}
+
+/* What one tenant asked no other tenant's key reads, counts or judges; a key of none sees all. */
+static void tenants_see_their_own_record(void **state) {
+    (void)state;
+    const char *ask =
+        "{\"model\":\"echo\",\"messages\":[{\"role\":\"user\",\"content\":\"zebra\"}]}";
+    const char *verdict = "{\"verdict\":\"wrong\"}";
+    const char *ann = bearer(add_key_of("ann", "acme")), *bob = bearer(add_key_of("bob", "bolt"));
+    const char *all = bearer(add_key_of("all", ""));
+    char id[64];
+    assert_int_equal(ask_with("POST", "/v1/chat/completions", ann, ask), 200);
+    assert_int_equal(sscanf(header("x-request-id"), "%63s", id), 1);
+    str path = arena_printf(&fx.arena, "/v1/requests/%s", id);
+    str judge = arena_printf(&fx.arena, "%s/verdict", path.p);
+    assert_int_equal(ask_with("GET", path.p, bob, ""), 404);
+    assert_null(strstr(wire, "zebra"));
+    assert_int_equal(ask_with("POST", judge.p, bob, verdict), 404);
+    assert_int_equal(ask_with("GET", "/v1/requests?limit=1000", bob, ""), 200);
+    assert_null(strstr(wire, id));
+    assert_int_equal(ask_with("GET", "/v1/cost", bob, ""), 200);
+    assert_non_null(strstr(wire, "\"requests\":0"));
+    assert_int_equal(ask_with("GET", "/v1/cost", ann, ""), 200);
+    assert_null(strstr(wire, "\"requests\":0"));
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(ask_with("GET", path.p, i ? all : ann, ""), 200);
+        assert_non_null(strstr(wire, "zebra"));
+        assert_null(strstr(wire, "\"verdict\":\"wrong\""));
+        assert_int_equal(ask_with("GET", "/v1/requests?limit=1", i ? all : ann, ""), 200);
+        assert_non_null(strstr(wire, id));
+    }
+    assert_int_equal(ask_with("POST", judge.p, ann, verdict), 200);
+}
+
 static void me_says_who_and_what(void **state) {
     (void)state;
     assert_int_equal(ask_with("GET", "/v1/me", "", ""), 200);
@@ -420,13 +464,21 @@ static void only_listed_origins_may(void **state) {
 int main(void) {
 #define T(test) cmocka_unit_test_setup_teardown(test, begin, end)
     const struct CMUnitTest tests[] = {
-        T(keys_come_in_three_headers),    T(scopes_hold_route_by_route),
-        T(roles_hold_route_by_route),     T(a_change_needs_the_token),
-        T(cookies_are_hard_to_steal),     T(a_planted_cookie_is_not_taken),
-        T(guessing_is_slowed_down),       T(the_record_names_the_person),
-        T(me_says_who_and_what),          T(a_proxy_tells_the_address),
-        T(a_person_changes_the_password), T(loopback_asks_once_there_are_users),
-        T(limits_are_told_and_kept),      T(only_listed_origins_may),
+        T(tenants_see_their_own_record),
+        T(keys_come_in_three_headers),
+        T(scopes_hold_route_by_route),
+        T(roles_hold_route_by_route),
+        T(a_change_needs_the_token),
+        T(cookies_are_hard_to_steal),
+        T(a_planted_cookie_is_not_taken),
+        T(guessing_is_slowed_down),
+        T(the_record_names_the_person),
+        T(me_says_who_and_what),
+        T(a_proxy_tells_the_address),
+        T(a_person_changes_the_password),
+        T(loopback_asks_once_there_are_users),
+        T(limits_are_told_and_kept),
+        T(only_listed_origins_may),
     };
     return cmocka_run_group_tests(tests, fake_open, fake_close);
 }

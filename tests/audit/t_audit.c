@@ -207,7 +207,7 @@ static void sums_by_tier_and_day(void **state) {
     put(tomorrow);
     audit_sum *sums;
     size_t n;
-    assert_ok(audit_sums(a, STR(""), 0, 0, 0, &mem, &sums, &n, &f), &f);
+    assert_ok(audit_sums(a, &(audit_scope){.task = STR("")}, &mem, &sums, &n, &f), &f);
     assert_int_equal(n, 3);
     assert_true(sums[0].tier == GEN_TIER_SLM && sums[0].requests == 87 && sums[0].asked == 89);
     assert_true(sums[1].tier == GEN_TIER_LLM && sums[1].requests == 11);
@@ -216,11 +216,15 @@ static void sums_by_tier_and_day(void **state) {
     assert_true(fabs(total - 13.05404) < 1e-9); /* 0.1305 a query */
     assert_int_equal(sums[0].tokens_in, 9 * 89);
     assert_true(sums[1].latency_us_mean == 1500);
-    assert_ok(audit_sums(a, STR("support"), 0, 0, DAY_MS, &mem, &sums, &n, &f), &f);
+    assert_ok(audit_sums(a, &(audit_scope){.task = STR("support"), .period_ms = DAY_MS}, &mem,
+                         &sums, &n, &f),
+              &f);
     assert_int_equal(n, 5);
     assert_int_equal(sums[4].from_ms, tomorrow.at_ms / DAY_MS * DAY_MS);
     assert_int_equal(sums[4].requests, 1);
-    assert_ok(audit_sums(a, STR("nothing"), 0, 0, DAY_MS, &mem, &sums, &n, &f), &f);
+    assert_ok(audit_sums(a, &(audit_scope){.task = STR("nothing"), .period_ms = DAY_MS}, &mem,
+                         &sums, &n, &f),
+              &f);
     assert_int_equal(n, 0);
 }
 
@@ -245,7 +249,7 @@ static void verdicts_are_kept(void **state) {
     assert_ok(audit_list(a, &(audit_filter){.verdict = STR("wrong")}, &mem, &list, &n, &f), &f);
     assert_int_equal(n, 1);
     audit_sum *sums;
-    assert_ok(audit_sums(a, STR(""), 0, 0, 0, &mem, &sums, &n, &f), &f);
+    assert_ok(audit_sums(a, &(audit_scope){.task = STR("")}, &mem, &sums, &n, &f), &f);
     assert_int_equal(sums[0].wrong, 1);
 }
 
@@ -283,7 +287,7 @@ static void retention_and_erasure(void **state) {
     }
     assert_int_equal(rows(), 1);
     audit_sum *sums;
-    assert_ok(audit_sums(a, STR(""), 0, 0, 0, &mem, &sums, &n, &f), &f);
+    assert_ok(audit_sums(a, &(audit_scope){.task = STR("")}, &mem, &sums, &n, &f), &f);
     assert_int_equal(sums[1].requests, 3); /* costs stay true */
 }
 
