@@ -181,10 +181,23 @@ static err answer_once(const cli *c, world *w, const talk_options *o, int64_t lo
     return e;
 }
 
+/* The engine would take what there is without a word. */
+static err check_context(const cli *c, world *w, fail *f) {
+    world_model *m;
+    if (!w->context) return E_OK;
+    TRY(world_open_model(w, str_from(c->args[0]), &m, f));
+    int64_t context = model_about(world_model_of(m))->context;
+    if (w->context <= context) return E_OK;
+    fail_set(f, E_CONTEXT, "--ctx %d is above the context of %lld of %s", w->context,
+             (long long)context, c->args[0]);
+    return fail_hint(f, "leave --ctx out to have all of it");
+}
+
 static err run_body(const cli *c, world *w, fail *f) {
     talk_options o = {0};
     int64_t logprobs;
     TRY(read_options(c, &o, &logprobs, f));
+    TRY(check_context(c, w, f));
     return is_chat(c) ? talk_run(w, &o, f) : answer_once(c, w, &o, logprobs, f);
 }
 

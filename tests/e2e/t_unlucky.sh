@@ -125,6 +125,8 @@ if have_model smollm2; then
     says "(max-tokens)" "max-tokens must be a whole number"
     one_object "where the usual answer does not fit, the context bounds it" "$bin" run "$gguf" "Tell me a long story" --ctx 48 --json
     holds "which is told" "$json" '.finish == "length" and .prompt_tokens + .completion_tokens == 48'
+    fails "a context above the model's is refused" 2 "$bin" run "$gguf" hi --ctx 100000
+    says "with the model's" "the context of 8192"
     fails "what was asked for outright is refused" 2 "$bin" run "$gguf" "Tell me a long story" --ctx 48 -n 40
     is "-n3 is -n 3" "$("$bin" run "$gguf" hi -n3 --json </dev/null | jq .completion_tokens)" 3
     is "top_p 0 is the likeliest alone, not everything" "$("$bin" run "$gguf" "Say hello" -n 6 --temp 1 --top-p 0 --seed 3 --json </dev/null | jq -c .ids)" \
