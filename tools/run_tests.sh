@@ -82,6 +82,7 @@ if [ "$kind" != slow ]; then
     done < <(find "$build/tests" -type f -name 't_*' ! -name '*.d' 2>/dev/null | sort)
     wait_for_all
     start_one "$limit" tools/check_layers.sh tools/check_layers.sh
+    start_one "$limit" tools/check_circles.sh tools/check_circles.sh "$build"
     wait_for_all
 fi
 scripts() { # seconds, files...

@@ -13,28 +13,6 @@
 
 enum { PIECES_MAX = TOKEN_PIECES_MAX };
 
-err convert_damaged(const convert_vocab *v, const char *what, fail *f) {
-    return fail_set(f, E_CORRUPT, "\"%s\": tokenizer.json %s", v->c->name, what);
-}
-
-str convert_type_of(const json *v) {
-    const json *t = json_get(v, "type");
-    return t && t->kind == JSON_STRING ? t->string : STR("");
-}
-
-const json *convert_component(const json *v, const char *type) {
-    static const char *const lists[] = {"normalizers", "pretokenizers", "processors"};
-    if (str_is(convert_type_of(v), type)) return v;
-    for (size_t l = 0; l < sizeof lists / sizeof *lists; l++) {
-        const json *members = json_get(v, lists[l]);
-        for (size_t i = 0; members && members->kind == JSON_ARRAY && i < members->count; i++) {
-            const json *m = json_at(members, i);
-            if (str_is(convert_type_of(m), type)) return m;
-        }
-    }
-    return NULL;
-}
-
 /* ---- pieces ---- */
 
 static err take_piece(convert_vocab *v, str piece, double id, int32_t type, fail *f) {

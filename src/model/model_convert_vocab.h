@@ -22,6 +22,8 @@ typedef struct convert_vocab {
     str text; /* of tokenizer.json */
 } convert_vocab;
 
+/* ---- model_convert_part.c ---- */
+
 /* E_CORRUPT: "FOLDER: tokenizer.json WHAT" */
 err convert_damaged(const convert_vocab *v, const char *what, fail *f) MUST_CHECK;
 /* The "type" of a component of tokenizer.json; "" none. */
