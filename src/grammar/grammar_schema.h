@@ -17,7 +17,7 @@
  *
  *     schema -> ways (sets of schemas without choices) -> rules
  *     grammar_word: what a word says   grammar_ref: where references lead
- *     grammar_derive: opposites   grammar_ways: the sets
+ *     grammar_negate: opposites   grammar_derive: alternatives   grammar_ways: the sets
  *     grammar_compile.h: the rules of a set, by kinds of values */
 #ifndef BANTAM_GRAMMAR_SCHEMA_H
 #define BANTAM_GRAMMAR_SCHEMA_H
@@ -96,7 +96,7 @@ bool schema_equal(const json *x, const json *y);
 /* E_UNSUPPORTED, naming the word. */
 err schema_refuse(const char *word, const json *schema, fail *f);
 
-/* ---- derived schemas; grammar_derive.c ---- */
+/* ---- derived schemas; grammar_negate.c, grammar_derive.c; made with grammar_made.h ---- */
 
 bool schema_says_nothing(const json *s); /* true, or {} */
 /* The schema of all values that s does not allow. */
