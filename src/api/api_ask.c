@@ -30,6 +30,9 @@ err api_ask_stops(api_call *c, const json *v, const char *field, gen_request *rq
     for (size_t i = 0; i < n; i++) {
         if (items[i].kind != JSON_STRING || !items[i].string.n)
             return api_refuse(c, f, field, "%s must be texts, none of them empty", field);
+        if (items[i].string.n > GEN_STOP_BYTES_MAX)
+            return api_refuse(c, f, field, "a stop of %zu bytes is above the limit of %d",
+                              items[i].string.n, GEN_STOP_BYTES_MAX);
         stops[i] = items[i].string;
     }
     rq->stops = stops;

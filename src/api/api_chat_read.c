@@ -210,6 +210,11 @@ static err read_limits(api_call *c, gen_request *rq, fail *f) {
     return E_OK;
 }
 
+static const api_field option_fields[] = {
+    {"include_usage", API_FIELD_READ, NULL},
+    {"include_obfuscation", API_FIELD_IGNORED, NULL}, /* nothing here is padded */
+};
+
 static err read_stream(api_call *c, api_chat *chat, fail *f) {
     TRY(api_get_bool(c, "stream", false, &chat->stream, f));
     const json *options = json_get(c->body, "stream_options");
@@ -218,6 +223,8 @@ static err read_stream(api_call *c, api_chat *chat, fail *f) {
         return api_refuse(c, f, "stream_options", "stream_options needs \"stream\": true");
     if (options->kind != JSON_OBJECT)
         return api_refuse(c, f, "stream_options", "stream_options must be an object");
+    TRY(api_check_fields(c, options, "stream_options.", option_fields,
+                         sizeof option_fields / sizeof *option_fields, f));
     c->param = "stream_options.include_usage";
     TRY(json_get_bool(options, "include_usage", false, &chat->include_usage, f));
     c->param = NULL;

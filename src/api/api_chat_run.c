@@ -22,12 +22,25 @@ static err other_run(void *self, gen_exchange *x, const gen_stage *rest, fail *f
     return o->chat->how(o->chat->how_self, o->provider, x, f);
 }
 
+/* What the provider and its engine say first of that which only they can check. */
+static const char *blamed_by_words(const api_chat *chat, str text) {
+    if (str_starts(text, STR("the bias of "))) return "logit_bias";
+    if (str_starts(text, STR("two tools ")) || str_starts(text, STR("tool ")))
+        return chat->legacy ? "functions" : "tools";
+    return NULL;
+}
+
 /* Which field an error of the provider is about: grammars say the tool's name first. */
 static void blame(api_chat *chat, err e, const fail *f) {
     const gen_request *rq = &chat->request;
     api_call *c = chat->call;
     if (e == E_CONTEXT) c->param = "messages";
     if (e != E_UNSUPPORTED && e != E_INPUT && e != E_TOO_LARGE) return;
+    const char *blamed = f ? blamed_by_words(chat, str_from(f->text)) : NULL;
+    if (blamed) {
+        c->param = blamed;
+        return;
+    }
     for (size_t i = 0; f && i < rq->n_tools; i++) {
         str name = rq->tools[i].name, text = str_from(f->text);
         if (!str_starts(text, name) || !str_starts(str_slice(text, name.n, text.n), STR(": ")))

@@ -1,4 +1,5 @@
 /* api_desk.c - the people's queue. The address at which an asker waits is api_answer.c's. */
+#include "api/api_field.h"
 #include "api/api_routes.h"
 
 /* ---- reading the queue ---- */
@@ -94,9 +95,16 @@ static err put_review_alone(api_call *c, fail *f) {
     return E_OK;
 }
 
+static err check_by_alone(api_call *c, fail *f) {
+    static const char *const names[] = {"by", NULL};
+    return api_check_names(c, names, f);
+}
+
 err api_review_claim(api_call *c, fail *f) {
+    static const char *const names[] = {"by", "minutes", NULL};
     str by;
     int64_t minutes;
+    TRY(api_check_names(c, names, f));
     TRY(api_get_by(c, &by, f));
     TRY(api_get_int(c, "minutes", DESK_CLAIM_MINUTES, 1, 24 * 60, &minutes, f));
     if (!by.n) return api_refuse(c, f, "by", "by must name who takes it");
@@ -106,6 +114,7 @@ err api_review_claim(api_call *c, fail *f) {
 
 err api_review_release(api_call *c, fail *f) {
     str by;
+    TRY(check_by_alone(c, f));
     TRY(api_get_by(c, &by, f));
     TRY(claimed_by_another(c, desk_release(c->api->o.desk, c->arg, by, f)));
     return put_review_alone(c, f);
@@ -117,6 +126,8 @@ typedef err (*decide)(desk *d, str ref, const desk_decision *x, arena *a, desk_o
 static err review_decide(api_call *c, decide act, fail *f) {
     desk_decision x = {0};
     desk_outcome outcome;
+    static const char *const names[] = {"label", "text", "by", "approve", NULL};
+    TRY(api_check_names(c, names, f));
     TRY(api_get_str(c, "label", STR(""), &x.label, f));
     TRY(api_get_str(c, "text", STR(""), &x.text, f));
     TRY(api_get_by(c, &x.by, f));
@@ -142,6 +153,7 @@ err api_review_correct(api_call *c, fail *f) {
 
 err api_review_unlearn(api_call *c, fail *f) {
     str by;
+    TRY(check_by_alone(c, f));
     TRY(api_get_by(c, &by, f));
     TRY(desk_unlearn(c->api->o.desk, c->arg, by, f));
     return put_review_alone(c, f);

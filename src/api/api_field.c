@@ -86,6 +86,15 @@ err api_check_fields(api_call *c, const json *v, const char *where, const api_fi
     return E_OK;
 }
 
+err api_check_names(api_call *c, const char *const *names, fail *f) {
+    for (size_t i = 0; i < c->body->count; i++) {
+        size_t k = 0;
+        while (names[k] && !str_is(c->body->members[i].key, names[k])) k++;
+        if (!names[k]) TRY(check_field(c, &c->body->members[i], "", NULL, f));
+    }
+    return E_OK;
+}
+
 err api_get_object(api_call *c, const char *key, const api_field *rows, size_t n, const json **out,
                    fail *f) {
     const json *v = json_get(c->body, key);

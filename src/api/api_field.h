@@ -23,6 +23,8 @@ typedef struct api_field {
  * "options.". */
 err api_check_fields(api_call *c, const json *v, const char *where, const api_field *rows, size_t n,
                      fail *f) MUST_CHECK;
+/* The same where all that is known is read; names ends with NULL. */
+err api_check_names(api_call *c, const char *const *names, fail *f) MUST_CHECK;
 /* A member of the body that is an object with a table of its own; *out NULL where it is absent. */
 err api_get_object(api_call *c, const char *key, const api_field *rows, size_t n, const json **out,
                    fail *f) MUST_CHECK;

@@ -1,5 +1,6 @@
 /* api_models.c - GET /v1/models, /v1/models/ID: what can be asked for. POST /v1/models/load and
  * /unload for those who run the server. */
+#include "api/api_field.h"
 #include "api/api_routes.h"
 
 #include "base/clock.h"
@@ -83,7 +84,9 @@ err api_model_get(api_call *c, fail *f) {
 }
 
 static err change(api_call *c, err (*how)(void *self, str model, fail *f), fail *f) {
+    static const char *const names[] = {"model", NULL};
     str name;
+    TRY(api_check_names(c, names, f));
     TRY(api_get_str(c, "model", STR(""), &name, f));
     if (!name.n) return api_refuse(c, f, "model", "model must name a model");
     if (!how) return fail_set(f, E_UNSUPPORTED, "models stay as they are here");

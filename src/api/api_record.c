@@ -1,5 +1,6 @@
 /* api_record.c - what was asked lately, one request's trace, the customer's verdict on it, and what
  * it all is assumed to have cost. */
+#include "api/api_field.h"
 #include "api/api_routes.h"
 #include "audit/audit_cost.h"
 
@@ -110,6 +111,8 @@ err api_request_verdict(api_call *c, fail *f) {
     str record, verdict, note;
     const json *trace;
     gen_ticket ticket = {0};
+    static const char *const names[] = {"verdict", "note", NULL};
+    TRY(api_check_names(c, names, f));
     TRY(api_get_str(c, "verdict", STR(""), &verdict, f));
     TRY(api_get_str(c, "note", STR(""), &note, f));
     TRY(get_own(c, &record, &trace, f));

@@ -62,6 +62,8 @@ err api_task_mode(api_call *c, fail *f) {
     route *r;
     str id, mode, by;
     task_mode wanted;
+    static const char *const names[] = {"mode", "by", NULL};
+    TRY(api_check_names(c, names, f));
     TRY(open_task(c, c->arg, &r, &id, f));
     TRY(api_get_str(c, "mode", STR(""), &mode, f));
     TRY(api_get_by(c, &by, f));
@@ -79,6 +81,8 @@ err api_task_mode(api_call *c, fail *f) {
 err api_task_reply(api_call *c, fail *f) {
     route *r;
     str id, label, text, passage, by;
+    static const char *const names[] = {"label", "text", "passage", "by", NULL};
+    TRY(api_check_names(c, names, f));
     TRY(open_task(c, c->arg, &r, &id, f));
     TRY(api_get_str(c, "label", STR(""), &label, f));
     TRY(api_get_str(c, "text", STR(""), &text, f));
@@ -127,6 +131,8 @@ err api_task_ask(api_call *c, fail *f) {
     gen_message question = {.role = GEN_USER};
     gen_reply reply = {0};
     str text, user;
+    static const char *const names[] = {"text", "user", NULL};
+    TRY(api_check_names(c, names, f));
     TRY(api_get_str(c, "text", STR(""), &text, f));
     TRY(api_get_str(c, "user", STR(""), &user, f));
     if (!str_trim(text).n) return api_refuse(c, f, "text", "text must hold the question");

@@ -26,7 +26,20 @@ static bool is_utf8(str parameters) {
     return true;
 }
 
+/* A body that is packed would else be called bad JSON. */
+static err check_coding(api_call *c, fail *f) {
+    str coding = http_header_get(c->rq, "content-encoding");
+    if (!coding.n || !c->rq->body.n || str_eq_nocase(coding, STR("identity"))) return E_OK;
+    c->code = "unsupported_media_type";
+    http_reply_header(c->rp, "Accept-Encoding", STR("identity"));
+    fail_set(f, E_INPUT,
+             "the body is said to be coded as \"%.*s\", and bodies are read as they are",
+             STR_ARG(str_slice(coding, 0, 80)));
+    return fail_hint(f, "send it without Content-Encoding");
+}
+
 err api_check_type(api_call *c, fail *f) {
+    TRY(check_coding(c, f));
     str given = http_header_get(c->rq, "content-type"), rest = given;
     if (!given.n || !c->rq->body.n || c->dialect->any_type) return E_OK;
     str type = str_trim(str_cut(&rest, ';'));

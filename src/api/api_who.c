@@ -245,6 +245,8 @@ err api_login(api_call *c, fail *f) {
     who_login_try login = {.address = client_address(c), .before = presented_cookie(c)};
     who_session s;
     int64_t retry_ms = 0;
+    static const char *const names[] = {"name", "password", NULL};
+    TRY(api_check_names(c, names, f));
     TRY(need_people(c, f));
     TRY(api_get_str(c, "name", STR(""), &login.name, f));
     TRY(api_get_str(c, "password", STR(""), &login.password, f));
@@ -278,6 +280,8 @@ err api_password(api_call *c, fail *f) {
     who_login_try old = {.name = c->who.name, .address = client_address(c)};
     str fresh;
     int64_t retry_ms = 0;
+    static const char *const names[] = {"password", "new_password", NULL};
+    TRY(api_check_names(c, names, f));
     if (c->who.kind != WHO_PERSON)
         return fail_set(f, E_DENIED, "only somebody who is logged in has a password here");
     TRY(api_get_str(c, "password", STR(""), &old.password, f));

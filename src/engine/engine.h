@@ -30,7 +30,7 @@ enum {
     ENGINE_STOPS_MAX = 16, /* stop strings */
     ENGINE_STOP_BYTES_MAX = 256,
     ENGINE_STOP_IDS_MAX = 16,
-    ENGINE_BIAS_MAX = 512,
+    ENGINE_BIAS_MAX = 1024,
     ENGINE_BREAKERS_MAX = 16,
     ENGINE_BREAKER_BYTES_MAX = 40,
     ENGINE_FORCED_MAX = 8,    /* tokens that a mask forces at once */

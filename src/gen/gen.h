@@ -86,6 +86,8 @@ typedef struct gen_shape {
     size_t n_choices;
 } gen_shape;
 
+enum { GEN_STOP_BYTES_MAX = 256 }; /* of one stop text */
+
 typedef struct gen_bias {
     int32_t id;
     float bias; /* added to the token's logit */

@@ -13,6 +13,9 @@
 #include <math.h>
 #include <string.h>
 
+_Static_assert((int)GEN_STOP_BYTES_MAX == (int)ENGINE_STOP_BYTES_MAX,
+               "what the engine can look for");
+
 enum {
     LOCAL_WAIT_MS = 100,    /* how often a waiting worker looks whether its client has left */
     PROMPT_END_TOKENS = 16, /* where a tag of thinking may stand */

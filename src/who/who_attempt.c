@@ -14,7 +14,9 @@ enum {
     ADDRESS_FREE = 20,
     ADDRESS_WAIT_S_MAX = 900,
     FORGET_MS = 86400000,
-    SHIFT_MAX = 20
+    SHIFT_MAX = 20,
+    GROUPS = 8, /* of an IPv6 address */
+    NETWORK_GROUPS = 4
 };
 
 typedef struct attempts {
@@ -69,17 +71,38 @@ static err count_one(store_tx *tx, str subject, int64_t free, int64_t most_s, in
     return write_attempts(tx, subject, a, now_ms, f);
 }
 
-/* An IPv6 customer owns a whole /64: its first four groups count. */
-static str network_of(str address) {
-    size_t colons = 0;
-    for (size_t i = 0; i < address.n; i++)
-        if (address.p[i] == ':' && ++colons == 4) return str_slice(address, 0, i);
-    return address;
+/* The groups between the colons; *gap: the one that is empty, where "::" stands for zeros. 0: no
+ * IPv6 address. */
+static size_t groups_of(str address, str groups[GROUPS], size_t *gap) {
+    size_t n = 0;
+    *gap = GROUPS;
+    if (str_starts(address, STR("::"))) address = str_slice(address, 1, address.n);
+    if (str_ends(address, STR("::"))) address = str_slice(address, 0, address.n - 1);
+    while (address.p) {
+        str group = str_cut(&address, ':');
+        if (n == GROUPS || (!group.n && *gap < GROUPS)) return 0;
+        if (!group.n) *gap = n;
+        groups[n++] = group;
+    }
+    return *gap < GROUPS || n == GROUPS ? n : 0;
+}
+
+/* An IPv6 customer owns a whole /64: its first four groups count, zeros written out. An IPv4
+ * address in IPv6's clothes counts whole. */
+static str network_of(arena *a, str address) {
+    str groups[GROUPS], net[NETWORK_GROUPS];
+    size_t gap, n = groups_of(address, groups, &gap);
+    if (!n || str_find_char(address, '.') != STR_INDEX_NONE) return address;
+    size_t zeros = gap < GROUPS ? GROUPS + 1 - n : 0;
+    for (size_t i = 0; i < NETWORK_GROUPS; i++)
+        net[i] = i < gap ? groups[i] : i < gap + zeros ? STR("0") : groups[i - zeros + 1];
+    return arena_printf(a, "%.*s:%.*s:%.*s:%.*s", STR_ARG(net[0]), STR_ARG(net[1]), STR_ARG(net[2]),
+                        STR_ARG(net[3]));
 }
 
 static err subjects_of(arena *a, str name, str address, str out[2], fail *f) {
     out[0] = arena_printf(a, "name %.*s", STR_ARG(name));
-    out[1] = arena_printf(a, "from %.*s", STR_ARG(network_of(address)));
+    out[1] = arena_printf(a, "from %.*s", STR_ARG(network_of(a, address)));
     return out[0].p && out[1].p ? E_OK : fail_memory(f, "a login");
 }
 

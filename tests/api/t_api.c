@@ -95,6 +95,34 @@ static void reads_how_urgent_it_is(void **state) {
     assert_text(v, "error.code", "rate_limit_exceeded");
 }
 
+#define SIXTEEN "0123456789abcdef"
+#define SIXTY_FOUR SIXTEEN SIXTEEN SIXTEEN SIXTEEN
+#define LONG SIXTY_FOUR SIXTY_FOUR SIXTY_FOUR SIXTY_FOUR
+
+/* A typing mistake must not lose what was asked for. */
+static void routes_of_its_own_know_their_fields(void **state) {
+    (void)state;
+    static const struct {
+        const char *path, *body;
+    } rows[] = {
+        {"/v1/tasks/desk/ask", "{\"text\":\"hi\",\"usr\":\"kim\"}"},
+        {"/v1/tasks/desk/mode", "{\"mode\":\"auto\",\"usr\":1}"},
+        {"/v1/tasks/desk/reply", "{\"label\":\"a\",\"text\":\"b\",\"usr\":1}"},
+        {"/v1/reviews/aaaaaaaa/claim", "{\"by\":\"ann\",\"usr\":1}"},
+        {"/v1/reviews/aaaaaaaa/release", "{\"by\":\"ann\",\"usr\":1}"},
+        {"/v1/reviews/aaaaaaaa/answer", "{\"text\":\"x\",\"usr\":1}"},
+        {"/v1/reviews/aaaaaaaa/correct", "{\"text\":\"x\",\"usr\":1}"},
+        {"/v1/reviews/aaaaaaaa/unlearn", "{\"usr\":1}"},
+        {"/v1/requests/req_x/verdict", "{\"verdict\":\"right\",\"usr\":1}"},
+        {"/v1/models/load", "{\"model\":\"echo\",\"usr\":1}"},
+        {"/v1/models/unload", "{\"model\":\"echo\",\"usr\":1}"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const json *v = ask(rows[i].path, rows[i].body, 400);
+        assert_text(v, "error.param", "usr");
+    }
+}
+
 static void refuses_what_it_does_not_do(void **state) {
     (void)state;
     static const struct {
@@ -120,7 +148,10 @@ static void refuses_what_it_does_not_do(void **state) {
         {",\"max_tokens\":1.5", "max_tokens"},
         {",\"stop\":[\"\"]", "stop"},
         {",\"stop\":7", "stop"},
+        {",\"stop\":[\"x\",\"" LONG "x\"]", "stop"},
         {",\"stream\":1", "stream"},
+        {",\"stream\":true,\"stream_options\":{\"includ_usage\":true}",
+         "stream_options.includ_usage"},
         {",\"stream_options\":{\"include_usage\":true}", "stream_options"},
         {",\"temprature\":0", "temprature"},
         {",\"messages\":[]", "messages"},
@@ -805,6 +836,7 @@ int main(void) {
         cmocka_unit_test_setup(chats_whole, reset),
         cmocka_unit_test_setup(reads_every_field, reset),
         cmocka_unit_test_setup(reads_how_urgent_it_is, reset),
+        cmocka_unit_test_setup(routes_of_its_own_know_their_fields, reset),
         cmocka_unit_test_setup(refuses_what_it_does_not_do, reset),
         cmocka_unit_test_setup(says_what_is_wrong, reset),
         cmocka_unit_test_setup(says_which_methods_are_done, reset),

@@ -102,6 +102,12 @@ static void says_what_the_body_is(void **state) {
         assert_non_null(strstr(wire, "HTTP/1.1 415"));
         assert_non_null(strstr(wire, "\"code\":\"unsupported_media_type\""));
     }
+    static const char coded[] = "Content-Encoding: gzip\r\n";
+    assert_non_null(strstr(say("/tokenize", coded, GOOD), "HTTP/1.1 415"));
+    assert_non_null(strstr(say("/tokenize", coded, GOOD), "without Content-Encoding"));
+    assert_non_null(
+        strstr(say("/tokenize", "Content-Encoding: identity\r\n", GOOD), "HTTP/1.1 200"));
+    assert_null(strstr(say("/tokenize", "", GOOD), "WWW-Authenticate")); /* nobody is asked here */
     /* Ollama's examples are curl -d without a type */
     assert_non_null(strstr(say("/api/show", bad[0], "{\"model\":\"echo\"}"), "HTTP/1.1 200"));
     assert_non_null(strstr(say("/tokenize", fine[1], "{\"content\":\"\xff\"}"), "HTTP/1.1 400"));

@@ -21,6 +21,13 @@ is "for the alias, too" "$(state gpt-4o-mini)" unloaded
 has "loaded ahead" "$("$bin" load gpt-4o-mini)" "loaded"
 has "and shown" "$("$bin" ps)" "MiB"
 holds "a task's model stays" "$(post /v1/models/unload '{"model":"minilm"}')" '.error.code == "busy"'
+bias() { jq -nc --argjson n "$1" '{logit_bias: ([range($n)] | map({key: (. + 100 | tostring), value: -1}) | from_entries)}'; }
+holds "1,024 biases are as many as the manual says" "$(post /v1/chat/completions "$(chat smollm2 "$(bias 1024)")")" '.choices | length == 1'
+shape='"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "integer"}}}'
+holds "a bias of no token is its own fault, not the schema's" "$(post /v1/chat/completions "$(chat smollm2 '{"logit_bias": {"49152": 1}, '"$shape"'}')")" \
+    '.error.param == "logit_bias" and .error.code == null'
+tool='{"type": "function", "function": {"name": "w"}}'
+holds "two tools of one name are" "$(post /v1/chat/completions "$(chat smollm2 "{\"tools\": [$tool, $tool], $shape}")")" '.error.param == "tools"'
 holds "an unknown adapter is named" "$(post /v1/chat/completions "$(chat smollm2 '{"adapter":"nobody"}')")" \
     '.error.code == "adapter_not_found" and .error.param == "adapter" and (.error.message | contains("nobody"))'
 holds "so is one in a model's name" "$(post /v1/chat/completions "$(chat smollm2+nobody '{}')")" '.error.code == "model_not_found"'

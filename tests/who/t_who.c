@@ -335,6 +335,26 @@ static void addresses_are_slowed_down(void **state) {
     assert_ok(login_from("ann", "correct horse", "2001:db8:1:3::1", STR(""), &s, &retry_ms), &f);
 }
 
+/* Zeros that "::" leaves out belong to the network as others do. */
+static void a_network_may_hold_zeros(void **state) {
+    (void)state;
+    static const char *const forms[] = {"2001:db8::%x", "2001:db8::%x:1:2:3", "2001:db8:0:0:%x::"};
+    who_session s;
+    int64_t retry_ms;
+    char name[16], address[40];
+    add_ann(WHO_VIEWER);
+    for (int k = 0; k < 21; k++) {
+        snprintf(name, sizeof name, "u%d", k);
+        snprintf(address, sizeof address, forms[k % 3], k + 1);
+        assert_int_equal(login_from(name, "wrong horses", address, STR(""), &s, &retry_ms), E_KEY);
+    }
+    assert_int_equal(login_from("ann", "correct horse", "2001:db8::ffff", STR(""), &s, &retry_ms),
+                     E_LIMIT);
+    assert_ok(login_from("ann", "correct horse", "2001:db8:0:1::1", STR(""), &s, &retry_ms), &f);
+    assert_ok(login_from("ann", "correct horse", "::1", STR(""), &s, &retry_ms), &f);
+    assert_ok(login_from("ann", "correct horse", "::ffff:10.0.0.1", STR(""), &s, &retry_ms), &f);
+}
+
 static void logins_do_not_take_every_worker(void **state) {
     (void)state;
     who_session s;
@@ -588,6 +608,7 @@ int main(void) {
         T(wrong_logins_look_alike),
         T(attempts_are_slowed_down),
         T(addresses_are_slowed_down),
+        T(a_network_may_hold_zeros),
         T(logins_do_not_take_every_worker),
         T(sessions_end),
         T(a_login_ends_the_planted_session),
