@@ -199,14 +199,6 @@ static err find_tokens(mask_job *j, fail *f) {
     return E_OK;
 }
 
-static void mask_free(lexer_mask *m) {
-    if (!m) return;
-    mem_free(m->bits);
-    mem_free(m->tokens);
-    mem_free(m->children);
-    mem_free(m);
-}
-
 /* The children by their byte. */
 static err keep_children(const mask_job *j, lexer_mask *m, fail *f) {
     const uint8_t *byte = j->v->trie.byte;
@@ -260,7 +252,7 @@ static err make_mask(const grammar_vocabulary *v, const lexer *l, int32_t state,
     if (e == E_OK)
         *out = m;
     else
-        mask_free(m);
+        trie_mask_free(m);
     return e;
 }
 
@@ -284,7 +276,7 @@ static void make_room(grammar_vocabulary *v) {
         lexer_mask *m = s->value.p;
         if (m->users) continue;
         v->mask_bytes -= m->bytes;
-        mask_free(m);
+        trie_mask_free(m);
     }
     map_deinit(&v->masks);
     v->masks = kept;
@@ -341,7 +333,7 @@ err trie_mask_take(grammar_vocabulary *v, const lexer *l, int32_t state, lexer_m
         }
     }
     mutex_unlock(&v->lock);
-    mask_free(made);
+    trie_mask_free(made);
     return e;
 }
 
@@ -349,13 +341,4 @@ void trie_mask_give(grammar_vocabulary *v, lexer_mask *m) {
     mutex_lock(&v->lock);
     m->users--;
     mutex_unlock(&v->lock);
-}
-
-void grammar_vocabulary_close(grammar_vocabulary *v) {
-    if (!v) return;
-    for (const map_slot *s = NULL; (s = map_next(&v->masks, s));) mask_free(s->value.p);
-    map_deinit(&v->masks);
-    mutex_deinit(&v->lock);
-    arena_deinit(&v->arena);
-    mem_free(v);
 }

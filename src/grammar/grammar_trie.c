@@ -1,4 +1,5 @@
-/* grammar_trie.c - builds the tries of a vocabulary; see grammar_trie.h. */
+/* grammar_trie.c - a vocabulary's life: its tries are built, it is let go with its masks; see
+ * grammar_trie.h. */
 #include "grammar/grammar_trie.h"
 
 #include "base/mem.h"
@@ -189,6 +190,23 @@ static err fill(grammar_vocabulary *v, const grammar_token *tokens, piece *p, fa
     grow(&v->trie, p, n);
     TRY(find_bits(v, f));
     return find_plain(v, p, n, f);
+}
+
+void trie_mask_free(lexer_mask *m) {
+    if (!m) return;
+    mem_free(m->bits);
+    mem_free(m->tokens);
+    mem_free(m->children);
+    mem_free(m);
+}
+
+void grammar_vocabulary_close(grammar_vocabulary *v) {
+    if (!v) return;
+    for (const map_slot *s = NULL; (s = map_next(&v->masks, s));) trie_mask_free(s->value.p);
+    map_deinit(&v->masks);
+    mutex_deinit(&v->lock);
+    arena_deinit(&v->arena);
+    mem_free(v);
 }
 
 err grammar_vocabulary_open(grammar_vocabulary **out, const grammar_token *tokens, int32_t n,

@@ -90,6 +90,10 @@ static inline void trie_set(uint64_t *bits, int32_t token) {
     bits[token / 64] |= 1ull << (token % 64);
 }
 
+void trie_mask_free(lexer_mask *m); /* NULL is fine */
+
+/* ---- grammar_mask.c ---- */
+
 /* The mask of a lexer's state, made where it is not known; given back by trie_mask_give. */
 err trie_mask_take(grammar_vocabulary *v, const lexer *l, int32_t state, lexer_mask **out,
                    fail *f) MUST_CHECK;
