@@ -98,20 +98,6 @@ static err take_list(weights *w, arena *a, size_t n, fail *f) {
 
 /* ---- GGUF ---- */
 
-/* general.file_type, as llama.cpp numbers its mixtures */
-static const char *file_type_name(int64_t type) {
-    static const struct {
-        int64_t type;
-        const char *name;
-    } rows[] = {{0, "F32"},     {1, "F16"},     {2, "Q4_0"},    {3, "Q4_1"},    {7, "Q8_0"},
-                {8, "Q5_0"},    {9, "Q5_1"},    {10, "Q2_K"},   {11, "Q3_K_S"}, {12, "Q3_K_M"},
-                {13, "Q3_K_L"}, {14, "Q4_K_S"}, {15, "Q4_K_M"}, {16, "Q5_K_S"}, {17, "Q5_K_M"},
-                {18, "Q6_K"},   {25, "IQ4_NL"}, {30, "IQ4_XS"}, {32, "BF16"}};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (rows[i].type == type) return rows[i].name;
-    return NULL;
-}
-
 /* Of a mixture of experts, the share that a token uses. */
 static err experts_share(const gguf *g, double *out, fail *f) {
     char key[160];
@@ -166,7 +152,7 @@ static err read_gguf(weights *w, arena *a, const gguf *g, fail *f) {
     TRY(experts_share(g, &share, f));
     TRY(gguf_get_int(g, "general.file_type", -1, &type, f));
     sum_up(w, share);
-    w->quantisation = file_type_name(type) ? file_type_name(type) : main_type(w);
+    w->quantisation = gguf_file_type_name(type) ? gguf_file_type_name(type) : main_type(w);
     return E_OK;
 }
 

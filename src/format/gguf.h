@@ -61,6 +61,8 @@ err gguf_tensor_at(const gguf *g, size_t index, tensor *out, const char **type_n
 
 /* Bytes of one value; 0 of strings and arrays. */
 size_t gguf_kind_bytes(gguf_kind k);
+/* "Q4_K_M" of general.file_type 15, as llama.cpp numbers its mixtures; NULL: not known. */
+const char *gguf_file_type_name(int64_t type);
 /* The file's number of a tensor type of ours. */
 uint32_t gguf_type_number(dtype t);
 

@@ -93,27 +93,13 @@ err model_real(const model *m, const char *hf, const char *suffix, double fallba
     return gguf_get_float(m->gguf, key, fallback, out, f);
 }
 
-/* general.file_type, as llama.cpp numbers it. */
-static const char *file_type(int64_t number) {
-    static const struct {
-        int64_t number;
-        const char *name;
-    } types[] = {{0, "F32"},     {1, "F16"},     {2, "Q4_0"},    {3, "Q4_1"},    {7, "Q8_0"},
-                 {8, "Q5_0"},    {9, "Q5_1"},    {10, "Q2_K"},   {11, "Q3_K_S"}, {12, "Q3_K_M"},
-                 {13, "Q3_K_L"}, {14, "Q4_K_S"}, {15, "Q4_K_M"}, {16, "Q5_K_S"}, {17, "Q5_K_M"},
-                 {18, "Q6_K"},   {25, "IQ4_NL"}, {30, "IQ4_XS"}, {32, "BF16"}};
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (types[i].number == number) return types[i].name;
-    return NULL;
-}
-
 err model_name_type(model *m, fail *f) {
     int64_t number = -1;
     int most = 0;
     if (m->gguf) TRY(gguf_get_int(m->gguf, "general.file_type", -1, &number, f));
     for (int i = 1; i < DTYPE_COUNT; i++)
         if (m->numbers[i] > m->numbers[most]) most = i;
-    const char *name = file_type(number);
+    const char *name = gguf_file_type_name(number);
     snprintf(m->info.quantisation, sizeof m->info.quantisation, "%s",
              name ? name : dtype_get((dtype)most)->name);
     return E_OK;
