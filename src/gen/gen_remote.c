@@ -3,15 +3,11 @@
 #include "gen/gen_remote.h"
 
 #include "base/mem.h"
+#include "gen/gen_remote_int.h"
 #include "net/http_client.h"
 #include "net/url.h"
 
-enum {
-    REMOTE_TIMEOUT_MS = 20000,
-    REMOTE_REPLY_BYTES_MAX = 4 << 20,
-    REMOTE_CONNECT_MS = 5000,
-    REMOTE_CALLS_MAX = 128
-};
+enum { REMOTE_TIMEOUT_MS = 20000, REMOTE_CONNECT_MS = 5000 };
 
 struct gen_remote {
     arena arena;
@@ -114,7 +110,17 @@ static void put_tools(json_writer *w, const gen_request *rq) {
     if (rq->one_call) json_field_bool(w, "parallel_tool_calls", false);
 }
 
-static void put_body(buf *b, const gen_remote *r, const gen_request *rq) {
+/* A stream tells its usage when asked to, and only then. */
+static void put_stream(json_writer *w, bool streams) {
+    json_field_bool(w, "stream", streams);
+    if (!streams) return;
+    json_key(w, "stream_options");
+    json_begin_object(w);
+    json_field_bool(w, "include_usage", true);
+    json_end_object(w);
+}
+
+static void put_body(buf *b, const gen_remote *r, const gen_request *rq, bool streams) {
     static const char *const roles[] = {"system", "user", "assistant", "tool"};
     json_writer w = {.out = b};
     json_begin_object(&w);
@@ -141,14 +147,13 @@ static void put_body(buf *b, const gen_remote *r, const gen_request *rq) {
     json_put_double(&w, rq->sampling.temperature);
     json_key(&w, "top_p");
     json_put_double(&w, rq->sampling.top_p);
-    json_key(&w, "stream");
-    json_put_bool(&w, false);
+    put_stream(&w, streams);
     json_end_object(&w);
 }
 
 static bool client_gone(void *ctx) {
-    const gen_request *rq = ctx;
-    return rq->gone && rq->gone(rq->gone_ctx);
+    const gen_remote_stream *s = ctx;
+    return s->rq->gone && s->rq->gone(s->rq->gone_ctx);
 }
 
 static bool keep_going(void *ctx, int64_t bytes, int64_t total) {
@@ -156,32 +161,46 @@ static bool keep_going(void *ctx, int64_t bytes, int64_t total) {
     return !client_gone(ctx);
 }
 
-static err not_agreed(fail *f) {
+static bool take_bytes(void *ctx, str bytes) {
+    return gen_remote_stream_take(ctx, bytes);
+}
+
+/* ---- what came ---- */
+
+err gen_remote_not_agreed(fail *f) {
     return fail_set(f, E_NETWORK,
                     "the large model's server sent something that is not a chat completion");
+}
+
+bool gen_remote_offered(const gen_request *rq, str name) {
+    bool offered = false;
+    for (size_t i = 0; i < rq->n_tools; i++) offered |= str_eq(rq->tools[i].name, name);
+    return offered && rq->tool_choice != GEN_TOOLS_NONE;
+}
+
+bool gen_remote_is_object(const gen_request *rq, str arguments) {
+    const json *v;
+    fail ignored;
+    return json_parse(rq->arena, arguments, &v, &ignored) == E_OK && v->kind == JSON_OBJECT;
 }
 
 /* {"id", "type", "function": {"name", "arguments"}}: one of the tools that were offered, its
  * arguments a JSON object as text. */
 static err read_call(const gen_request *rq, const json *v, gen_call *out, fail *f) {
     const json *name = json_get(json_get(v, "function"), "name"), *id = json_get(v, "id"),
-               *text = json_get(json_get(v, "function"), "arguments"), *arguments;
-    fail ignored;
-    bool offered = false;
+               *text = json_get(json_get(v, "function"), "arguments");
     if (!name || name->kind != JSON_STRING || !id || id->kind != JSON_STRING || !text ||
         text->kind != JSON_STRING)
-        return not_agreed(f);
-    for (size_t i = 0; i < rq->n_tools; i++) offered |= str_eq(rq->tools[i].name, name->string);
-    if (!offered || json_parse(rq->arena, text->string, &arguments, &ignored) != E_OK ||
-        arguments->kind != JSON_OBJECT)
-        return not_agreed(f);
+        return gen_remote_not_agreed(f);
+    if (!gen_remote_offered(rq, name->string) || !gen_remote_is_object(rq, text->string))
+        return gen_remote_not_agreed(f);
     *out = (gen_call){id->string, name->string, text->string};
     return E_OK;
 }
 
 static err read_calls(const gen_request *rq, const json *v, gen_reply *out, fail *f) {
     if (!v || v->kind == JSON_NULL) return E_OK;
-    if (v->kind != JSON_ARRAY || v->count > REMOTE_CALLS_MAX) return not_agreed(f);
+    if (v->kind != JSON_ARRAY || v->count > GEN_REMOTE_CALLS_MAX) return gen_remote_not_agreed(f);
     gen_call *calls = arena_new_n(rq->arena, gen_call, v->count + 1);
     if (!calls) return fail_memory(f, "calls");
     for (size_t i = 0; i < v->count; i++) TRY(read_call(rq, &v->items[i], &calls[i], f));
@@ -191,36 +210,47 @@ static err read_calls(const gen_request *rq, const json *v, gen_reply *out, fail
     return E_OK;
 }
 
-static err read_reply(const gen_request *rq, str body, gen_reply *out, fail *f) {
-    const json *v, *choice;
-    fail ignored;
-    gen_reply reply = {.finish = GEN_STOP};
-    str finish;
-    if (json_parse(rq->arena, body, &v, &ignored) != E_OK) return not_agreed(f);
-    choice = json_at(json_get(v, "choices"), 0);
-    const json *message = json_get(choice, "message"), *content = json_get(message, "content");
-    TRY(read_calls(rq, json_get(message, "tool_calls"), &reply, f));
-    bool silent = reply.n_calls && (!content || content->kind == JSON_NULL);
-    if (!silent && (!content || content->kind != JSON_STRING)) return not_agreed(f);
-    if (json_get_str(choice, "finish_reason", STR("stop"), &finish, &ignored) != E_OK)
-        return not_agreed(f);
-    reply.text = silent ? STR("") : content->string;
-    if (str_is(finish, "length")) reply.finish = GEN_LENGTH;
+err gen_remote_read_head(const json *v, gen_reply *out, fail *f) {
     const json *usage = json_get(v, "usage");
-    if (usage && usage->kind == JSON_OBJECT) {
-        if (json_get_int(usage, "prompt_tokens", 0, 0, INT32_MAX, &reply.prompt_tokens, &ignored) !=
-            E_OK)
-            return not_agreed(f);
-        if (json_get_int(usage, "completion_tokens", 0, 0, INT32_MAX, &reply.completion_tokens,
-                         &ignored) != E_OK)
-            return not_agreed(f);
-    }
-    if (json_get_str(v, "model", STR(""), &reply.model, &ignored) != E_OK) return not_agreed(f);
+    gen_reply reply = *out;
+    fail ignored;
+    if (usage && usage->kind == JSON_OBJECT &&
+        (json_get_int(usage, "prompt_tokens", reply.prompt_tokens, 0, INT32_MAX,
+                      &reply.prompt_tokens, &ignored) != E_OK ||
+         json_get_int(usage, "completion_tokens", reply.completion_tokens, 0, INT32_MAX,
+                      &reply.completion_tokens, &ignored) != E_OK))
+        return gen_remote_not_agreed(f);
+    if (json_get_str(v, "model", reply.model, &reply.model, &ignored) != E_OK)
+        return gen_remote_not_agreed(f);
     *out = reply;
     return E_OK;
 }
 
-static err ask(gen_remote *r, const gen_request *rq, str body, gen_reply *out, fail *f) {
+static err read_reply(const gen_request *rq, str body, gen_reply *out, fail *f) {
+    const json *v, *choice;
+    fail ignored;
+    gen_reply reply = {.finish = GEN_STOP, .model = STR("")};
+    str finish;
+    if (json_parse(rq->arena, body, &v, &ignored) != E_OK) return gen_remote_not_agreed(f);
+    choice = json_at(json_get(v, "choices"), 0);
+    const json *message = json_get(choice, "message"), *content = json_get(message, "content");
+    TRY(read_calls(rq, json_get(message, "tool_calls"), &reply, f));
+    bool silent = reply.n_calls && (!content || content->kind == JSON_NULL);
+    if (!silent && (!content || content->kind != JSON_STRING)) return gen_remote_not_agreed(f);
+    if (json_get_str(choice, "finish_reason", STR("stop"), &finish, &ignored) != E_OK)
+        return gen_remote_not_agreed(f);
+    reply.text = silent ? STR("") : content->string;
+    if (str_is(finish, "length")) reply.finish = GEN_LENGTH;
+    TRY(gen_remote_read_head(v, &reply, f));
+    *out = reply;
+    return E_OK;
+}
+
+/* ---- asking ---- */
+
+/* s: where the answer's bytes go as they come, when the request has a sink. */
+static err ask(gen_remote *r, gen_remote_stream *s, str body, http_answer *out, fail *f) {
+    const gen_request *rq = s->rq;
     http_field fields[4] = {{"Content-Type", STR("application/json")}};
     size_t n = 1;
     if (r->authorization.n) fields[n++] = (http_field){"Authorization", r->authorization};
@@ -234,21 +264,20 @@ static err ask(gen_remote *r, const gen_request *rq, str body, gen_reply *out, f
                           REMOTE_CONNECT_MS < r->timeout_ms ? REMOTE_CONNECT_MS : r->timeout_ms,
                       .total_ms_max = r->timeout_ms,
                       .stall_ms_max = r->timeout_ms,
-                      .body_bytes_max = REMOTE_REPLY_BYTES_MAX,
+                      .body_bytes_max = GEN_REMOTE_REPLY_BYTES_MAX,
                       .redirects_max = -1, /* a key does not follow a redirect */
+                      .sink = s->sink.put ? take_bytes : NULL,
                       .progress = keep_going,
-                      .ctx = (void *)(uintptr_t)rq};
+                      .ctx = s};
     http_retry retry = {.tries_max = r->retries + 1,
                         .total_ms_max = r->timeout_ms,
                         .cancelled = client_gone,
-                        .ctx = (void *)(uintptr_t)rq};
-    http_answer answer;
-    TRY(http_ask_retry(rq->arena, &call, &retry, &answer, f));
-    TRY(http_status_err(&call, &answer, f));
-    return read_reply(rq, answer.body, out, f);
+                        .ctx = s};
+    TRY(http_ask_retry(rq->arena, &call, &retry, out, f));
+    return http_status_err(&call, out, f);
 }
 
-/* As events: the text, and each call whole. */
+/* An answer that came whole, as events: the text, and each call. */
 static err send(gen_sink sink, const gen_reply *r, fail *f) {
     if (r->text.n || !r->n_calls) TRY(sink.put(sink.self, &(gen_event){.text = r->text}, f));
     for (size_t i = 0; i < r->n_calls; i++) {
@@ -262,14 +291,33 @@ static err send(gen_sink sink, const gen_reply *r, fail *f) {
     return E_OK;
 }
 
-static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
-    gen_remote *r = self;
+/* What a server answers with that streams nothing, though it was asked to. */
+static err read_plain(gen_remote_stream *s, gen_reply *out, fail *f) {
+    TRY(buf_ok(&s->body, f));
+    str body = arena_str(s->rq->arena, buf_str(&s->body)); /* the reply points into it */
+    if (!body.p) return fail_memory(f, "an answer");
+    TRY(read_reply(s->rq, body, out, f));
+    return send(s->sink, out, f);
+}
+
+static err converse(gen_remote *r, gen_remote_stream *s, gen_reply *out, fail *f) {
+    http_answer answer;
     buf body = {0};
-    put_body(&body, r, rq);
+    put_body(&body, r, s->rq, s->sink.put != NULL);
     err e = buf_ok(&body, f);
-    if (e == E_OK) e = ask(r, rq, buf_str(&body), out, f);
+    if (e == E_OK) e = ask(r, s, buf_str(&body), &answer, f);
     buf_deinit(&body);
-    return e == E_OK && sink.put ? send(sink, out, f) : e;
+    if (s->sink.put && !(s->plain && e == E_OK)) return gen_remote_stream_end(s, e, out, f);
+    TRY(e);
+    return s->plain ? read_plain(s, out, f) : read_reply(s->rq, answer.body, out, f);
+}
+
+static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
+    gen_remote_stream s;
+    TRY(gen_remote_stream_open(&s, rq, sink, f));
+    err e = converse(self, &s, out, f);
+    gen_remote_stream_close(&s);
+    return e;
 }
 
 gen_provider gen_remote_provider(gen_remote *r) {

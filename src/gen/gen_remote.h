@@ -1,7 +1,10 @@
-/* gen_remote.h - a provider that asks any OpenAI-compatible server (/v1/chat/completions), not
- * streamed: text and calls come whole. Tools and choice are passed on; a call in the reply must be
- * of a tool that was offered, with a JSON object as arguments (its schema is not checked: whoever
- * runs it does).
+/* gen_remote.h - a provider that asks any OpenAI-compatible server (/v1/chat/completions). Who
+ * gives a sink gets text and calls as the server streams them; who gives none gets them whole, and
+ * so does a sink whose server does not stream. Tools and choice are passed on; a call in the reply
+ * must be of a tool that was offered, with a JSON object as arguments (its schema is not checked:
+ * whoever runs it does). An answer that breaks off is an error, also in the middle of a call's
+ * arguments, and its reply is left untouched; one that reached its limit of tokens there loses that
+ * call.
  *
  * Retries and time limits as given; what the server sends is bounded. Errors: E_TIMEOUT, E_BUSY
  * (429, 503 after the retries), E_KEY (401/403), E_NETWORK (5xx, cut connections, replies that are

@@ -72,8 +72,8 @@ err http_ask(arena *a, const http_call *c, http_answer *out, fail *f) MUST_CHECK
 err http_status_err(const http_call *c, const http_answer *answer, fail *f) MUST_CHECK;
 
 /* Repeats http_ask after a failed connection, a timeout, 408, 425, 429, 500, 502, 503, 504, waiting
- * base_ms * 2^n with full jitter or what Retry-After says, whichever is longer. A call with a sink
- * is made once: the sink may have taken half an answer. */
+ * base_ms * 2^n with full jitter or what Retry-After says, whichever is longer. Once a sink has taken
+ * a byte there is no other try: it holds half an answer. */
 typedef struct http_retry {
     int tries_max;                /* [3] in all */
     int64_t base_ms;              /* [500] */

@@ -46,20 +46,54 @@ static bool wait_ms(const http_retry *r, int64_t ms) {
     }
 }
 
+/* What stands between a call and its sink: whether a byte went there. */
+typedef struct watched_call {
+    const http_call *call;
+    bool taken;
+} watched_call;
+
+static bool watched_sink(void *ctx, str bytes) {
+    watched_call *w = ctx;
+    w->taken = true;
+    return w->call->sink(w->call->ctx, bytes);
+}
+
+static bool watched_begin(void *ctx, int status, int64_t from, int64_t bytes, const char *etag) {
+    watched_call *w = ctx;
+    w->taken = true;
+    return w->call->begin(w->call->ctx, status, from, bytes, etag);
+}
+
+static bool watched_progress(void *ctx, int64_t bytes, int64_t bytes_total) {
+    const watched_call *w = ctx;
+    return w->call->progress(w->call->ctx, bytes, bytes_total);
+}
+
+static http_call watch(watched_call *w) {
+    http_call call = *w->call;
+    call.sink = call.sink ? watched_sink : NULL;
+    call.begin = call.begin ? watched_begin : NULL;
+    call.progress = call.progress ? watched_progress : NULL;
+    call.ctx = w;
+    return call;
+}
+
 err http_ask_retry(arena *a, const http_call *c, http_retry *r, http_answer *out, fail *f) {
     int64_t end_ns = clock_mono_ns() + or_default(r->total_ms_max, TOTAL_MS_MAX) * 1000000;
     uint64_t seed;
     rand_secret(&seed, sizeof seed);
     for (int n = 1;; n++) {
         http_answer answer = {.retry_after_ms = -1};
-        http_call call = *c;
+        watched_call watched = {.call = c};
+        http_call call = watch(&watched);
         int64_t left_ms = (end_ns - clock_mono_ns()) / 1000000;
         if (call.total_ms_max <= 0 || call.total_ms_max > left_ms)
             call.total_ms_max = left_ms > 1 ? left_ms : 1;
         err e = http_ask(a, &call, &answer, f);
         r->tries = n;
-        int64_t pause =
-            worth_again(e, &answer) ? http_retry_wait_ms(r, n, answer.retry_after_ms, seed) : -1;
+        int64_t pause = !watched.taken && worth_again(e, &answer)
+                            ? http_retry_wait_ms(r, n, answer.retry_after_ms, seed)
+                            : -1;
         if (pause < 0 || clock_mono_ns() + pause * 1000000 >= end_ns) {
             if (e == E_OK) *out = answer;
             return e;

@@ -2,7 +2,8 @@
  * are fakes behind api_models. "echo" says three words and repeats the question, "caller" calls
  * the first tool twice, "phone" asks for two tools, "thinker" thinks
  * before it answers, "seeded" says its seed, "stuck" runs until its
- * client leaves, "broken" fails after two words, "bag" embeds by hashing words. */
+ * client leaves, "slow" says nothing until slow_goes is set, "broken" fails after two words, "bag"
+ * embeds by hashing words, "other" is other_provider. */
 #ifndef BANTAM_TEST_API_FAKE_H
 #define BANTAM_TEST_API_FAKE_H
 
@@ -346,6 +347,16 @@ static err stuck(void *self, const gen_request *rq, gen_sink sink, gen_reply *ou
     return e;
 }
 
+static atomic_int slow_goes; /* 1: slow answers; 2: it breaks */
+
+static err slow(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
+    while (!atomic_load(&slow_goes) && !rq->gone(rq->gone_ctx)) clock_sleep_ms(1);
+    if (atomic_load(&slow_goes) == 2) return fail_set(f, E_INTERNAL, "the model broke");
+    return echo(self, rq, sink, out, f);
+}
+
+static gen_provider other_provider;
+
 static err fake_list(void *self, arena *a, api_model **out, size_t *n, fail *f) {
     (void)self;
     api_model all[] = {
@@ -389,6 +400,10 @@ static err fake_provider(void *self, str model, gen_provider *out, fail *f) {
         *out = (gen_provider){.name = "broken", .generate = broken};
     else if (str_is(model, "busy"))
         *out = (gen_provider){.name = "busy", .generate = busy};
+    else if (str_is(model, "slow"))
+        *out = (gen_provider){.name = "slow", .generate = slow};
+    else if (str_is(model, "other") && other_provider.generate)
+        *out = other_provider;
     else if (str_is(model, "stuck"))
         *out = (gen_provider){.name = "stuck", .generate = stuck};
     else

@@ -208,6 +208,18 @@ static void tries_again(void **state) {
     c = (http_call){.url = "http://127.0.0.1:1/"};
     assert_int_equal(http_ask_retry(&mem, &c, &r, &answer, &f), E_NETWORK);
     assert_int_equal(r.tries, 2);
+    /* a sink that has taken half an answer gets no other; one that has taken nothing does */
+    size_t bytes = 0;
+    atomic_store(&asked, 0);
+    r = (http_retry){.tries_max = 5, .base_ms = 1};
+    c = (http_call){.url = url("/half"), .sink = count_bytes, .ctx = &bytes};
+    assert_int_equal(http_ask_retry(&mem, &c, &r, &answer, &f), E_NETWORK);
+    assert_true(r.tries == 1 && bytes == 4);
+    bytes = 0;
+    atomic_store(&asked, 0);
+    c.url = url("/third-time");
+    assert_ok(http_ask_retry(&mem, &c, &r, &answer, &f), &f);
+    assert_true(r.tries == 3 && bytes == strlen("at last"));
     r = (http_retry){.tries_max = 50, .base_ms = 20, .total_ms_max = 150};
     c = (http_call){.url = url("/hangs"), .total_ms_max = 60};
     int64_t start_ns = clock_mono_ns();
