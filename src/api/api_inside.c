@@ -37,6 +37,7 @@ static err run_route(api_call *c, fail *f) {
     if (!d || !d->later || !row)
         return fail_set(f, E_UNSUPPORTED, "%.*s is not run in the background",
                         STR_ARG(c->rq->path));
+    if (c->api->o.who) TRY(who_check_still(c->api->o.who, &c->who, f));
     c->code = "invalid_json";
     TRY(json_parse(c->a, c->rq->body, &c->body, f));
     if (c->body->kind != JSON_OBJECT)

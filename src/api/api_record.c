@@ -10,6 +10,19 @@
 
 enum { DAY_MS = 86400000 };
 
+/* A word that no record can have is a typing mistake, and an empty list would hide it. */
+static err check_words(api_call *c, const audit_filter *filter, fail *f) {
+    gen_tier tier;
+    str v = filter->verdict;
+    if (filter->tier.n && !str_is(filter->tier, "none") && !gen_tier_of(filter->tier, &tier))
+        return api_refuse(c, f, "tier", "tier \"%.*s\" is none of none, cache, slm, llm, human",
+                          STR_ARG(str_slice(filter->tier, 0, 64)));
+    if (v.n && !str_is(v, "right") && !str_is(v, "wrong") && !str_is(v, "wants_person"))
+        return api_refuse(c, f, "verdict", "verdict \"%.*s\" is none of right, wrong, wants_person",
+                          STR_ARG(str_slice(v, 0, 64)));
+    return E_OK;
+}
+
 err api_request_list(api_call *c, fail *f) {
     audit_filter filter = {.task = api_query(c, "task"),
                            .tier = api_query(c, "tier"),
@@ -23,6 +36,7 @@ err api_request_list(api_call *c, fail *f) {
     TRY(api_query_int(c, "after", 0, 0, INT64_MAX, &filter.after, f));
     TRY(api_query_int(c, "offset", 0, 0, INT32_MAX, &filter.offset, f));
     TRY(api_query_int(c, "limit", API_PAGE_LIMIT, 1, AUDIT_LIST_MAX, &filter.limit, f));
+    TRY(check_words(c, &filter, f));
     TRY(audit_list(c->api->o.audit, &filter, c->a, &rows, &n, f));
     json_begin_object(&c->w);
     json_key(&c->w, "requests");
@@ -127,7 +141,7 @@ err api_request_verdict(api_call *c, fail *f) {
     if (to_people && review.task_id.n && !review.text.n)
         return fail_set(f, E_NOT_FOUND, "the question of request %.*s is not kept any more",
                         STR_ARG(str_slice(c->arg, 0, 64)));
-    c->param = "verdict";
+    c->param = note.n > AUDIT_NOTE_BYTES_MAX ? "note" : "verdict";
     TRY(store_verdict(c, verdict, note, to_people && review.task_id.n ? &review : NULL, &ticket,
                       f));
     c->param = NULL;

@@ -23,6 +23,7 @@
 enum {
     AUDIT_FLUSH_MS = 200,
     AUDIT_TRACE_BYTES_MAX = 1 << 20, /* one trace as JSON; a larger one is E_TOO_LARGE */
+    AUDIT_NOTE_BYTES_MAX = 4096,     /* of a verdict */
     AUDIT_LIST_MAX = 1000
 };
 

@@ -287,7 +287,6 @@ err audit_table_get(store *s, str request_id, arena *mem, str *record, fail *f) 
 }
 
 err audit_set_verdict(store_tx *tx, str request_id, str verdict, str note, fail *f) {
-    enum { NOTE_BYTES_MAX = 4096 };
     static const char *const known[] = {"right", "wrong", "wants_person"};
     bool good = false;
     store_stmt *q;
@@ -296,9 +295,9 @@ err audit_set_verdict(store_tx *tx, str request_id, str verdict, str note, fail 
     if (!good)
         return fail_set(f, E_INPUT, "verdict \"%.*s\" is none of right, wrong, wants_person",
                         STR_ARG(str_slice(verdict, 0, 64)));
-    if (note.n > NOTE_BYTES_MAX)
+    if (note.n > AUDIT_NOTE_BYTES_MAX)
         return fail_set(f, E_TOO_LARGE, "the note of %zu bytes is above the limit of %d", note.n,
-                        NOTE_BYTES_MAX);
+                        AUDIT_NOTE_BYTES_MAX);
     TRY(store_prepare(tx,
                       "UPDATE audit_request SET verdict=?2, verdict_note=?3, verdict_ms=?4"
                       " WHERE request_id=?1 AND erased_ms=0",

@@ -311,6 +311,40 @@ err who_check_key(who_book *w, str secret, arena *a, who_actor *out, fail *f) {
     return e;
 }
 
+/* ---- is it still there? ---- */
+
+static err key_still(who_book *w, const who_actor *actor, fail *f) {
+    int64_t now_ms = clock_now_ms();
+    bool live = false;
+    mutex_lock(&w->lock);
+    err e = who_refresh(w, f);
+    for (size_t i = 0; e == E_OK && i < w->n_held && !live; i++)
+        live = w->held[i].id == actor->id && is_live(&w->held[i], now_ms);
+    mutex_unlock(&w->lock);
+    if (e != E_OK || live) return e;
+    return fail_set(f, E_KEY, "the key \"%.*s\" was revoked or has expired", STR_ARG(actor->name));
+}
+
+static err person_still(who_book *w, const who_actor *actor, fail *f) {
+    store_tx *tx;
+    store_stmt *q;
+    bool row = false;
+    TRY(store_begin(w->store, STORE_READ, &tx, f));
+    err e = store_prepare(tx, "SELECT 1 FROM who_user WHERE id=?1", &q, f);
+    if (e == E_OK) {
+        store_bind_int(q, 1, actor->id);
+        e = store_step(q, &row, f);
+    }
+    store_rollback(tx);
+    if (e != E_OK || row) return e;
+    return fail_set(f, E_KEY, "%.*s may not log in any more", STR_ARG(actor->name));
+}
+
+err who_check_still(who_book *w, const who_actor *actor, fail *f) {
+    if (!actor->id) return E_OK;
+    return actor->kind == WHO_PERSON ? person_still(w, actor, f) : key_still(w, actor, f);
+}
+
 bool who_may(const who_actor *actor, who_action action) {
     if (action == WHO_OPEN) return true;
     if (actor->kind == WHO_PROGRAM) return who_scopes_may(actor->scopes, action);

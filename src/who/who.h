@@ -94,6 +94,10 @@ err who_key_list(who_book *w, arena *a, who_key **out, size_t *n, fail *f) MUST_
 
 /* E_KEY when it is unknown, expired or revoked: the text says no more than that to a stranger. */
 err who_check_key(who_book *w, str secret, arena *a, who_actor *out, fail *f) MUST_CHECK;
+/* For what runs after whoever asked has left: E_KEY when their key was revoked or has expired
+ * since, or the person's login was taken away. An actor without an id (no key, BANTAM_KEY) is fine.
+ */
+err who_check_still(who_book *w, const who_actor *actor, fail *f) MUST_CHECK;
 
 /* What a key has left. limit 0: none is set. */
 typedef struct who_quota {

@@ -195,6 +195,13 @@ static void says_what_is_wrong(void **state) {
     assert_int_equal(at(v, "error")->count, 4);
 }
 
+static void words_that_no_record_has_are_named(void **state) {
+    (void)state;
+    assert_text(ask("/v1/requests?tier=zz", NULL, 400), "error.param", "tier");
+    assert_text(ask("/v1/requests?verdict=zz", NULL, 400), "error.param", "verdict");
+    ask("/v1/requests?tier=none", NULL, 200);
+}
+
 /* RFC 9110, 15.5.6: all of them. */
 static void says_which_methods_are_done(void **state) {
     (void)state;
@@ -840,6 +847,7 @@ int main(void) {
         cmocka_unit_test_setup(refuses_what_it_does_not_do, reset),
         cmocka_unit_test_setup(says_what_is_wrong, reset),
         cmocka_unit_test_setup(says_which_methods_are_done, reset),
+        cmocka_unit_test_setup(words_that_no_record_has_are_named, reset),
         cmocka_unit_test_setup(streams_words_as_they_come, reset),
         cmocka_unit_test_setup(tells_thoughts_apart, reset),
         cmocka_unit_test_setup(a_stream_that_breaks_says_so, reset),

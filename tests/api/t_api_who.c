@@ -3,6 +3,8 @@
  * database of their own, so the rest of the fake server knows nothing of them. */
 #include "api_fake.h"
 
+#include "api/api_keep.h"
+
 #include "../net/http_test.h"
 
 enum { WIRE_BYTES = 64 * 1024 };
@@ -361,6 +363,30 @@ static void tenants_see_their_own_record(void **state) {
     assert_int_equal(ask_with("POST", judge.p, ann, verdict), 200);
 }
 
+/* A batch and an answer for later outlast their client, not its key. */
+static void a_revoked_key_runs_nothing_more(void **state) {
+    (void)state;
+    who_actor who;
+    api_inside_answer answer;
+    atomic_bool left = false;
+    str secret = add_key("lost", "chat,files", 0, 0);
+    assert_ok(who_check_key(book, secret, &fx.arena, &who, &fx.f), &fx.f);
+    keep_job job = {.kind = KEEP_LINE,
+                    .path = STR("/v1/chat/completions"),
+                    .owner = {.kind = who.kind,
+                              .id = who.id,
+                              .name = who.name,
+                              .tenant = who.tenant,
+                              .scopes = who.scopes},
+                    .body = STR("{\"model\":\"echo\",\"messages\":[{\"role\":\"user\","
+                                "\"content\":\"a\"}]}")};
+    assert_ok(api_inside_run(fx.api, &job, &left, &fx.arena, &answer, &fx.f), &fx.f);
+    assert_int_equal(answer.status, 200);
+    assert_ok(who_key_revoke(book, STR("lost"), STR(""), &fx.f), &fx.f);
+    assert_ok(api_inside_run(fx.api, &job, &left, &fx.arena, &answer, &fx.f), &fx.f);
+    assert_int_equal(answer.status, 401);
+}
+
 static void me_says_who_and_what(void **state) {
     (void)state;
     assert_int_equal(ask_with("GET", "/v1/me", "", ""), 200);
@@ -464,21 +490,14 @@ static void only_listed_origins_may(void **state) {
 int main(void) {
 #define T(test) cmocka_unit_test_setup_teardown(test, begin, end)
     const struct CMUnitTest tests[] = {
-        T(tenants_see_their_own_record),
-        T(keys_come_in_three_headers),
-        T(scopes_hold_route_by_route),
-        T(roles_hold_route_by_route),
-        T(a_change_needs_the_token),
-        T(cookies_are_hard_to_steal),
-        T(a_planted_cookie_is_not_taken),
-        T(guessing_is_slowed_down),
-        T(the_record_names_the_person),
-        T(me_says_who_and_what),
-        T(a_proxy_tells_the_address),
-        T(a_person_changes_the_password),
-        T(loopback_asks_once_there_are_users),
-        T(limits_are_told_and_kept),
-        T(only_listed_origins_may),
+        T(tenants_see_their_own_record),  T(a_revoked_key_runs_nothing_more),
+        T(keys_come_in_three_headers),    T(scopes_hold_route_by_route),
+        T(roles_hold_route_by_route),     T(a_change_needs_the_token),
+        T(cookies_are_hard_to_steal),     T(a_planted_cookie_is_not_taken),
+        T(guessing_is_slowed_down),       T(the_record_names_the_person),
+        T(me_says_who_and_what),          T(a_proxy_tells_the_address),
+        T(a_person_changes_the_password), T(loopback_asks_once_there_are_users),
+        T(limits_are_told_and_kept),      T(only_listed_origins_may),
     };
     return cmocka_run_group_tests(tests, fake_open, fake_close);
 }

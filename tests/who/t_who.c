@@ -258,6 +258,27 @@ static err session_holds(str secret, who_actor *out) {
     return who_check_session(other, secret, &a, out, NULL, &f);
 }
 
+/* What was asked by somebody who is gone is not run for them. */
+static void who_left_is_known(void **state) {
+    (void)state;
+    who_session s;
+    who_actor key, timed, person, nobody = {0}, own = {.kind = WHO_PROGRAM};
+    str secret = add_key("site", (who_key_new){0});
+    str short_lived = add_key("timed", (who_key_new){.expires_ms = start_ms + 1000});
+    add_ann(WHO_VIEWER);
+    assert_ok(login("ann", "correct horse", &s), &f);
+    assert_ok(check_key(secret, &key), &f);
+    assert_ok(check_key(short_lived, &timed), &f);
+    assert_ok(session_holds(s.secret, &person), &f);
+    const who_actor *const all[] = {&key, &timed, &person, &nobody, &own};
+    for (size_t i = 0; i < 5; i++) assert_ok(who_check_still(other, all[i], &f), &f);
+    at(1000);
+    assert_ok(who_key_revoke(book, STR("site"), STR("root"), &f), &f);
+    assert_ok(who_user_remove(book, STR("ann"), STR("root"), &f), &f);
+    for (size_t i = 0; i < 3; i++) assert_int_equal(who_check_still(other, all[i], &f), E_KEY);
+    for (size_t i = 3; i < 5; i++) assert_ok(who_check_still(other, all[i], &f), &f);
+}
+
 static void users_log_in(void **state) {
     (void)state;
     who_session s;
@@ -599,6 +620,7 @@ int main(void) {
         T(the_secret_is_not_kept),
         T(keys_end),
         T(keys_rotate),
+        T(who_left_is_known),
         T(bad_keys_are_refused),
         cmocka_unit_test(buckets_fill_with_time),
         cmocka_unit_test(tokens_are_paid_afterwards),
