@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,9 +15,23 @@ static const char *code(int fd, const char *escape) {
     return isatty(fd) == 1 && !home_env(NULL, "NO_COLOR") ? escape : "";
 }
 
+/* The text in place of itself: an error quotes files and models, whose words are not ours. */
+static void make_safe(char *p, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)p[i];
+        bool c1 = c == 0xC2 && i + 1 < n && ((unsigned char)p[i + 1] & 0xE0) == 0x80;
+        if (c1) p[i + 1] = '?';
+        if (c1 || (c < 0x20 && c != '\n' && c != '\t') || c == 0x7F) p[i] = '?';
+    }
+}
+
 void out_fail(const fail *f) {
-    fprintf(stderr, "%sbantam:%s %s\n", code(STDERR_FILENO, "\033[31m"), out_err_plain(), f->text);
-    if (f->hint[0]) fprintf(stderr, "  %s\n", f->hint);
+    fail shown = *f;
+    make_safe(shown.text, strlen(shown.text));
+    make_safe(shown.hint, strlen(shown.hint));
+    fprintf(stderr, "%sbantam:%s %s\n", code(STDERR_FILENO, "\033[31m"), out_err_plain(),
+            shown.text);
+    if (shown.hint[0]) fprintf(stderr, "  %s\n", shown.hint);
 }
 
 err out_flush(fail *f) {
@@ -62,13 +77,10 @@ const char *out_err_plain(void) {
 str out_safe(arena *a, str text, bool one_line) {
     char *p = arena_alloc(a, text.n + 1);
     if (!p) return STR("(out of memory)");
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.p[i];
-        bool c1 = c == 0xC2 && i + 1 < text.n && ((unsigned char)text.p[i + 1] & 0xE0) == 0x80;
-        bool space = c == '\n' || c == '\t';
-        p[i] = c1 || (c < 0x20 && !space) || c == 0x7F ? '?' : space && one_line ? ' ' : (char)c;
-        if (c1) p[++i] = '?';
-    }
+    if (text.n) memcpy(p, text.p, text.n);
+    make_safe(p, text.n);
+    for (size_t i = 0; one_line && i < text.n; i++)
+        if (p[i] == '\n' || p[i] == '\t') p[i] = ' ';
     return (str){p, text.n};
 }
 

@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "text/json.h"
 
-void out_fail(const fail *f);             /* "bantam: text" and the hint, to stderr */
+void out_fail(const fail *f); /* "bantam: text" and the hint, without control bytes, to stderr */
 err out_json(buf *b, fail *f) MUST_CHECK; /* one line to stdout; b is given up */
 /* {"key": [rows]}: what lists print. */
 void out_list_begin(json_writer *j, const char *key);

@@ -22,6 +22,10 @@ fails "a folder without a model is named" 4 "$bin" run ./empty hi
 says "and what belongs into it" "config.json, tokenizer.json and model.safetensors"
 is "nothing of these is listed as here" "$("$bin" list --json | jq '[.models[] | select(.path != null)] | length')" 0
 
+printf x >$'e\033[31mvil.gguf'
+fails "an error does not send escapes to a terminal" 7 "$bin" show ./$'e\033[31mvil.gguf'
+is "whatever it quotes" "$(grep -c $'\033' "$tmp/err") $(grep -c 'e?\[31mvil' "$tmp/err")" "0 1"
+
 # ---- standard input, output, error closed or full ----
 for what in --version --help 'list' 'run --help'; do
     # shellcheck disable=SC2086
