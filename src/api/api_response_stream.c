@@ -11,7 +11,8 @@
  *                 response.function_call_arguments.done, response.output_item.done
  *     response.completed | response.incomplete | response.failed
  *
- * The stream begins with the first words, so what fails before them has its own status. The last
+ * The stream begins with the first words, so what fails before them has its own status, unless a
+ * comment had to go out first (http_stream_promise): then it is response.failed, too. The last
  * event goes out when the response is on the disk. */
 #include "api/api_chat.h"
 #include "api/api_response.h"
@@ -40,7 +41,8 @@ static err send_response(api_response *r, const char *type, const response_end *
 
 static err begin_stream(api_response *r, fail *f) {
     if (r->chat.begun) return E_OK;
-    TRY(http_stream_begin(r->chat.call->rp, 200, "text/event-stream", f));
+    if (!http_stream_begun(r->chat.call->rp))
+        TRY(http_stream_begin(r->chat.call->rp, 200, "text/event-stream", f));
     r->chat.begun = true;
     const response_end running = {.status = "in_progress"};
     TRY(send_response(r, "response.created", &running, f));
@@ -182,6 +184,7 @@ static err send_end(api_response *r, const gen_exchange *x, fail *f) {
 
 static err send_failed(api_response *r, const fail *why, fail *f) {
     const response_end end = {.status = "failed", .why = why, .code = r->chat.call->code};
+    TRY(begin_stream(r, f));
     TRY(send_response(r, "response.failed", &end, f));
     return http_stream_end(r->chat.call->rp, f);
 }
@@ -190,10 +193,11 @@ err api_response_stream(api_response *r, gen_exchange *x, fail *f) {
     api_call *c = r->chat.call;
     fail why = {0};
     if (!r->chat.is_task) x->sink = (gen_sink){.self = r, .put = stream_event};
+    http_stream_promise(c->rp);
     err e = api_run_chat(&r->chat, x, &why);
     if (e == E_OK) e = send_end(r, x, &why);
     buf_deinit(&r->text);
-    if (e != E_OK && (!r->chat.begun || e == E_CANCELLED)) {
+    if (e != E_OK && (e == E_CANCELLED || (!r->chat.begun && !http_stream_begun(c->rp)))) {
         if (f) *f = why;
         return e;
     }
