@@ -64,7 +64,7 @@ void engine_cancel(engine_sequence *s) {
     engine *e = s->e;
     mutex_lock(&e->lock);
     s->cancel = true;
-    engine_wake(e);
+    if (s->state != SLOT_DONE) engine_wake(e);
     mutex_unlock(&e->lock);
 }
 
@@ -73,7 +73,7 @@ void engine_release(engine_sequence *s) {
     engine *e = s->e;
     mutex_lock(&e->lock);
     s->cancel = true;
-    engine_wake(e);
+    if (s->state != SLOT_DONE) engine_wake(e);
     while (s->state != SLOT_DONE) cond_wait(&s->ready, &e->lock);
     s->state = SLOT_FREE;
     mutex_unlock(&e->lock);
