@@ -122,7 +122,8 @@ static err take_lines(starting *s, str text, fail *f) {
         }
         TRY(take_line(s, line, f));
     }
-    if (!s->lines) note_problem(s, "empty_file", NULL, 0, "the input file holds no request");
+    if (!s->lines && !s->problems)
+        note_problem(s, "empty_file", NULL, 0, "the input file holds no request");
     return E_OK;
 }
 _Static_assert(KEEP_LINES_MAX == 50000, "as the message says");
@@ -132,6 +133,9 @@ static err start_in(starting *s, str text, fail *f) {
     api *a = s->api;
     keep_batch b = *s->batch;
     json_begin_array(&s->w);
+    if (!text.p)
+        note_problem(s, "input_file_deleted", "input_file_id", 0,
+                     "the input file was deleted before the batch began");
     TRY(store_begin(a->o.store, STORE_WRITE, &s->tx, f));
     err e = take_lines(s, text, f);
     json_end_array(&s->w);

@@ -150,16 +150,20 @@ err api_file_get(api_call *c, fail *f) {
     return E_OK;
 }
 
+/* All of it, or an error: one that is deleted meanwhile has no next piece. */
 static err send_chunks(api_call *c, const keep_file *file, fail *f) {
     arena mem;
     err e = E_OK;
+    int64_t left = file->bytes;
     arena_init(&mem, KEEP_CHUNK_BYTES + 64);
-    for (int64_t ord = 0; e == E_OK; ord++) {
+    for (int64_t ord = 0; e == E_OK && left > 0; ord++) {
         str piece;
         arena_reset(&mem);
         e = keep_file_chunk(c->api->o.store, file->id, ord, &mem, &piece, f);
-        if (e == E_OK && !piece.n) break;
+        if (e == E_OK && !piece.n)
+            e = fail_set(f, E_NOT_FOUND, "the file was deleted while it was sent");
         if (e == E_OK) e = http_stream_put(c->rp, piece, f);
+        left -= (int64_t)piece.n;
     }
     arena_deinit(&mem);
     return e;

@@ -123,6 +123,10 @@ err keep_delete(store_tx *tx, const char *sql, const char *what, str tenant, str
     return store_changes(tx) ? E_OK : keep_none(what, ref, f);
 }
 
+bool keep_is_over(int64_t expires_ms) {
+    return expires_ms && expires_ms <= clock_now_ms();
+}
+
 str keep_filled(str s) {
     return s.p ? s : STR("");
 }

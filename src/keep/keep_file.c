@@ -97,7 +97,8 @@ static err find_file(store_tx *tx, str tenant, str ref, arena *a, keep_file *out
     store_stmt *q;
     TRY(keep_find(tx, "SELECT " FILE_COLUMNS " FROM keep_file WHERE ref=?1 AND tenant=?2", "file",
                   tenant, ref, &q, f));
-    return read_file(q, a, out, f);
+    TRY(read_file(q, a, out, f));
+    return keep_is_over(out->expires_ms) ? keep_none("file", ref, f) : E_OK;
 }
 
 err keep_file_get(store *s, str tenant, str ref, arena *a, keep_file *out, fail *f) {
@@ -127,14 +128,17 @@ static err list_files(store_tx *tx, const keep_page *page, str purpose, arena *a
     TRY(store_prepare(tx,
                       page->ascending
                           ? "SELECT " FILE_COLUMNS " FROM keep_file WHERE tenant=?1 AND id>?2 AND"
-                            " (?3='' OR purpose=?3) ORDER BY id LIMIT ?4"
+                            " (?3='' OR purpose=?3) AND (expires_ms=0 OR expires_ms>?5)"
+                            " ORDER BY id LIMIT ?4"
                           : "SELECT " FILE_COLUMNS " FROM keep_file WHERE tenant=?1 AND id<?2 AND"
-                            " (?3='' OR purpose=?3) ORDER BY id DESC LIMIT ?4",
+                            " (?3='' OR purpose=?3) AND (expires_ms=0 OR expires_ms>?5)"
+                            " ORDER BY id DESC LIMIT ?4",
                       &q, f));
     store_bind_str(q, 1, keep_filled(page->tenant));
     store_bind_int(q, 2, from);
     store_bind_str(q, 3, keep_filled(purpose));
     store_bind_int(q, 4, page->limit + 1);
+    store_bind_int(q, 5, clock_now_ms());
     for (;;) {
         bool row;
         TRY(keep_page_step(q, page, count, &row, more, f));

@@ -10,7 +10,8 @@ typedef struct keep_text {
     str *to;
 } keep_text;
 err keep_texts(store_stmt *q, arena *a, const keep_text *texts, size_t n, fail *f) MUST_CHECK;
-str keep_filled(str s); /* "" for none, so that no column is NULL */
+bool keep_is_over(int64_t expires_ms); /* its row may wait for the housekeeping; 0 = it stays */
+str keep_filled(str s);                /* "" for none, so that no column is NULL */
 /* Runs a prepared statement that gives no row. */
 err keep_do(store_stmt *q, fail *f) MUST_CHECK;
 /* E_NOT_FOUND: "there is no file \"file-x\"". */

@@ -113,7 +113,8 @@ static err find_job(store_tx *tx, str tenant, str ref, arena *a, keep_job *out, 
     TRY(keep_find(
         tx, "SELECT " JOB_COLUMNS " FROM keep_job WHERE ref=?1 AND tenant=?2 AND batch IS NULL",
         "request", tenant, ref, &q, f));
-    return read_job(q, a, out, f);
+    TRY(read_job(q, a, out, f));
+    return keep_is_over(out->expires_ms) ? keep_none("request", ref, f) : E_OK;
 }
 
 err keep_job_get(store *s, str tenant, str ref, arena *a, keep_job *out, fail *f) {

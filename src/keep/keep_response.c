@@ -1,6 +1,8 @@
 /* keep_response.c - responses and the items they were asked with and answered with. */
 #include "keep/keep_int.h"
 
+#include "base/clock.h"
+
 err keep_response_add(store_tx *tx, keep_response *r, fail *f) {
     store_stmt *q;
     TRY(store_prepare(tx,
@@ -79,6 +81,7 @@ static err find_response(store_tx *tx, str tenant, str ref, arena *a, keep_respo
     TRY(keep_texts(q, a, texts, sizeof texts / sizeof *texts, f));
     r.status = status.p;
     store_reset(q);
+    if (keep_is_over(r.expires_ms)) return keep_none("response", ref, f);
     *out = r;
     return E_OK;
 }
@@ -183,10 +186,12 @@ static err find_item(store_tx *tx, str tenant, str ref, arena *a, keep_item *out
     item_list list = {.a = a};
     TRY(store_prepare(tx,
                       "SELECT i.side,i.ref,i.text FROM keep_item i JOIN keep_response r ON"
-                      " r.id=i.response WHERE i.ref=?1 AND r.tenant=?2 ORDER BY i.id DESC LIMIT 1",
+                      " r.id=i.response WHERE i.ref=?1 AND r.tenant=?2 AND r.expires_ms>?3 ORDER "
+                      "BY i.id DESC LIMIT 1",
                       &q, f));
     store_bind_str(q, 1, ref);
     store_bind_str(q, 2, keep_filled(tenant));
+    store_bind_int(q, 3, clock_now_ms());
     TRY(add_rows(&list, q, f));
     if (!list.n) return keep_none("item", ref, f);
     *out = list.items[0];

@@ -2,6 +2,8 @@
  * models, through a real server on loopback. */
 #include "api_fake.h"
 
+#include "api/api_keep.h"
+
 #include "../net/http_test.h"
 
 enum { WIRE_BYTES = 256 * 1024 };
@@ -119,6 +121,29 @@ static void keeps_large_files_whole(void **state) {
     n = (32 << 20) + 1;
     bytes = arena_alloc(&fx.arena, n);
     upload((str){bytes, n}, "assistants", "", 413);
+}
+
+static void run_sql(const char *sql) {
+    store_tx *tx;
+    assert_ok(store_begin(fx.store, STORE_WRITE, &tx, &fx.f), &fx.f);
+    assert_ok(store_run(tx, sql, &fx.f), &fx.f);
+    assert_ok(store_commit(tx, &fx.f), &fx.f);
+}
+
+/* A file that is deleted while it is sent must not look whole: its stream has no end. */
+static void half_a_file_is_not_taken_for_whole(void **state) {
+    (void)state;
+    size_t n = 2 * KEEP_CHUNK_BYTES + 7;
+    char *bytes = arena_alloc(&fx.arena, n);
+    for (size_t i = 0; i < n; i++) bytes[i] = 'x';
+    str id = text_at(upload((str){bytes, n}, "assistants", "", 200), "id");
+    assert_int_equal(content_of(id).n, n);
+    run_sql("DELETE FROM keep_chunk WHERE ord>0");
+    http_answer answer;
+    http_call call = {.url = url_of(below("/v1/files/", id, "/content")),
+                      .body_bytes_max = 64 << 20};
+    assert_int_not_equal(http_ask(&fx.arena, &call, &answer, &fx.f), E_OK);
+    ask_delete(below("/v1/files/", id, ""), 200);
 }
 
 static void refuses_bad_forms(void **state) {
@@ -360,6 +385,22 @@ static void says_what_is_wrong_with_a_batch(void **state) {
                 "completion_window");
 }
 
+static void a_deleted_input_is_named(void **state) {
+    (void)state;
+    store_tx *tx;
+    keep_batch b = {.ref = STR("batch_orphan"),
+                    .endpoint = STR("/v1/chat/completions"),
+                    .input = STR("file-gone"),
+                    .owner = {.name = STR(""), .tenant = STR("")}};
+    assert_ok(store_begin(fx.store, STORE_WRITE, &tx, &fx.f), &fx.f);
+    assert_ok(keep_batch_add(tx, &b, &fx.f), &fx.f);
+    assert_ok(store_commit(tx, &fx.f), &fx.f);
+    api_runner_wake(fx.api->runner);
+    const json *v = await_batch(b.ref, "failed");
+    assert_int_equal(at(v, "errors.data")->count, 1);
+    assert_text(v, "errors.data.0.code", "input_file_deleted");
+}
+
 static void cancels_a_batch(void **state) {
     (void)state;
     atomic_store(&stuck_ended, 0);
@@ -424,7 +465,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(keeps_files, reset),
         cmocka_unit_test_setup(keeps_large_files_whole, reset),
+        cmocka_unit_test_setup(half_a_file_is_not_taken_for_whole, reset),
         cmocka_unit_test_setup(refuses_bad_forms, reset),
+        cmocka_unit_test_setup(a_deleted_input_is_named, reset),
         cmocka_unit_test_setup(answers_a_key_once, reset),
         cmocka_unit_test_setup(does_not_keep_errors, reset),
         cmocka_unit_test_setup(keeps_one_file_for_a_key, reset),

@@ -364,6 +364,39 @@ static bool has_once(const char *actor, const char *key) {
     return found;
 }
 
+/* What is past its time is gone at once, not at the next hour's housekeeping. */
+static void what_is_over_is_not_found(void **state) {
+    (void)state;
+    int64_t now_ms = clock_now_ms();
+    keep_file file, *files;
+    keep_response r;
+    keep_item *items;
+    keep_job j;
+    size_t n;
+    bool more;
+    keep_page page = {.tenant = STR("t"), .limit = 10};
+    clock_set_test_ms(now_ms);
+    add_response("r1", "", "");
+    add_job("j1", KEEP_ASYNC, 0, 0);
+    assert_ok(add_file("kept", STR("abcdef"), 0), &f);
+    assert_ok(add_file("goes", STR("abcdef"), now_ms + 5), &f);
+    clock_set_test_ms(now_ms + 4);
+    assert_ok(keep_file_get(s, STR("t"), STR("goes"), &a, &file, &f), &f);
+    clock_set_test_ms(now_ms + 5);
+    assert_int_equal(keep_file_get(s, STR("t"), STR("goes"), &a, &file, &f), E_NOT_FOUND);
+    for (int i = 0; i < 2; i++) {
+        page.ascending = i;
+        assert_ok(keep_file_list(s, &page, STR(""), &a, &files, &n, &more, &f), &f);
+        assert_int_equal(n, 1);
+        assert_true(str_is(files[0].ref, "kept"));
+    }
+    assert_ok(keep_job_get(s, STR("t"), STR("j1"), &a, &j, &f), &f);
+    clock_set_test_ms(now_ms + KEEP_RESPONSE_MS);
+    assert_int_equal(keep_job_get(s, STR("t"), STR("j1"), &a, &j, &f), E_NOT_FOUND);
+    assert_int_equal(keep_response_get(s, STR("t"), STR("r1"), &a, &r, &f), E_NOT_FOUND);
+    assert_int_equal(keep_chain(s, STR("t"), STR("r1"), &a, &items, &n, &f), E_NOT_FOUND);
+}
+
 static void what_is_due_goes(void **state) {
     (void)state;
     int64_t now_ms = clock_now_ms(), n;
@@ -462,6 +495,7 @@ int main(void) {
         T(a_batch_is_cancelled_or_expires),
         T(lines_have_names_of_their_own),
         T(what_is_due_goes),
+        T(what_is_over_is_not_found),
         T(a_subject_is_erased),
         T(what_was_acknowledged_is_there),
     };
