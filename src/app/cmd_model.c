@@ -42,20 +42,24 @@ static err pull(const cli *c, world *w, fail *f) {
     return out_json(&b, f);
 }
 
+static void print_model(const registry_model *m) {
+    char size[16] = "-"; /* of a folder that is used in place: not counted */
+    if (m->bytes > 0) snprintf(size, sizeof size, "%.1f MB", (double)m->bytes * 1e-6);
+    printf("%-20.*s %-10s %s%10s  %-14s %.*s\n", STR_ARG(m->name), registry_kind_name(m->kind),
+           m->untried ? "~" : " ", size,
+           m->is_link   ? "here, in place"
+           : m->path    ? "here"
+           : m->untried ? "hf:, untried"
+                        : "not fetched",
+           STR_ARG(m->purpose));
+}
+
 static err list(const cli *c, world *w, fail *f) {
     registry_model *all;
     size_t n;
     TRY(registry_list(w->registry, c->arena, &all, &n, f));
     if (!cli_flag(c, "json")) {
-        for (size_t i = 0; i < n; i++)
-            printf("%-20.*s %-10s %s%7.1f MB  %-14s %.*s\n", STR_ARG(all[i].name),
-                   registry_kind_name(all[i].kind), all[i].untried ? "~" : " ",
-                   all[i].bytes > 0 ? (double)all[i].bytes * 1e-6 : 0,
-                   all[i].is_link   ? "here, in place"
-                   : all[i].path    ? "here"
-                   : all[i].untried ? "hf:, untried"
-                                    : "not fetched",
-                   STR_ARG(all[i].purpose));
+        for (size_t i = 0; i < n; i++) print_model(&all[i]);
         return E_OK;
     }
     buf b = {0};

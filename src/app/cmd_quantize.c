@@ -78,7 +78,7 @@ static void print_text(const cli *c, const outcome *o) {
         if (o->r.of_type[t]) printf(" %lld %s", (long long)o->r.of_type[t], dtype_get(t)->name);
     printf("\n");
     if (o->r.fallbacks)
-        printf("  %lld have rows that are no multiple of 256 and got a type that fits them\n",
+        printf("  of %lld the rows are no multiple of 256: they got a type that fits\n",
                (long long)o->r.fallbacks);
     if (o->calibration_tokens)
         printf("  %lld weighed by %lld calibration tokens\n", (long long)o->r.weighed,
