@@ -5,6 +5,8 @@
  * message: its texts, its thinking, its calls. Images and documents are refused by name. */
 #include "api/api_anthropic.h"
 
+#include <string.h>
+
 enum { BLOCKS_MAX = 4096 };
 
 typedef struct turns {
@@ -79,18 +81,40 @@ static err need_text(api_call *c, const json *v, const char *key, const char *pl
     return E_OK;
 }
 
-/* a, and on a new line b. */
-static err join(api_call *c, str a, str b, str *out, fail *f) {
-    if (!a.n || !b.n) {
-        *out = a.n ? a : b;
+/* Texts on lines of their own. It grows by doubling: four thousand blocks must not be copied four
+ * thousand times into an arena that gives nothing back. */
+typedef struct lines {
+    str text; /* of one block: borrowed */
+    char *own;
+    size_t cap;
+} lines;
+
+static err add_line(api_call *c, lines *l, str s, fail *f) {
+    if (!s.n || !l->text.n) {
+        if (s.n) l->text = s;
         return E_OK;
     }
-    *out = arena_printf(c->a, "%.*s\n%.*s", STR_ARG(a), STR_ARG(b));
-    return out->p ? E_OK : fail_memory(f, "a message");
+    size_t n = l->text.n + 1 + s.n;
+    if (n > l->cap) {
+        char *wider = arena_alloc_unset(c->a, 2 * n);
+        if (!wider) return fail_memory(f, "a message");
+        memcpy(wider, l->text.p, l->text.n);
+        l->own = wider;
+        l->cap = 2 * n;
+    }
+    l->own[l->text.n] = '\n';
+    memcpy(l->own + l->text.n + 1, s.p, s.n);
+    l->text = (str){l->own, n};
+    return E_OK;
+}
+
+static str text_of(const lines *l) {
+    return l->text.n ? l->text : STR("");
 }
 
 /* A string, or blocks of text alone: system, and what a tool gave. */
 static err read_texts(api_call *c, const json *v, const char *place, str *out, fail *f) {
+    lines all = {0};
     *out = STR("");
     if (!v || v->kind == JSON_NULL) return E_OK;
     if (v->kind == JSON_STRING) {
@@ -105,8 +129,9 @@ static err read_texts(api_call *c, const json *v, const char *place, str *out, f
         str text;
         TRY(check_block(c, &v->items[i], at, 1u << BLOCK_TEXT, &kind, f));
         TRY(need_text(c, &v->items[i], "text", at, &text, f));
-        TRY(join(c, *out, text, out, f));
+        TRY(add_line(c, &all, text, f));
     }
+    *out = text_of(&all);
     return E_OK;
 }
 
@@ -148,6 +173,7 @@ static err read_result(turns *t, const json *v, const char *place, fail *f) {
 static err read_user(turns *t, const json *blocks, const char *place, fail *f) {
     api_call *c = t->call;
     gen_message *words = NULL; /* the message that takes texts */
+    lines said = {0};          /* its */
     for (size_t i = 0; i < blocks->count; i++) {
         const char *at = api_place(c, "%s[%zu]", place, i);
         block_kind kind;
@@ -159,8 +185,12 @@ static err read_user(turns *t, const json *blocks, const char *place, fail *f) {
             continue;
         }
         TRY(need_text(c, &blocks->items[i], "text", at, &text, f));
-        if (!words) words = add(t, GEN_USER);
-        TRY(join(c, words->content, text, &words->content, f));
+        if (!words) {
+            words = add(t, GEN_USER);
+            said = (lines){0};
+        }
+        TRY(add_line(c, &said, text, f));
+        words->content = text_of(&said);
     }
     return E_OK;
 }
@@ -185,6 +215,7 @@ static err read_assistant(turns *t, const json *blocks, const char *place, fail 
     enum { MAY = 1u << BLOCK_TEXT | 1u << BLOCK_CALL | 1u << BLOCK_THINKING };
     api_call *c = t->call;
     gen_message *m = add(t, GEN_ASSISTANT);
+    lines said = {0}, thought = {0};
     m->calls = t->calls + t->n_calls;
     for (size_t i = 0; i < blocks->count; i++) {
         const char *at = api_place(c, "%s[%zu]", place, i);
@@ -197,10 +228,11 @@ static err read_assistant(turns *t, const json *blocks, const char *place, fail 
             m->n_calls++;
             continue;
         }
-        str *to = kind == BLOCK_TEXT ? &m->content : &m->reasoning;
         TRY(need_text(c, v, kind == BLOCK_TEXT ? "text" : "thinking", at, &text, f));
-        TRY(join(c, *to, text, to, f));
+        TRY(add_line(c, kind == BLOCK_TEXT ? &said : &thought, text, f));
     }
+    m->content = text_of(&said);
+    m->reasoning = text_of(&thought);
     return E_OK;
 }
 

@@ -54,6 +54,15 @@ static bool is_text_part(str type) {
            str_is(type, "reasoning_text");
 }
 
+/* NULL: it is no part of text. */
+static const json *part_text(const json *part) {
+    str type = api_text_of(part, "type");
+    const json *text = is_text_part(type)        ? json_get(part, "text")
+                       : str_is(type, "refusal") ? json_get(part, "refusal")
+                                                 : NULL;
+    return text && text->kind == JSON_STRING ? text : NULL;
+}
+
 /* A string, or parts of text, one after the other. */
 static err read_content(api_call *c, const json *v, const char *place, str *out, fail *f) {
     size_t bytes = 0;
@@ -64,10 +73,8 @@ static err read_content(api_call *c, const json *v, const char *place, str *out,
     if (!v || v->kind != JSON_ARRAY)
         return api_refuse(c, f, place, "%s must be a string or an array of parts", place);
     for (size_t i = 0; i < v->count; i++) {
-        str type = api_text_of(&v->items[i], "type");
-        const char *key = str_is(type, "refusal") ? "refusal" : "text";
-        const json *text = json_get(&v->items[i], key);
-        if ((!is_text_part(type) && !str_is(type, "refusal")) || !text || text->kind != JSON_STRING)
+        const json *text = part_text(&v->items[i]);
+        if (!text)
             return api_refuse(c, f, api_place(c, "%s[%zu]", place, i),
                               "%s[%zu]: only parts of text are supported", place, i);
         bytes += text->string.n;
@@ -76,8 +83,7 @@ static err read_content(api_call *c, const json *v, const char *place, str *out,
     if (!all) return fail_memory(f, "a message");
     *out = (str){all, bytes};
     for (size_t i = 0; i < v->count; i++) {
-        const json *text = json_get(&v->items[i], "text");
-        str s = text ? text->string : json_get(&v->items[i], "refusal")->string;
+        str s = part_text(&v->items[i])->string;
         for (size_t k = 0; k < s.n; k++) *all++ = s.p[k];
     }
     return E_OK;

@@ -4,6 +4,8 @@
 
 #include "base/log.h"
 
+#include <sys/resource.h>
+
 #define ASK(model, more)  \
     "{\"model\":\"" model \
     "\",\"max_tokens\":50,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]" more "}"
@@ -38,6 +40,29 @@ static void answers_whole(void **state) {
     const char *path =
         arena_printf(&fx.arena, "/v1/requests/%.*s", STR_ARG(text_at(v, "bantam.trace"))).p;
     assert_text(ask(path, NULL, 200), "question", "hi");
+}
+
+/* Two thousand blocks of a kilobyte once took two gigabytes: each was joined to a new copy. */
+static void many_blocks_take_no_more_than_their_bytes(void **state) {
+    enum { BLOCKS = 2000, BYTES = 1000, GROWTH_KIB_MAX = 200 * 1024 };
+    (void)state;
+    struct rusage before, after;
+    char text[BYTES + 1];
+    buf b = {0};
+    memset(text, 'x', BYTES);
+    text[BYTES] = 0;
+    buf_put_z(&b, "{\"model\":\"echo\",\"max_tokens\":3,\"messages\":[{\"role\":\"user\","
+                  "\"content\":[");
+    for (int i = 0; i < BLOCKS; i++)
+        buf_printf(&b, "%s{\"type\":\"text\",\"text\":\"%s\"}", i ? "," : "", text);
+    buf_put_z(&b, "]}]}");
+    buf_put_char(&b, 0);
+    assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
+    const json *v = ask("/v1/messages/count_tokens", b.p, 200);
+    assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
+    buf_deinit(&b);
+    assert_true(at(v, "input_tokens")->integer >= BLOCKS * (BYTES + 1) - 1);
+    assert_true(after.ru_maxrss - before.ru_maxrss < GROWTH_KIB_MAX);
 }
 
 static void reads_every_field(void **state) {
@@ -373,6 +398,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(answers_whole, reset),
         cmocka_unit_test_setup(reads_every_field, reset),
+        cmocka_unit_test_setup(many_blocks_take_no_more_than_their_bytes, reset),
         cmocka_unit_test_setup(says_which_stop_struck, reset),
         cmocka_unit_test_setup(calls_tools, reset),
         cmocka_unit_test_setup(hands_results_on, reset),

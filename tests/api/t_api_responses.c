@@ -172,6 +172,25 @@ static void keeps_what_it_said(void **state) {
     ask(below(text_at(v, "id"), ""), NULL, 404);
 }
 
+/* A text beside a refusal is not measured, so it must not be copied either. */
+static void a_refusal_is_its_refusal(void **state) {
+    (void)state;
+    char text[20001];
+    memset(text, 'A', sizeof text - 1);
+    text[sizeof text - 1] = 0;
+    const char *const extra[] = {arena_printf(&fx.arena, "\"%s\"", text).p, "5", "{\"a\":1}"};
+    for (size_t i = 0; i < 3; i++) {
+        str body = arena_printf(&fx.arena,
+                                "{\"model\":\"echo\",\"store\":false,\"input\":[{\"role\":"
+                                "\"assistant\",\"content\":[{\"type\":\"refusal\","
+                                "\"refusal\":\"no\",\"text\":%s}]},{\"role\":\"user\","
+                                "\"content\":\"b\"}]}",
+                                extra[i]);
+        ask("/v1/responses", body.p, 200);
+        assert_true(str_is(last_request.messages[0].content, "no"));
+    }
+}
+
 static void goes_on_from_an_earlier_one(void **state) {
     (void)state;
     const json *v = ask("/v1/responses", ASK("caller", TOOLS ",\"instructions\":\"once\""), 200);
@@ -439,6 +458,7 @@ int main(void) {
         cmocka_unit_test_setup(refuses_by_name, reset),
         cmocka_unit_test_setup(keeps_what_it_said, reset),
         cmocka_unit_test_setup(goes_on_from_an_earlier_one, reset),
+        cmocka_unit_test_setup(a_refusal_is_its_refusal, reset),
         cmocka_unit_test_setup(follows_references, reset),
         cmocka_unit_test_setup(counts_tokens, reset),
         cmocka_unit_test_setup(pages_its_items, reset),
