@@ -2,6 +2,7 @@
 #include "app/probe.h"
 
 #include "base/clock.h"
+#include "base/machine.h"
 #include "base/mem.h"
 #include "kern/kern_probe.h"
 
@@ -12,6 +13,8 @@ enum {
     PIECES = 16,              /* of one run for each thread: who is late gets fewer */
     PIECE_NS = 1500000,       /* about how long one takes */
     BUFFER_BYTES = 512 << 20, /* above any cache we know */
+    BUFFER_LEAST = 64 << 20,  /* above most */
+    BUFFER_PART = 4,          /* of the memory to be had, where that is less */
     READ_BYTES = 1 << 20,     /* a piece of it */
 };
 
@@ -66,16 +69,28 @@ static void read_piece(void *arg, int64_t index, int worker) {
     atomic_fetch_add_explicit(&r->kept, sum, memory_order_relaxed);
 }
 
+/* In a small container all of it would end the process. */
+static int64_t buffer_bytes(void) {
+    machine m;
+    machine_look(&m);
+    int64_t room = m.memory_free_bytes, limit = m.memory_limit_bytes;
+    if (limit > 0 && (room < 0 || limit < room)) room = limit;
+    if (room < 0 || room / BUFFER_PART >= BUFFER_BYTES) return BUFFER_BYTES;
+    int64_t part = room / BUFFER_PART / READ_BYTES * READ_BYTES;
+    return part > BUFFER_LEAST ? part : BUFFER_LEAST;
+}
+
 err probe_memory(probe *p, team *t, const kern_table *kern, int repetitions, fail *f) {
     reading r = {.kern = kern_probe_of(kern)};
-    char *buffer = mem_alloc_aligned(BUFFER_BYTES);
-    if (!buffer) return fail_memory(f, "512 MiB to measure reading with");
-    memset(buffer, 1, BUFFER_BYTES);
+    int64_t bytes = buffer_bytes();
+    char *buffer = mem_alloc_aligned((size_t)bytes);
+    if (!buffer) return fail_memory(f, "a buffer to measure reading with");
+    memset(buffer, 1, (size_t)bytes);
     r.buffer = buffer;
     for (int i = 0; i < repetitions; i++) {
         int64_t start = clock_mono_ns();
-        team_run(t, read_piece, &r, BUFFER_BYTES / READ_BYTES);
-        double gb_s = (double)BUFFER_BYTES / (double)(clock_mono_ns() - start);
+        team_run(t, read_piece, &r, bytes / READ_BYTES);
+        double gb_s = (double)bytes / (double)(clock_mono_ns() - start);
         if (gb_s > p->read_gb_s) p->read_gb_s = gb_s;
     }
     mem_free(buffer);

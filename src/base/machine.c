@@ -1,6 +1,8 @@
 /* machine.c - see machine.h. */
 #include "base/machine.h"
 
+#include "base/cgroup.h"
+
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,17 +35,6 @@ static int64_t find_kilobytes(const char *path, const char *key) {
     char text[64];
     if (!find_line(path, key, text, sizeof text)) return -1;
     return (int64_t)strtoll(text, NULL, 10) * 1024;
-}
-
-static int64_t read_number(const char *path) {
-    char text[64], *end;
-    FILE *file = fopen(path, "re");
-    if (!file) return -1;
-    char *got = fgets(text, sizeof text, file);
-    fclose(file);
-    if (!got) return -1;
-    long long value = strtoll(text, &end, 10);
-    return end == text ? -1 : (int64_t)value; /* "max" is no number */
 }
 
 static void read_word(const char *path, char *out, size_t bytes) {
@@ -88,7 +79,8 @@ void machine_look(machine *m) {
     if (getloadavg(&m->load, 1) != 1) m->load = 0;
     read_word("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", m->governor,
               sizeof m->governor);
-    m->memory_limit_bytes = read_number("/sys/fs/cgroup/memory.max");
+    int64_t limit = cgroup_memory("");
+    m->memory_limit_bytes = limit ? limit : -1;
 }
 
 int machine_has(const machine *m, const char *flag) {

@@ -1,4 +1,4 @@
-/* t_cores.c - tests base/cores.c on trees as cgroup v1, v2 and sysfs show them. */
+/* t_cores.c - tests base/cores.c on trees as sysfs shows them. */
 #include "base/cores.h"
 
 #include "base/file.h"
@@ -30,60 +30,6 @@ static int tree_end(void **state) {
     return file_remove_tree(root, &f) == E_OK ? 0 : -1;
 }
 
-static void the_smallest_quota_counts(void **state) {
-    (void)state;
-    assert_int_equal(cores_quota(root), 0);
-    put("/proc/self/cgroup", "0::/pod/box\n");
-    put("/sys/fs/cgroup/pod/box/cpu.max", "max 100000\n");
-    assert_int_equal(cores_quota(root), 0);
-    put("/sys/fs/cgroup/pod/cpu.max", "400000 100000\n");
-    assert_int_equal(cores_quota(root), 4);
-    put("/sys/fs/cgroup/pod/box/cpu.max", "140000 100000\n");
-    assert_int_equal(cores_quota(root), 1);
-    put("/sys/fs/cgroup/pod/box/cpu.max", "160000 100000\n");
-    assert_int_equal(cores_quota(root), 2);
-    put("/sys/fs/cgroup/pod/box/cpu.max", "10000 100000\n");
-    assert_int_equal(cores_quota(root), 1);
-}
-
-static void a_container_sees_its_root(void **state) {
-    (void)state;
-    put("/proc/self/cgroup", "0::/\n");
-    put("/sys/fs/cgroup/cpu.max", "300000 100000\n");
-    assert_int_equal(cores_quota(root), 3);
-}
-
-static void version_one_counts_too(void **state) {
-    (void)state;
-    put("/proc/self/cgroup", "9:memory:/x\n5:cpuset:/a\n4:cpu,cpuacct:/docker/ab\n");
-    put("/sys/fs/cgroup/cpu,cpuacct/docker/ab/cpu.cfs_quota_us", "-1\n");
-    put("/sys/fs/cgroup/cpu,cpuacct/docker/ab/cpu.cfs_period_us", "100000\n");
-    assert_int_equal(cores_quota(root), 0);
-    put("/sys/fs/cgroup/cpu,cpuacct/docker/cpu.cfs_quota_us", "250000\n");
-    put("/sys/fs/cgroup/cpu,cpuacct/docker/cpu.cfs_period_us", "50000\n");
-    assert_int_equal(cores_quota(root), 5);
-    /* inside a container the group's own folder is mounted at the top */
-    put("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "200000\n");
-    put("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
-    assert_int_equal(cores_quota(root), 2);
-}
-
-static void rubbish_is_no_limit(void **state) {
-    (void)state;
-    static const char *const lines[] = {
-        "", ":", "0:", "0::", "::::\n", "4:cpu:", "\n\n0::/../..\n"};
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        put("/proc/self/cgroup", lines[i]);
-        assert_int_equal(cores_quota(root), 0);
-    }
-    put("/proc/self/cgroup", "0::/\n");
-    static const char *const limits[] = {"", "max", "x y", "100000", "100000 0", "-5 100000"};
-    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
-        put("/sys/fs/cgroup/cpu.max", limits[i]);
-        assert_int_equal(cores_quota(root), 0);
-    }
-}
-
 static void threads_of_a_core_count_once(void **state) {
     (void)state;
     bool allowed[8] = {true, true, true, true, true, true, false, false};
@@ -102,11 +48,7 @@ static void threads_of_a_core_count_once(void **state) {
 }
 
 int main(void) {
-#define IN_TREE(test) cmocka_unit_test_setup_teardown(test, tree_begin, tree_end)
     const struct CMUnitTest tests[] = {
-        IN_TREE(the_smallest_quota_counts),    IN_TREE(a_container_sees_its_root),
-        IN_TREE(version_one_counts_too),       IN_TREE(rubbish_is_no_limit),
-        IN_TREE(threads_of_a_core_count_once),
-    };
+        cmocka_unit_test_setup_teardown(threads_of_a_core_count_once, tree_begin, tree_end)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
