@@ -1,6 +1,7 @@
 /* api_admit.c - in which company and how urgently a request is answered: fields and headers that
- * every dialect has alike. priority (from -10 to 10, higher first), deadline_ms (from now on; not
- * begun by then it never is), adapter (a LoRA adapter by name). */
+ * every dialect has alike. priority (from -10 to 10, higher first), deadline_ms (from when the
+ * request came, one for all its choices; not begun by then it never is), adapter (a LoRA adapter by
+ * name). */
 #include "api/api_chat.h"
 #include "api/api_keep.h"
 
@@ -34,6 +35,11 @@ static err check_priority(api_call *c, int64_t priority, fail *f) {
     return fail_hint(f, "leave it out, or take 0 or less");
 }
 
+/* On the scale of clock_now_ms. */
+static int64_t came_ms(const api_call *c) {
+    return clock_now_ms() - (clock_mono_ns() - c->rq->start_ns) / 1000000;
+}
+
 err api_read_admission(api_call *c, gen_request *rq, fail *f) {
     int64_t priority = rq->priority, deadline_ms = 0;
     TRY(read_number(c, "priority", "x-bantam-priority", -API_PRIORITY_MAX, API_PRIORITY_MAX,
@@ -41,7 +47,7 @@ err api_read_admission(api_call *c, gen_request *rq, fail *f) {
     TRY(check_priority(c, priority, f));
     rq->priority = (int32_t)priority;
     TRY(read_number(c, "deadline_ms", "x-bantam-deadline-ms", 1, DEADLINE_MS_MAX, &deadline_ms, f));
-    if (deadline_ms) rq->deadline_ms = clock_now_ms() + deadline_ms;
+    if (deadline_ms) rq->deadline_ms = came_ms(c) + deadline_ms;
     if (c->body) TRY(api_get_str(c, "adapter", rq->adapter, &rq->adapter, f));
     return E_OK;
 }

@@ -22,37 +22,40 @@ static err other_run(void *self, gen_exchange *x, const gen_stage *rest, fail *f
     return o->chat->how(o->chat->how_self, o->provider, x, f);
 }
 
-/* What the provider and its engine say first of that which only they can check. */
-static const char *blamed_by_words(const api_chat *chat, str text) {
-    if (str_starts(text, STR("the bias of "))) return "logit_bias";
-    if (str_starts(text, STR("two tools ")) || str_starts(text, STR("tool ")))
-        return chat->legacy ? "functions" : "tools";
-    return NULL;
-}
-
-/* Which field an error of the provider is about: grammars say the tool's name first. */
-static void blame(api_chat *chat, err e, const fail *f) {
+/* The parameters of which tool: grammars say its name first. */
+static bool blame_tool(api_chat *chat, const char *list, str text) {
     const gen_request *rq = &chat->request;
     api_call *c = chat->call;
-    if (e == E_CONTEXT) c->param = "messages";
-    if (e != E_UNSUPPORTED && e != E_INPUT && e != E_TOO_LARGE) return;
-    const char *blamed = f ? blamed_by_words(chat, str_from(f->text)) : NULL;
-    if (blamed) {
-        c->param = blamed;
-        return;
-    }
-    for (size_t i = 0; f && i < rq->n_tools; i++) {
-        str name = rq->tools[i].name, text = str_from(f->text);
+    for (size_t i = 0; i < rq->n_tools; i++) {
+        str name = rq->tools[i].name;
         if (!str_starts(text, name) || !str_starts(str_slice(text, name.n, text.n), STR(": ")))
             continue;
-        str param = arena_printf(c->a, "%s[%zu]", chat->legacy ? "functions" : "tools", i);
-        c->param = param.p ? param.p : "tools";
+        str param = arena_printf(c->a, "%s[%zu]", list, i);
+        c->param = param.p ? param.p : list;
         c->code = "invalid_function_parameters";
-        return;
+        return true;
     }
-    if (!c->shaped) return;
-    c->param = c->shaped; /* the schema's fault */
-    c->code = "invalid_json_schema";
+    return false;
+}
+
+/* Which field a failure of the provider is about. */
+static void blame(api_chat *chat, gen_fault fault, err e, const fail *f) {
+    api_call *c = chat->call;
+    const char *tools = chat->legacy ? "functions" : "tools";
+    if (e == E_CONTEXT) c->param = "messages";
+    if (e != E_UNSUPPORTED && e != E_INPUT && e != E_TOO_LARGE) return;
+    switch (fault) {
+    case GEN_FAULT_UNKNOWN: break;
+    case GEN_FAULT_MODEL: c->param = "model"; break;
+    case GEN_FAULT_PROMPT: c->param = "prompt"; break;
+    case GEN_FAULT_TOOLS: c->param = tools; break;
+    case GEN_FAULT_BIAS: c->param = "logit_bias"; break;
+    case GEN_FAULT_SHAPE:
+        if ((f && blame_tool(chat, tools, str_from(f->text))) || !c->shaped) return;
+        c->param = c->shaped; /* the schema's fault */
+        c->code = "invalid_json_schema";
+        break;
+    }
 }
 
 /* Hands events on and notes when the first one came. */
@@ -117,7 +120,7 @@ err api_run_chat(api_chat *chat, gen_exchange *x, fail *f) {
         chat->call->param = "adapter";
         chat->call->code = "adapter_not_found";
     }
-    blame(chat, e, f);
+    blame(chat, x->reply->fault, e, f);
     return e;
 }
 

@@ -52,6 +52,7 @@ typedef struct complete {
     const complete_prompt *prompts;
     size_t n_prompts;
     bool echo;
+    str model;      /* what answers; "" before the first choice has begun */
     int64_t offset; /* of the next token's text, in bytes; the logprobs' text_offset */
 } complete;
 
@@ -118,12 +119,12 @@ static err read_body(api_call *c, complete *m, fail *f) {
 
 /* ---- writing ---- */
 
-static void put_head(const complete *m, json_writer *w, str model) {
+static void put_head(const complete *m, json_writer *w) {
     json_begin_object(w);
     json_field_text(w, "id", m->chat.id);
     json_field_z(w, "object", "text_completion");
     json_field_int(w, "created", m->chat.at_s);
-    json_field_text(w, "model", model.n ? model : m->chat.request.model);
+    json_field_text(w, "model", m->model.n ? m->model : m->chat.request.model);
     json_key(w, "choices");
     json_begin_array(w);
 }
@@ -188,7 +189,7 @@ static err send_chunk(complete *m, str text, const gen_event *event, const char 
     api_call *c = m->chat.call;
     json_writer w = {.out = &c->out};
     buf_reset(&c->out);
-    put_head(m, &w, STR_NONE);
+    put_head(m, &w);
     put_choice(m, &w, STR_NONE, text, event ? event->tokens : NULL, event ? event->n_tokens : 0,
                finish);
     json_end_array(&w);
@@ -198,15 +199,28 @@ static err send_chunk(complete *m, str text, const gen_event *event, const char 
     return sse_put(c->rp, NULL, buf_str(&c->out), f);
 }
 
-static err begin_stream(complete *m, fail *f) {
-    if (m->chat.begun) return E_OK;
+/* One choice's events. */
+typedef struct choice_sink {
+    complete *all;
+    const api_chat *one;
+    str head; /* the prompt, where it is said again; "" when it is out */
+} choice_sink;
+
+/* What fails before the model says something has its own status: nothing goes out earlier. */
+static err begin_choice(choice_sink *sink, fail *f) {
+    complete *m = sink->all;
+    str head = sink->head;
+    m->model = sink->one->request.model; /* no alias any more */
+    sink->head = STR("");
+    if (!m->chat.begun) TRY(http_stream_begin(m->chat.call->rp, 200, "text/event-stream", f));
     m->chat.begun = true;
-    return http_stream_begin(m->chat.call->rp, 200, "text/event-stream", f);
+    return head.n ? send_chunk(m, head, NULL, NULL, f) : E_OK;
 }
 
 static err stream_event(void *self, const gen_event *event, fail *f) {
-    complete *m = self;
-    TRY(begin_stream(m, f));
+    choice_sink *sink = self;
+    complete *m = sink->all;
+    TRY(begin_choice(sink, f));
     return event->text.n || event->n_tokens ? send_chunk(m, event->text, event, NULL, f) : E_OK;
 }
 
@@ -215,7 +229,7 @@ static err end_stream(complete *m, const gen_reply *sum, fail *f) {
     json_writer w = {.out = &c->out};
     buf_reset(&c->out);
     if (m->chat.include_usage) {
-        put_head(m, &w, STR_NONE);
+        put_head(m, &w);
         json_end_array(&w);
         api_put_usage(&w, sum);
         json_end_object(&w);
@@ -244,20 +258,21 @@ static err run_one(complete *m, const complete_prompt *p, int32_t choice, gen_re
         if (!rq->id.p) return fail_memory(f, "a choice");
     }
     gen_exchange x = {.request = rq, .reply = reply};
+    choice_sink sink = {m, &one, m->echo ? p->message.content : STR("")};
     m->offset = 0;
     if (m->chat.stream) {
-        x.sink = (gen_sink){.self = m, .put = stream_event};
+        x.sink = (gen_sink){.self = &sink, .put = stream_event};
         http_stream_promise(m->chat.call->rp);
-        if (m->echo) TRY(begin_stream(m, f));
-        if (m->echo) TRY(send_chunk(m, p->message.content, NULL, NULL, f));
     }
     TRY(api_run_chat(&one, &x, f));
+    m->model = rq->model;
     if (!m->chat.stream) {
-        put_choice(m, &m->chat.call->w, m->echo ? p->message.content : STR_NONE, reply->text,
-                   reply->tokens, reply->n_tokens, finish_name(reply->finish));
+        if (!m->chat.index) put_head(m, &m->chat.call->w);
+        put_choice(m, &m->chat.call->w, sink.head, reply->text, reply->tokens, reply->n_tokens,
+                   finish_name(reply->finish));
         return E_OK;
     }
-    TRY(begin_stream(m, f));
+    TRY(begin_choice(&sink, f));
     return send_chunk(m, STR(""), NULL, finish_name(reply->finish), f);
 }
 
@@ -286,7 +301,6 @@ err api_completions(api_call *c, fail *f) {
     m.chat.at_s = clock_now_ms() / 1000;
     m.chat.id = arena_printf(c->a, "cmpl-%s", c->rq->id);
     if (!m.chat.id.p) return fail_memory(f, "an answer");
-    if (!m.chat.stream) put_head(&m, &c->w, STR_NONE);
     TRY(run_all(&m, &sum, f));
     if (m.chat.stream) return end_stream(&m, &sum, f);
     json_end_array(&c->w);

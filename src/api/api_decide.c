@@ -49,6 +49,7 @@ typedef struct decide {
     double abstain_below; /* 0 = never */
     bool ours;            /* /v1/decide */
     int64_t tokens;
+    str model; /* what answered */
 } decide;
 
 /* ---- reading ---- */
@@ -201,6 +202,7 @@ static err ask(decide *d, size_t at, fail *f) {
     gen_exchange x = {.request = rq, .reply = &reply};
     TRY(api_run_chat(&one, &x, f));
     d->tokens += reply.prompt_tokens;
+    d->model = reply.model;
     return E_OK;
 }
 
@@ -261,7 +263,7 @@ err api_decide(api_call *c, fail *f) {
     for (size_t i = 0; i < d.n; i++) TRY(ask(&d, i, f));
     json_writer *w = &c->w;
     json_begin_object(w);
-    json_field_text(w, "model", d.chat.request.model);
+    json_field_text(w, "model", d.model);
     json_key(w, "answers");
     json_begin_object(w);
     for (size_t i = 0; i < d.n; i++) put_answer(&d, w, &d.questions[i]);

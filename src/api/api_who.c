@@ -69,7 +69,9 @@ static bool changes_something(const api_call *c) {
 
 static err by_cookie(api_call *c, str cookie, fail *f) {
     str csrf;
-    TRY(who_check_session(c->api->o.who, cookie, c->a, &c->who, &csrf, f));
+    err e = who_check_session(c->api->o.who, cookie, c->a, &c->who, &csrf, f);
+    if (e == E_KEY) c->code = "login_required";
+    TRY(e);
     if (!changes_something(c) || who_same(http_header_get(c->rq, "x-csrf-token"), csrf))
         return E_OK;
     c->who = (who_actor){0};

@@ -166,9 +166,13 @@ static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply 
         return fail_set(f, E_INPUT, "the model's name says adapter \"%.*s\", the request \"%.*s\"",
                         STR_ARG(o->adapter), STR_ARG(str_slice(rq->adapter, 0, 80)));
     if (o->adapter.n) asked.adapter = o->adapter;
-    TRY(take(o, true, f));
+    err e = take(o, true, f);
+    if (e != E_OK) {
+        out->fault = GEN_FAULT_MODEL;
+        return e;
+    }
     gen_provider p = gen_local_provider(o->m->local);
-    err e = p.generate(p.self, &asked, sink, out, f);
+    e = p.generate(p.self, &asked, sink, out, f);
     world_give(o->m);
     if (e != E_OK || !asked.adapter.n) return e;
     out->model = o->adapter.n ? o->answers

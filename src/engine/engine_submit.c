@@ -34,9 +34,7 @@ static err check_sampling(const engine *e, const engine_sampling *s, fail *f) {
         return fail_set(f, E_INPUT, "%zu biases and %zu breakers; %d and %d are possible",
                         s->n_bias, s->n_dry_breakers, ENGINE_BIAS_MAX, ENGINE_BREAKERS_MAX);
     for (size_t i = 0; i < s->n_bias; i++) {
-        int32_t id = s->bias[i].id;
-        if (engine_check_ids(e, &id, 1, NULL) != E_OK)
-            return fail_set(f, E_INPUT, "the bias of token %d: there is no such token", id);
+        TRY(engine_check_ids(e, &s->bias[i].id, 1, f));
         if (s->bias[i].bias != -INFINITY)
             TRY(in_range("the bias of a token", (double)s->bias[i].bias, -1e6, 1e6, f));
     }

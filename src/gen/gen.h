@@ -174,7 +174,18 @@ typedef struct gen_timings {
 
 typedef struct gen_trace gen_trace;
 
+/* What of a request a failure is about, where the provider knows. */
+typedef enum gen_fault {
+    GEN_FAULT_UNKNOWN,
+    GEN_FAULT_MODEL,
+    GEN_FAULT_PROMPT, /* its tokens */
+    GEN_FAULT_SHAPE,  /* or the parameters of a tool, whose name stands first in the text */
+    GEN_FAULT_TOOLS,
+    GEN_FAULT_BIAS
+} gen_fault;
+
 typedef struct gen_reply {
+    gen_fault fault; /* of a failure, which sets nothing else */
     str text;
     str reasoning;            /* what was thought, where that was told apart; "" none */
     int64_t reasoning_tokens; /* of completion_tokens; 0 none, or not known */

@@ -338,11 +338,17 @@ static engine_sampling sampling_of(const gen_sampling *s) {
 }
 
 /* The request's biases as the engine wants them. */
-static err read_bias(const gen_request *rq, engine_sampling *out, fail *f) {
+static err read_bias(const gen_local *g, const gen_request *rq, engine_sampling *out, fail *f) {
     engine_bias *bias = arena_new_n(rq->arena, engine_bias, rq->n_bias + 1);
+    size_t tokens = tokenizer_count(g->tokenizer);
     if (!bias) return fail_memory(f, "biases");
-    for (size_t i = 0; i < rq->n_bias; i++)
-        bias[i] = (engine_bias){rq->bias[i].id, rq->bias[i].bias};
+    for (size_t i = 0; i < rq->n_bias; i++) {
+        int32_t id = rq->bias[i].id;
+        if (id < 0 || (size_t)id >= tokens)
+            return fail_set(f, E_INPUT, "token %d has a bias and is outside the vocabulary of %zu",
+                            id, tokens);
+        bias[i] = (engine_bias){id, rq->bias[i].bias};
+    }
     out->bias = bias;
     out->n_bias = rq->n_bias;
     return E_OK;
@@ -381,14 +387,21 @@ static err open_mask(run *r, engine_ask *ask, gen_shape_run **shape, gen_think_m
     return E_OK;
 }
 
+static err blame(gen_reply *out, gen_fault fault, err e) {
+    if (e != E_OK) out->fault = fault;
+    return e;
+}
+
 /* With the adapter taken. */
 static err answer(run *r, engine_ask *ask, gen_reply *out, fail *f) {
     gen_shape_run *shape = NULL;
     gen_think_mask thoughts;
-    TRY(read_bias(r->rq, &ask->sampling, f));
-    TRY(open_mask(r, ask, &shape, &thoughts, f));
+    TRY(blame(out, GEN_FAULT_BIAS, read_bias(r->g, r->rq, &ask->sampling, f)));
+    TRY(blame(out, GEN_FAULT_SHAPE, open_mask(r, ask, &shape, &thoughts, f)));
     gen_calls_init(&r->calls, r->plan, r->rq, r->sink);
     err e = run_sequence(r, ask, out, f);
+    /* a grammar may turn out too wide while it is written under */
+    if (shape && (e == E_TOO_LARGE || e == E_UNSUPPORTED)) e = blame(out, GEN_FAULT_SHAPE, e);
     gen_shape_close(shape);
     gen_calls_deinit(&r->calls);
     gen_think_deinit(&r->think);
@@ -399,8 +412,9 @@ static err answer(run *r, engine_ask *ask, gen_reply *out, fail *f) {
 static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
     run r = {.g = self, .rq = rq, .sink = sink, .stop = -1};
     token_ids prompt;
-    TRY(gen_tools_plan_make(&r.plan, &r.g->tools, rq, f));
-    TRY(read_prompt(r.g, rq, &prompt, f));
+    TRY(blame(out, GEN_FAULT_TOOLS, gen_tools_plan_make(&r.plan, &r.g->tools, rq, f)));
+    TRY(blame(out, rq->n_ids ? GEN_FAULT_PROMPT : GEN_FAULT_UNKNOWN,
+              read_prompt(r.g, rq, &prompt, f)));
     r.n_prompt = prompt.n;
     gen_think_state begun = begins(r.g, rq, &prompt);
     if (begun != GEN_THINK_OFF) {

@@ -355,6 +355,15 @@ static err slow(void *self, const gen_request *rq, gen_sink sink, gen_reply *out
     return echo(self, rq, sink, out, f);
 }
 
+static int64_t sleepy_deadline_ms[2]; /* of the last two that were asked */
+
+static err sleepy(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {
+    sleepy_deadline_ms[0] = sleepy_deadline_ms[1];
+    sleepy_deadline_ms[1] = rq->deadline_ms;
+    clock_sleep_ms(20);
+    return echo(self, rq, sink, out, f);
+}
+
 static gen_provider other_provider;
 
 static err fake_list(void *self, arena *a, api_model **out, size_t *n, fail *f) {
@@ -402,6 +411,11 @@ static err fake_provider(void *self, str model, gen_provider *out, fail *f) {
         *out = (gen_provider){.name = "busy", .generate = busy};
     else if (str_is(model, "slow"))
         *out = (gen_provider){.name = "slow", .generate = slow};
+    else if (str_is(model, "sleepy"))
+        *out = (gen_provider){.name = "sleepy", .generate = sleepy};
+    else if (str_is(model, "nick")) /* an alias */
+        *out =
+            (gen_provider){.name = "echo", .model = STR("echo"), .generate = echo, .score = halve};
     else if (str_is(model, "other") && other_provider.generate)
         *out = other_provider;
     else if (str_is(model, "stuck"))

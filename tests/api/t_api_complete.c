@@ -37,6 +37,24 @@ static void takes_tokens(void **state) {
     assert_int_equal(at(v, "choices")->count, 2);
 }
 
+static void one_deadline_for_all(void **state) {
+    (void)state;
+    ask(ROUTE, ASK("sleepy", "[\"a\",\"b\"]", ",\"deadline_ms\":60000"), 200);
+    int64_t later_ms = sleepy_deadline_ms[1] - sleepy_deadline_ms[0];
+    assert_true(later_ms >= -1 && later_ms <= 1); /* two clocks are read, each in whole ones */
+}
+
+static void says_what_answered(void **state) {
+    (void)state;
+    assert_text(ask(ROUTE, ASK("nick", "[\"a\",\"b\"]", ""), 200), "model", "echo");
+    wire_stream(ROUTE, ASK("nick", "\"a\"", ",\"stream\":true,\"echo\":true"));
+    assert_non_null(strstr(wire, "\"model\":\"echo\""));
+    assert_null(strstr(wire, "nick"));
+    assert_text(event_at(0), "choices.0.text", "a");
+    /* what fails before the first word has its own status, whatever is said again */
+    ask(ROUTE, ASK("busy", "\"a\"", ",\"stream\":true,\"echo\":true"), 429);
+}
+
 static void numbers_choices(void **state) {
     (void)state;
     const json *v = ask(ROUTE, ASK("seeded", "[\"a\",\"b\"]", ",\"n\":2,\"seed\":4"), 200);
@@ -93,6 +111,8 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(takes_a_text, reset),
         cmocka_unit_test_setup(takes_tokens, reset),
+        cmocka_unit_test_setup(one_deadline_for_all, reset),
+        cmocka_unit_test_setup(says_what_answered, reset),
         cmocka_unit_test_setup(numbers_choices, reset),
         cmocka_unit_test_setup(says_logprobs, reset),
         cmocka_unit_test_setup(streams, reset),

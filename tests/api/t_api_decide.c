@@ -56,6 +56,8 @@ static void abstains(void **state) {
     assert_true(at(v, "answers.q.abstain")->boolean);
     assert_int_equal(at(v, "answers.q.calibration")->kind, JSON_NULL);
     assert_non_null(strstr(last_prompt, "{\"a\":1}"));
+    v = ask("/v1/decide", "{\"model\":\"nick\",\"state\":\"x\",\"questions\":{" CHOICE "}}", 200);
+    assert_text(v, "model", "echo"); /* an alias answers in its model's name */
 }
 
 static void refuses_questions(void **state) {

@@ -26,6 +26,8 @@ holds "1,024 biases are as many as the manual says" "$(post /v1/chat/completions
 shape='"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "integer"}}}'
 holds "a bias of no token is its own fault, not the schema's" "$(post /v1/chat/completions "$(chat smollm2 '{"logit_bias": {"49152": 1}, '"$shape"'}')")" \
     '.error.param == "logit_bias" and .error.code == null'
+holds "a model that writes no text is its own, too" "$(post /v1/chat/completions "$(chat minilm "{$shape}")")" '.error.param == "model" and .error.code == "unsupported"'
+holds "and a token of a prompt" "$(post /v1/completions '{"model": "smollm2", "prompt": [5, 99999]}')" '.error.param == "prompt"'
 tool='{"type": "function", "function": {"name": "w"}}'
 holds "two tools of one name are" "$(post /v1/chat/completions "$(chat smollm2 "{\"tools\": [$tool, $tool], $shape}")")" '.error.param == "tools"'
 holds "an unknown adapter is named" "$(post /v1/chat/completions "$(chat smollm2 '{"adapter":"nobody"}')")" \
