@@ -1,8 +1,10 @@
 /* cmd_erase.c - bantam erase: what is held of one person, by the name that clients gave as `user`.
  *
  * The record keeps its rows without their content (costs and chain stay true); reviews go with
- * what they taught; stored responses, background jobs and answers kept under a key are deleted.
- * Files and the lines of batches name nobody: whoever uploaded them deletes them. */
+ * what they taught; stored responses, background jobs and answers kept under a key are deleted;
+ * lines of batches end unanswered, and lines of their files are cut out. Files that hold the name
+ * and are no batch's are told, for whoever uploaded them to look at. */
+#include "api/api_batch_erase.h"
 #include "app/cmd.h"
 #include "app/out.h"
 #include "app/world.h"
@@ -12,6 +14,7 @@
 
 typedef struct erased {
     int64_t requests, reviews, kept;
+    api_batch_erased batches;
 } erased;
 
 static err erase_in(world *w, store_tx *tx, str subject, arena *a, erased *out, fail *f) {
@@ -24,6 +27,7 @@ static err erase_in(world *w, store_tx *tx, str subject, arena *a, erased *out, 
         TRY(desk_erase(&w->desk, tx, ids[i], &reviews, f));
         out->reviews += reviews;
     }
+    TRY(api_batch_erase(tx, subject, ids, n, a, &out->batches, f));
     return keep_erase_subject(tx, subject, &out->kept, f);
 }
 
@@ -36,23 +40,43 @@ static err erase_all(world *w, str subject, arena *a, erased *out, fail *f) {
     return keep_finish(tx, erase_in(w, tx, subject, a, out, f), f);
 }
 
-static err erase(const cli *c, world *w, fail *f) {
-    erased x;
-    TRY(erase_all(w, str_from(c->args[0]), c->arena, &x, f));
-    if (!cli_flag(c, "json")) {
-        printf("Erased: %lld requests of the record, %lld reviews, %lld kept answers and jobs.\n"
-               "Uploaded files and batches name nobody: delete those that are about this person.\n",
-               (long long)x.requests, (long long)x.reviews, (long long)x.kept);
-        return E_OK;
-    }
+static void say(const erased *x) {
+    const api_batch_erased *b = &x->batches;
+    printf(
+        "Erased: %lld requests of the record, %lld reviews, %lld kept answers and jobs, %lld lines "
+        "of batches, %lld lines of their files.\n",
+        (long long)x->requests, (long long)x->reviews, (long long)x->kept, (long long)b->lines,
+        (long long)b->file_lines);
+    if (!b->n_uncut) return;
+    printf(
+        "These files hold the name and were left, as their lines are not a batch's: look at them, "
+        "and delete those that are about this person.\n");
+    for (size_t i = 0; i < b->n_uncut; i++) printf("  %.*s\n", STR_ARG(b->uncut[i]));
+}
+
+static err say_json(const erased *x, fail *f) {
     buf b = {0};
     json_writer j = {.out = &b};
     json_begin_object(&j);
-    json_field_int(&j, "requests", x.requests);
-    json_field_int(&j, "reviews", x.reviews);
-    json_field_int(&j, "kept", x.kept);
+    json_field_int(&j, "requests", x->requests);
+    json_field_int(&j, "reviews", x->reviews);
+    json_field_int(&j, "kept", x->kept);
+    json_field_int(&j, "lines", x->batches.lines);
+    json_field_int(&j, "file_lines", x->batches.file_lines);
+    json_key(&j, "uncut");
+    json_begin_array(&j);
+    for (size_t i = 0; i < x->batches.n_uncut; i++) json_put_str(&j, x->batches.uncut[i]);
+    json_end_array(&j);
     json_end_object(&j);
     return out_json(&b, f);
+}
+
+static err erase(const cli *c, world *w, fail *f) {
+    erased x;
+    TRY(erase_all(w, str_from(c->args[0]), c->arena, &x, f));
+    if (cli_flag(c, "json")) return say_json(&x, f);
+    say(&x);
+    return E_OK;
 }
 
 static err run_erase(const cli *c, fail *f) {

@@ -225,8 +225,28 @@ err keep_once_add(store_tx *tx, const keep_once *o, fail *f) MUST_CHECK;
 
 /* Deletes what is past its time. *n: rows. */
 err keep_forget(store *s, int64_t now_ms, int64_t *n, fail *f) MUST_CHECK;
-/* Everything that names this subject: responses, jobs that are no batch's lines, kept answers.
- * Files and batches are their owner's to delete. */
+/* Everything that names this subject: responses, jobs that are no batch's lines, kept answers. */
 err keep_erase_subject(store_tx *tx, str subject, int64_t *n, fail *f) MUST_CHECK;
+
+/* A line of an open batch, as it was before it was erased. */
+typedef struct keep_line {
+    int64_t job, batch, status;
+    keep_state state;
+    str custom, request; /* custom_id; id of the request that answered it, "" none */
+    str input;           /* ref of the batch's file */
+} keep_line;
+/* The lines of open batches that name this subject end with end's answer and status, whatever they
+ * were answered with; one that is running ends so, too. *out [n]. */
+err keep_erase_lines(store_tx *tx, str subject, const keep_job *end, arena *a, keep_line **out,
+                     size_t *n, fail *f) MUST_CHECK;
+/* Every file of every tenant. */
+err keep_file_all(store_tx *tx, arena *a, keep_file **out, size_t *n, fail *f) MUST_CHECK;
+/* Ref of the input of the batch that made this file; "" none. */
+err keep_file_of_batch(store_tx *tx, str file, arena *a, str *input, fail *f) MUST_CHECK;
+/* Is this line, without white space around it, to go? Asked twice of each, with the same answer. */
+typedef bool (*keep_line_goes)(void *ctx, str line);
+/* Takes lines out of a file; *lines: how many. Lines of at most KEEP_FILE_BYTES_MAX. */
+err keep_file_cut(store_tx *tx, const keep_file *file, keep_line_goes goes, void *ctx,
+                  int64_t *lines, fail *f) MUST_CHECK;
 
 #endif

@@ -161,7 +161,7 @@ err keep_file_list(store *s, const keep_page *page, str purpose, arena *a, keep_
     return e;
 }
 
-static err read_chunk(store_tx *tx, int64_t file, int64_t ord, arena *a, str *out, fail *f) {
+err keep_file_piece(store_tx *tx, int64_t file, int64_t ord, arena *a, str *out, fail *f) {
     store_stmt *q;
     bool row;
     TRY(store_prepare(tx, "SELECT bytes FROM keep_chunk WHERE file=?1 AND ord=?2", &q, f));
@@ -176,7 +176,7 @@ static err read_chunk(store_tx *tx, int64_t file, int64_t ord, arena *a, str *ou
 err keep_file_chunk(store *s, int64_t file, int64_t ord, arena *a, str *out, fail *f) {
     store_tx *tx;
     TRY(store_begin(s, STORE_READ, &tx, f));
-    err e = read_chunk(tx, file, ord, a, out, f);
+    err e = keep_file_piece(tx, file, ord, a, out, f);
     store_rollback(tx);
     return e;
 }
@@ -186,7 +186,7 @@ static err read_whole(store_tx *tx, const keep_file *file, arena *scratch, char 
     for (int64_t ord = 0; at < most; ord++) {
         str piece;
         arena_reset(scratch);
-        TRY(read_chunk(tx, file->id, ord, scratch, &piece, f));
+        TRY(keep_file_piece(tx, file->id, ord, scratch, &piece, f));
         if (!piece.n || piece.n > most - at)
             return fail_set(f, E_CORRUPT, "the file \"%.*s\" is not whole", STR_ARG(file->ref));
         for (size_t i = 0; i < piece.n; i++) to[at + i] = piece.p[i];

@@ -40,6 +40,9 @@ err keep_page_step(store_stmt *q, const keep_page *page, size_t n, bool *row, bo
 err keep_check_room(store_tx *tx, const char *sql, int64_t most, const char *what, int retry_s,
                     fail *f) MUST_CHECK;
 err keep_file_limits(store_tx *tx, fail *f) MUST_CHECK;
+/* One chunk of a file; "" behind the end. */
+err keep_file_piece(store_tx *tx, int64_t file, int64_t ord, arena *a, str *out,
+                    fail *f) MUST_CHECK;
 
 #define KEEP_OWNER_COLUMNS "who_kind,who_id,who_scopes,who_role,who_name,tenant"
 

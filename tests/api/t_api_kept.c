@@ -2,6 +2,7 @@
  * models, through a real server on loopback. */
 #include "api_fake.h"
 
+#include "api/api_batch_erase.h"
 #include "api/api_keep.h"
 
 #include "../net/http_test.h"
@@ -436,6 +437,83 @@ static void what_expires_says_so(void **state) {
     assert_text(line_of(&out), "custom_id", "b");
 }
 
+/* ---- erasing ---- */
+
+#define SAY_OF(model, text, user)                                                                  \
+    "{\"model\":\"" model "\"," user ",\"messages\":[{\"role\":\"user\",\"content\":\"" text "\"}" \
+                                                                                             "]}"
+#define KIM "\"user\":\"kim\""
+
+static api_batch_erased erase_kim(int64_t records) {
+    store_tx *tx;
+    api_batch_erased out;
+    str *ids;
+    size_t n;
+    assert_ok(audit_settle(fx.audit, &fx.f), &fx.f);
+    assert_ok(store_begin(fx.store, STORE_WRITE, &tx, &fx.f), &fx.f);
+    assert_ok(audit_erase_subject(tx, STR("kim"), &fx.arena, &ids, &n, &fx.f), &fx.f);
+    assert_int_equal(n, records);
+    assert_ok(api_batch_erase(tx, STR("kim"), ids, n, &fx.arena, &out, &fx.f), &fx.f);
+    assert_ok(store_commit(tx, &fx.f), &fx.f);
+    return out;
+}
+
+/* The record, the input, the output and the errors of a batch that is over; who else is in it
+ * stays. */
+static void erases_a_persons_lines(void **state) {
+    (void)state;
+    const json *v = start_batch(
+        LINE("a", SAY_OF("echo", "I am Kim", KIM)) LINE("b", SAY("echo", "kim is a word"))
+            LINE("c", SAY_OF("nosuch", "Kim again", "\"safety_identifier\":\"kim\""))
+                LINE("d", SAY_OF("echo", "I am Lee", "\"user\":\"lee\"")),
+        "/v1/chat/completions");
+    v = await_batch(text_at(v, "id"), "completed");
+    str other = text_at(upload(STR("a letter of kim"), "user_data", "", 200), "id");
+    api_batch_erased out = erase_kim(1); /* c found no model: it is on no record */
+    assert_int_equal(out.lines, 0);
+    assert_int_equal(out.file_lines, 4);
+    assert_int_equal(out.n_uncut, 1);
+    assert_true(str_eq(out.uncut[0], other));
+    str input = content_of(text_at(v, "input_file_id"));
+    assert_text(line_of(&input), "custom_id", "b");
+    assert_text(line_of(&input), "custom_id", "d");
+    assert_int_equal(input.n, 0);
+    str answers = content_of(text_at(v, "output_file_id"));
+    assert_text(line_of(&answers), "custom_id", "b");
+    assert_text(line_of(&answers), "response.body.choices.0.message.content", "You said I am Lee");
+    assert_int_equal(answers.n, 0);
+    assert_int_equal(content_of(text_at(v, "error_file_id")).n, 0);
+    out = erase_kim(0);
+    assert_int_equal(out.file_lines, 0);
+    ask_delete(below("/v1/files/", other, ""), 200);
+}
+
+/* A line that waits, or runs, ends as erased; the rest of the batch goes on. */
+static void erases_lines_that_wait(void **state) {
+    (void)state;
+    atomic_store(&slow_goes, 0);
+    const json *v =
+        start_batch(LINE("a", SAY_OF("slow", "I am Kim", KIM)) LINE("b", SAY("slow", "2")),
+                    "/v1/chat/completions");
+    str id = text_at(v, "id");
+    await_batch(id, "in_progress");
+    api_batch_erased out = erase_kim(0);
+    assert_int_equal(out.lines, 1);
+    assert_int_equal(out.file_lines, 1);
+    atomic_store(&slow_goes, 1);
+    v = await_batch(id, "completed");
+    assert_int_equal(at(v, "request_counts.completed")->integer, 1);
+    assert_int_equal(at(v, "request_counts.failed")->integer, 1);
+    str failed = content_of(text_at(v, "error_file_id"));
+    const json *line = line_of(&failed);
+    assert_text(line, "custom_id", "a");
+    assert_int_equal(at(line, "response.status_code")->integer, 410);
+    assert_text(line, "response.body.error.code", "erased");
+    str answers = content_of(text_at(v, "output_file_id"));
+    assert_text(line_of(&answers), "custom_id", "b");
+    assert_int_equal(answers.n, 0);
+}
+
 /* ---- a second start ---- */
 
 static void what_was_queued_runs_after_a_restart(void **state) {
@@ -478,6 +556,8 @@ int main(void) {
         cmocka_unit_test_setup(runs_a_batch, reset),
         cmocka_unit_test_setup(says_what_is_wrong_with_a_batch, reset),
         cmocka_unit_test_setup(cancels_a_batch, reset),
+        cmocka_unit_test_setup(erases_a_persons_lines, reset),
+        cmocka_unit_test_setup(erases_lines_that_wait, reset),
         cmocka_unit_test_setup(what_expires_says_so, reset),
         cmocka_unit_test_setup(what_was_queued_runs_after_a_restart, reset),
     };

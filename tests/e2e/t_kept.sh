@@ -24,12 +24,12 @@ kept=$(post /v1/responses '{"model": "smollm2", "input": "My name is Kim.", "use
 trace=$(post /v1/chat/completions '{"model": "smollm2", "user": "kim", "max_tokens": 2, "messages": [{"role": "user", "content": "I am Kim."}]}' | jq -r .bantam.trace)
 other=$(post /v1/responses '{"model": "smollm2", "input": "Hi", "user": "lee", "max_output_tokens": 2}' | jq -r .id)
 one_object "erase" "$bin" erase kim --json
-is "the record, the response" "$(jq -c . <<<"$json")" '{"requests":2,"reviews":0,"kept":1}'
+is "the record, the response" "$(jq -c . <<<"$json")" '{"requests":2,"reviews":0,"kept":1,"lines":0,"file_lines":0,"uncut":[]}'
 holds "the response is gone" "$(get "/v1/responses/$kept")" '.error.type == "invalid_request_error"'
 is "and what was asked" "$(get "/v1/requests/$trace" | grep -c 'I am Kim')" 0
 holds "another's stays" "$(get "/v1/responses/$other")" '.status | IN("completed", "incomplete")'
 one_object "erase again finds nothing" "$bin" erase kim --json
-is "indeed" "$(jq -c . <<<"$json")" '{"requests":0,"reviews":0,"kept":0}'
+is "indeed" "$(jq -c . <<<"$json")" '{"requests":0,"reviews":0,"kept":0,"lines":0,"file_lines":0,"uncut":[]}'
 fails "whom, must be said" 2 "$bin" erase ""
 
 # ---- under load, killed ----

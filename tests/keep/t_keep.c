@@ -441,6 +441,51 @@ static void a_subject_is_erased(void **state) {
     assert_false(has_once("me", "k"));
 }
 
+/* ---- files are cut ---- */
+
+static bool holds_x(void *ctx, str line) {
+    (void)ctx;
+    return str_find(line, STR("x")) != STR_INDEX_NONE;
+}
+
+static void cut_to(str whole, str want, int64_t lines) {
+    keep_file file;
+    str back;
+    int64_t n;
+    assert_ok(add_file("c", whole, 0), &f);
+    assert_ok(keep_file_get(s, STR("t"), STR("c"), &a, &file, &f), &f);
+    store_tx *tx = begin();
+    assert_ok(keep_file_cut(tx, &file, holds_x, NULL, &n, &f), &f);
+    assert_ok(store_commit(tx, &f), &f);
+    assert_int_equal(n, lines);
+    assert_ok(keep_file_get(s, STR("t"), STR("c"), &a, &file, &f), &f);
+    assert_int_equal(file.bytes, want.n);
+    assert_ok(keep_file_read(s, &file, &a, &back, &f), &f);
+    assert_true(str_eq(back, want));
+    assert_ok(keep_file_delete(s, STR("t"), STR("c"), &f), &f);
+}
+
+static void lines_are_cut_out(void **state) {
+    (void)state;
+    cut_to(STR("one\ntwo\n"), STR("one\ntwo\n"), 0);
+    cut_to(STR("one\ntwx\nthree"), STR("one\nthree"), 1);
+    cut_to(STR("xne\r\n\ntwo\r\nx"), STR("\ntwo\r\n"), 2);
+    cut_to(STR("xxx"), STR(""), 1);
+    /* over the borders of chunks, which are 1 MiB: every third line goes */
+    buf whole = {0}, want = {0};
+    for (int i = 0; i < 9000; i++) {
+        buf line = {0};
+        buf_printf(&line, "%d %0*d%s\n", i, 300 + i % 77, 0, i % 3 ? "" : "x");
+        buf_put(&whole, buf_str(&line));
+        if (i % 3) buf_put(&want, buf_str(&line));
+        buf_deinit(&line);
+    }
+    assert_true(whole.n > 2 * KEEP_CHUNK_BYTES);
+    cut_to(buf_str(&whole), buf_str(&want), 3000);
+    buf_deinit(&whole);
+    buf_deinit(&want);
+}
+
 /* ---- killed ---- */
 
 /* Adds files until it is killed; says the number of each that is acknowledged. */
@@ -497,6 +542,7 @@ int main(void) {
         T(what_is_due_goes),
         T(what_is_over_is_not_found),
         T(a_subject_is_erased),
+        T(lines_are_cut_out),
         T(what_was_acknowledged_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
