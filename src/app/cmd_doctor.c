@@ -35,7 +35,7 @@ static void print_machine(const doctor *d) {
     printf("  processor   %s\n", m->cpu[0] ? m->cpu : "not known");
     printf("  cores       %d in the machine, %d allowed", m->cores_online, m->cores_allowed);
     if (m->cores_quota > 0) printf(", quota %.2f", m->cores_quota);
-    printf("; %d threads are used\n", d->threads);
+    printf("; threads used: %d\n", d->threads);
     print_features(m);
     printf("  kernels     %s is used; here run:", d->kern);
     for (size_t i = 0; i < d->n_kernels; i++) printf(" %s", d->kernels[i]);

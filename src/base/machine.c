@@ -74,6 +74,7 @@ void machine_look(machine *m) {
     m->cores_allowed =
         sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : m->cores_online;
     m->cores_quota = read_quota();
+    if (m->cores_quota <= 0) m->cores_quota = cgroup_cores(""); /* another group's, rounded */
     m->memory_bytes = find_kilobytes("/proc/meminfo", "MemTotal");
     m->memory_free_bytes = find_kilobytes("/proc/meminfo", "MemAvailable");
     if (getloadavg(&m->load, 1) != 1) m->load = 0;
