@@ -1,5 +1,5 @@
-/* gen_remote.c - OpenAI-compatible client; see gen_remote.h. OpenAI's field names stand here and in
- * api/ only. */
+/* gen_remote.c - OpenAI-compatible client; see gen_remote.h. OpenAI's field names stand here, in
+ * gen_remote_*.c and in api/ only. */
 #include "gen/gen_remote.h"
 
 #include "base/mem.h"
@@ -124,29 +124,22 @@ static void put_body(buf *b, const gen_remote *r, const gen_request *rq, bool st
     static const char *const roles[] = {"system", "user", "assistant", "tool"};
     json_writer w = {.out = b};
     json_begin_object(&w);
-    json_key(&w, "model");
-    json_put_str(&w, rq->model.n ? rq->model : r->model);
+    json_field_str(&w, "model", rq->model.n ? rq->model : r->model);
     json_key(&w, "messages");
     json_begin_array(&w);
     for (size_t i = 0; i < rq->n_messages; i++) {
         json_begin_object(&w);
-        json_key(&w, "role");
-        json_put_z(&w, roles[rq->messages[i].role]);
-        json_key(&w, "content");
-        json_put_str(&w, rq->messages[i].content.p ? rq->messages[i].content : STR(""));
+        json_field_z(&w, "role", roles[rq->messages[i].role]);
+        json_field_str(&w, "content",
+                       rq->messages[i].content.p ? rq->messages[i].content : STR(""));
         put_call_fields(&w, &rq->messages[i]);
         json_end_object(&w);
     }
     json_end_array(&w);
     put_tools(&w, rq);
-    if (rq->max_tokens > 0) {
-        json_key(&w, "max_tokens");
-        json_put_int(&w, rq->max_tokens);
-    }
-    json_key(&w, "temperature");
-    json_put_double(&w, rq->sampling.temperature);
-    json_key(&w, "top_p");
-    json_put_double(&w, rq->sampling.top_p);
+    if (rq->max_tokens > 0) json_field_int(&w, "max_tokens", rq->max_tokens);
+    json_field_double(&w, "temperature", rq->sampling.temperature);
+    json_field_double(&w, "top_p", rq->sampling.top_p);
     put_stream(&w, streams);
     json_end_object(&w);
 }
@@ -163,87 +156,6 @@ static bool keep_going(void *ctx, int64_t bytes, int64_t total) {
 
 static bool take_bytes(void *ctx, str bytes) {
     return gen_remote_stream_take(ctx, bytes);
-}
-
-/* ---- what came ---- */
-
-err gen_remote_not_agreed(fail *f) {
-    return fail_set(f, E_NETWORK,
-                    "the large model's server sent something that is not a chat completion");
-}
-
-bool gen_remote_offered(const gen_request *rq, str name) {
-    bool offered = false;
-    for (size_t i = 0; i < rq->n_tools; i++) offered |= str_eq(rq->tools[i].name, name);
-    return offered && rq->tool_choice != GEN_TOOLS_NONE;
-}
-
-bool gen_remote_is_object(const gen_request *rq, str arguments) {
-    const json *v;
-    fail ignored;
-    return json_parse(rq->arena, arguments, &v, &ignored) == E_OK && v->kind == JSON_OBJECT;
-}
-
-/* {"id", "type", "function": {"name", "arguments"}}: one of the tools that were offered, its
- * arguments a JSON object as text. */
-static err read_call(const gen_request *rq, const json *v, gen_call *out, fail *f) {
-    const json *name = json_get(json_get(v, "function"), "name"), *id = json_get(v, "id"),
-               *text = json_get(json_get(v, "function"), "arguments");
-    if (!name || name->kind != JSON_STRING || !id || id->kind != JSON_STRING || !text ||
-        text->kind != JSON_STRING)
-        return gen_remote_not_agreed(f);
-    if (!gen_remote_offered(rq, name->string) || !gen_remote_is_object(rq, text->string))
-        return gen_remote_not_agreed(f);
-    *out = (gen_call){id->string, name->string, text->string};
-    return E_OK;
-}
-
-static err read_calls(const gen_request *rq, const json *v, gen_reply *out, fail *f) {
-    if (!v || v->kind == JSON_NULL) return E_OK;
-    if (v->kind != JSON_ARRAY || v->count > GEN_REMOTE_CALLS_MAX) return gen_remote_not_agreed(f);
-    gen_call *calls = arena_new_n(rq->arena, gen_call, v->count + 1);
-    if (!calls) return fail_memory(f, "calls");
-    for (size_t i = 0; i < v->count; i++) TRY(read_call(rq, &v->items[i], &calls[i], f));
-    out->calls = calls;
-    out->n_calls = v->count;
-    if (v->count) out->finish = GEN_CALLS;
-    return E_OK;
-}
-
-err gen_remote_read_head(const json *v, gen_reply *out, fail *f) {
-    const json *usage = json_get(v, "usage");
-    gen_reply reply = *out;
-    fail ignored;
-    if (usage && usage->kind == JSON_OBJECT &&
-        (json_get_int(usage, "prompt_tokens", reply.prompt_tokens, 0, INT32_MAX,
-                      &reply.prompt_tokens, &ignored) != E_OK ||
-         json_get_int(usage, "completion_tokens", reply.completion_tokens, 0, INT32_MAX,
-                      &reply.completion_tokens, &ignored) != E_OK))
-        return gen_remote_not_agreed(f);
-    if (json_get_str(v, "model", reply.model, &reply.model, &ignored) != E_OK)
-        return gen_remote_not_agreed(f);
-    *out = reply;
-    return E_OK;
-}
-
-static err read_reply(const gen_request *rq, str body, gen_reply *out, fail *f) {
-    const json *v, *choice;
-    fail ignored;
-    gen_reply reply = {.finish = GEN_STOP, .model = STR("")};
-    str finish;
-    if (json_parse(rq->arena, body, &v, &ignored) != E_OK) return gen_remote_not_agreed(f);
-    choice = json_at(json_get(v, "choices"), 0);
-    const json *message = json_get(choice, "message"), *content = json_get(message, "content");
-    TRY(read_calls(rq, json_get(message, "tool_calls"), &reply, f));
-    bool silent = reply.n_calls && (!content || content->kind == JSON_NULL);
-    if (!silent && (!content || content->kind != JSON_STRING)) return gen_remote_not_agreed(f);
-    if (json_get_str(choice, "finish_reason", STR("stop"), &finish, &ignored) != E_OK)
-        return gen_remote_not_agreed(f);
-    reply.text = silent ? STR("") : content->string;
-    if (str_is(finish, "length")) reply.finish = GEN_LENGTH;
-    TRY(gen_remote_read_head(v, &reply, f));
-    *out = reply;
-    return E_OK;
 }
 
 /* ---- asking ---- */
@@ -296,7 +208,7 @@ static err read_plain(gen_remote_stream *s, gen_reply *out, fail *f) {
     TRY(buf_ok(&s->body, f));
     str body = arena_str(s->rq->arena, buf_str(&s->body)); /* the reply points into it */
     if (!body.p) return fail_memory(f, "an answer");
-    TRY(read_reply(s->rq, body, out, f));
+    TRY(gen_remote_read_reply(s->rq, body, out, f));
     return send(s->sink, out, f);
 }
 
@@ -309,7 +221,7 @@ static err converse(gen_remote *r, gen_remote_stream *s, gen_reply *out, fail *f
     buf_deinit(&body);
     if (s->sink.put && !(s->plain && e == E_OK)) return gen_remote_stream_end(s, e, out, f);
     TRY(e);
-    return s->plain ? read_plain(s, out, f) : read_reply(s->rq, answer.body, out, f);
+    return s->plain ? read_plain(s, out, f) : gen_remote_read_reply(s->rq, answer.body, out, f);
 }
 
 static err generate(void *self, const gen_request *rq, gen_sink sink, gen_reply *out, fail *f) {

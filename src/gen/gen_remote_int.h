@@ -40,7 +40,7 @@ bool gen_remote_stream_take(gen_remote_stream *s, str bytes);
  * plain one. */
 err gen_remote_stream_end(gen_remote_stream *s, err e, gen_reply *out, fail *f) MUST_CHECK;
 
-/* ---- gen_remote.c ---- */
+/* ---- gen_remote_read.c ---- */
 
 /* E_NETWORK: what came is not what was agreed. */
 err gen_remote_not_agreed(fail *f);
@@ -49,5 +49,7 @@ bool gen_remote_offered(const gen_request *rq, str name);
 bool gen_remote_is_object(const gen_request *rq, str arguments);
 /* prompt_tokens and completion_tokens of {"usage"}, where there is one; and "model". */
 err gen_remote_read_head(const json *v, gen_reply *out, fail *f) MUST_CHECK;
+/* A whole answer; E_NETWORK, or E_NO_MEMORY. Its texts live in the request's arena. */
+err gen_remote_read_reply(const gen_request *rq, str body, gen_reply *out, fail *f) MUST_CHECK;
 
 #endif
