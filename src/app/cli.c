@@ -1,5 +1,6 @@
 /* cli.c - see cli.h. */
 #include "app/cli.h"
+#include "base/near.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +14,13 @@ static size_t option_row(const cli_verb *v, str name, char letter) {
 }
 
 static err unknown_option(const cli_verb *v, const char *arg, fail *f) {
+    str name = str_from(arg + strspn(arg, "-"));
+    near meant = near_to(str_slice(name, 0, str_find_char(name, '=')));
+    for (size_t i = 0; i < v->n_options; i++) near_try(&meant, str_from(v->options[i].name));
     fail_set(f, E_USAGE, "bantam %s has no option \"%s\"", v->name, arg);
+    if (meant.best.p && str_starts(str_from(arg), STR("--")))
+        return fail_hint(f, "did you mean --%.*s? bantam %s --help lists its options",
+                         STR_ARG(meant.best), v->name);
     return fail_hint(f, "bantam %s --help lists its options", v->name);
 }
 

@@ -153,7 +153,7 @@ static err find_distinct(compiler *c, const array *a, distinct *d, fail *f) {
     for (size_t place = 0; place <= SCHEMA_UNIQUE_MAX && !full; place++) {
         const json *values[SCHEMA_UNIQUE_MAX];
         schema_set item = {.n = 0};
-        int n;
+        int n = 0;
         if (a->most >= 0 && (int64_t)place >= a->most) break;
         TRY(item_set(c, a->s, place, &item, f));
         TRY(known_values(c, &item, values, SCHEMA_UNIQUE_MAX, &n, f));

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/near.h"
 #include "format/gguf.h"
 #include "registry/registry_int.h"
 #include "text/json.h"
@@ -222,13 +223,20 @@ err registry_at_path(arena *a, str path, registry_model *out, fail *f) {
 
 err registry_unknown(registry *r, str what, fail *f) {
     buf names = {.bytes_max = FAIL_HINT_BYTES - 100};
-    for (size_t i = 0; i < r->catalog.entries_n; i++)
-        buf_printf(&names, "%s%.*s", i ? ", " : "", STR_ARG(r->catalog.entries[i]->name));
+    near meant = near_to(what);
+    for (size_t i = 0; i < r->catalog.entries_n; i++) {
+        str name = r->catalog.entries[i]->name;
+        near_try(&meant, name);
+        buf_printf(&names, "%s%.*s", i ? ", " : "", STR_ARG(name));
+    }
     fail_set(f, E_NOT_FOUND, "no model is called \"%.*s\"", STR_ARG(str_slice(what, 0, 120)));
-    fail_hint(f,
-              "known names: %.*s; or give a GGUF file, a folder, a URL, hf:owner/repo:file or "
-              "pypi:package",
-              STR_ARG(buf_str(&names)));
+    if (meant.best.p)
+        fail_hint(f, "did you mean \"%.*s\"? bantam list shows the names", STR_ARG(meant.best));
+    else
+        fail_hint(f,
+                  "known names: %.*s; or give a GGUF file, a folder, a URL, hf:owner/repo:file or "
+                  "pypi:package",
+                  STR_ARG(buf_str(&names)));
     buf_deinit(&names);
     return E_NOT_FOUND;
 }

@@ -1,5 +1,6 @@
 /* yaml_read.c - what a tree's scalars mean, asked for by key; see yaml.h. Pure functions. Every
  * error says the place and the key, because a person wrote the file by hand. */
+#include "base/near.h"
 #include "text/yaml.h"
 
 #include <stdio.h>
@@ -128,43 +129,19 @@ err yaml_need(const yaml *map, const char *key, const yaml **out, fail *f) {
     return E_OK;
 }
 
-enum { KEY_BYTES_MAX = 48 };
-
-/* Levenshtein's distance; keys that are longer than anything we know are far from all of it. */
-static size_t distance(str a, str b) {
-    size_t row[KEY_BYTES_MAX + 1];
-    if (a.n > KEY_BYTES_MAX || b.n > KEY_BYTES_MAX) return KEY_BYTES_MAX;
-    for (size_t k = 0; k <= b.n; k++) row[k] = k;
-    for (size_t i = 0; i < a.n; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t k = 0; k < b.n; k++) {
-            size_t best = diagonal + (a.p[i] != b.p[k]);
-            diagonal = row[k + 1];
-            if (diagonal + 1 < best) best = diagonal + 1;
-            if (row[k] + 1 < best) best = row[k] + 1;
-            row[k + 1] = best;
-        }
-    }
-    return row[b.n];
-}
-
 static void hint_allowed(str key, const char *const *allowed, size_t n, fail *f) {
-    size_t best = KEY_BYTES_MAX, nearest = 0, used = 0;
+    near meant = near_to(key);
+    size_t used = 0;
     char list[FAIL_HINT_BYTES - 40] = "";
     for (size_t i = 0; i < n; i++) {
-        size_t d = distance(key, str_from(allowed[i]));
-        if (d < best) {
-            best = d;
-            nearest = i;
-        }
+        near_try(&meant, str_from(allowed[i]));
         int wrote = used < sizeof list ? snprintf(list + used, sizeof list - used, "%s%s",
                                                   i ? ", " : "", allowed[i])
                                        : 0;
         used += wrote > 0 ? (size_t)wrote : 0;
     }
-    if (n && best <= 1 + key.n / 4)
-        fail_hint(f, "did you mean \"%s\"?", allowed[nearest]);
+    if (meant.best.p)
+        fail_hint(f, "did you mean \"%.*s\"?", STR_ARG(meant.best));
     else
         fail_hint(f, "known keys here: %s", list);
 }

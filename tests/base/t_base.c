@@ -5,6 +5,7 @@
 #include "base/file_draft.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/near.h"
 #include "base/rand.h"
 #include "base/team.h"
 #include "base/thread.h"
@@ -35,6 +36,29 @@ static void str_basics(void **state) {
     assert_true(str_eq(str_trim(STR("  x \n")), STR("x")));
     assert_int_equal(str_find(STR("hello"), STR("ll")), 2);
     assert_true(str_ends(STR("a.gguf"), STR(".gguf")));
+}
+
+/* The nearest of a few names, or "". */
+static str nearest(const char *wanted) {
+    static const char *const names[] = {"serve", "run", "pull", "temperature", "naïve"};
+    near n = near_to(str_from(wanted));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) near_try(&n, str_from(names[i]));
+    return n.best;
+}
+
+static void names_that_were_meant(void **state) {
+    (void)state;
+    assert_true(str_is(nearest("srve"), "serve"));   /* one is missing */
+    assert_true(str_is(nearest("servve"), "serve")); /* one too many */
+    assert_true(str_is(nearest("sevre"), "serve"));  /* two change places: one step */
+    assert_true(str_is(nearest("rnu"), "run"));
+    assert_true(str_is(nearest("tempratur"), "temperature"));
+    assert_true(str_is(nearest("pull"), "pull"));
+    assert_true(str_eq(nearest(""), STR("")));
+    assert_true(str_eq(nearest("x"), STR("")));
+    assert_true(str_eq(nearest("quantize"), STR("")));
+    assert_true(
+        str_eq(nearest("a name that is much longer than all that could be meant by it"), STR("")));
 }
 
 static void arena_limits(void **state) {
@@ -315,6 +339,7 @@ static void rand_is_a_function(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(str_basics),
+        cmocka_unit_test(names_that_were_meant),
         cmocka_unit_test(arena_limits),
         cmocka_unit_test(buf_sticks),
         cmocka_unit_test(map_many),

@@ -28,6 +28,17 @@ fails "pull of a missing file exits 4" 4 "$bin" pull "$tmp/nosuch.gguf"
 fails "a task's name is checked" 2 "$bin" task init 'BAD name' --from x.csv
 fails "task init needs rows" 2 "$bin" task init small
 one_object "an empty queue is an object" "$bin" review list --json
+
+# ---- what was meant ----
+is "help COMMAND is COMMAND --help" "$("$bin" help task run)" "$("$bin" task run --help)"
+is "help of one that is in several words lists them" "$("$bin" help key 2>&1)" "$("$bin" key --help 2>&1)"
+fails "a command that is not there" 2 "$bin" srve
+has "the one that was meant" "$(cat "$tmp/err")" 'did you mean serve?'
+fails "an option that is not there" 2 "$bin" run smollm2 --tempratur=1
+has "the one that was meant, too" "$(cat "$tmp/err")" 'did you mean --temperature?'
+fails "a model that is not there" 4 "$bin" run smolm2 hello
+has "the model that was meant" "$(cat "$tmp/err")" 'did you mean "smollm2"?'
+
 is "with no reviews" "$(jq -c .reviews <<<"$json")" "[]"
 one_object "list --json" "$bin" list --json
 holds "the catalog has both models" "$json" '[.models[].name] | contains(["minilm", "smollm2"])'

@@ -18,7 +18,7 @@ run_step() {
     local line=${command//REF/$ref} why
     case $line in *localhost:8088*) line=${line//localhost:8088/localhost:$port} ;; esac
     case $line in export\ *) eval "$line"; command=''; return ;; esac
-    bash -c "$line" >"$tmp/step" 2>"$tmp/err" || {
+    bash -c "$line" >"$tmp/step" 2>"$tmp/err" </dev/null || {
         not_ok "README: $command" "$(cat "$tmp/step" "$tmp/err")"; command=''; return; }
     case $line in curl*) jq . "$tmp/step" >"$tmp/pretty" && mv "$tmp/pretty" "$tmp/step" ;; esac
     ref=$(sed -n 's/.*Reference \([a-z0-9]\{8\}\)\..*/\1/p' "$tmp/step" | head -n 1 | grep . || echo "$ref")
