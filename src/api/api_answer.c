@@ -170,6 +170,7 @@ static err stream_on(api_call *c, answer_wait *wait, const desk_reply *r, bool n
 
 err api_answer_get(api_call *c, fail *f) {
     desk_reply reply;
+    TRY(api_own_review(c, f));
     TRY(wait_begin(c, f));
     answer_wait *wait = c->rq->state;
     bool may_wait = mono_ms() < wait->end_ms && !c->rq->stopping;

@@ -2,11 +2,18 @@
 #include "api/api_field.h"
 #include "api/api_routes.h"
 
+err api_own_review(api_call *c, fail *f) {
+    desk_review r;
+    if (!c->who.tenant.n) return E_OK;
+    TRY(desk_get(c->api->o.desk, c->arg, c->a, &r, f));
+    return str_eq(r.tenant, c->who.tenant) ? E_OK : desk_none(c->arg, f);
+}
+
 /* ---- reading the queue ---- */
 
 static err put_counts(api_call *c, str task, fail *f) {
     desk_counts n;
-    TRY(desk_count(c->api->o.desk, task, &n, f));
+    TRY(desk_count(c->api->o.desk, task, c->who.tenant, &n, f));
     json_key(&c->w, "counts");
     json_begin_object(&c->w);
     json_field_int(&c->w, "open", n.open);
@@ -20,6 +27,7 @@ static err put_counts(api_call *c, str task, fail *f) {
 
 err api_review_list(api_call *c, fail *f) {
     desk_filter filter = {.task = api_query(c, "task"),
+                          .tenant = c->who.tenant,
                           .status = api_query(c, "status"),
                           .search = api_query(c, "search")};
     desk_review *all;
@@ -69,6 +77,7 @@ static err put_review(api_call *c, fail *f) {
 }
 
 err api_review_get(api_call *c, fail *f) {
+    TRY(api_own_review(c, f));
     json_begin_object(&c->w);
     TRY(put_review(c, f));
     TRY(put_events(c, f));
@@ -108,6 +117,7 @@ err api_review_claim(api_call *c, fail *f) {
     TRY(api_get_by(c, &by, f));
     TRY(api_get_int(c, "minutes", DESK_CLAIM_MINUTES, 1, 24 * 60, &minutes, f));
     if (!by.n) return api_refuse(c, f, "by", "by must name who takes it");
+    TRY(api_own_review(c, f));
     TRY(claimed_by_another(c, desk_claim(c->api->o.desk, c->arg, by, minutes, f)));
     return put_review_alone(c, f);
 }
@@ -116,6 +126,7 @@ err api_review_release(api_call *c, fail *f) {
     str by;
     TRY(check_by_alone(c, f));
     TRY(api_get_by(c, &by, f));
+    TRY(api_own_review(c, f));
     TRY(claimed_by_another(c, desk_release(c->api->o.desk, c->arg, by, f)));
     return put_review_alone(c, f);
 }
@@ -132,6 +143,7 @@ static err review_decide(api_call *c, decide act, fail *f) {
     TRY(api_get_str(c, "text", STR(""), &x.text, f));
     TRY(api_get_by(c, &x.by, f));
     TRY(api_get_bool(c, "approve", false, &x.approve, f));
+    TRY(api_own_review(c, f));
     TRY(claimed_by_another(c, act(c->api->o.desk, c->arg, &x, c->a, &outcome, f)));
     api_answer_wake(c->api, c->arg);
     json_begin_object(&c->w);
@@ -155,6 +167,7 @@ err api_review_unlearn(api_call *c, fail *f) {
     str by;
     TRY(check_by_alone(c, f));
     TRY(api_get_by(c, &by, f));
+    TRY(api_own_review(c, f));
     TRY(desk_unlearn(c->api->o.desk, c->arg, by, f));
     return put_review_alone(c, f);
 }

@@ -83,6 +83,7 @@ static gen_review review_of(const json *trace, str request_id, str verdict) {
     gen_tier tier = GEN_TIER_NONE;
     (void)!gen_tier_of(text_of(trace, "tier"), &tier);
     return (gen_review){.request_id = request_id,
+                        .tenant = text_of(trace, "tenant"),
                         .task_id = text_of(trace, "task_id"),
                         .task_name = text_of(trace, "task"),
                         .text = text_of(trace, "question"),

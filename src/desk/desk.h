@@ -51,6 +51,7 @@ bool desk_status_of(str name, desk_status *out);
 typedef struct desk_review {
     str ref;
     str request_id, task_id, task_name;
+    str tenant; /* of the key that asked; "" none */
     str text, history;
     str draft;
     gen_tier draft_from;
@@ -74,6 +75,7 @@ typedef struct desk_review {
 
 typedef struct desk_filter {
     str task;   /* name or id; "" all */
+    str tenant; /* "" all */
     str status; /* "open" (also those claimed), "claimed", "answered", "all"; "" = "open" */
     str search; /* anywhere in question, answer or reference; ASCII case is ignored; "" all */
     bool newest_first;     /* else those who have waited longest */
@@ -83,6 +85,7 @@ typedef struct desk_filter {
 err desk_list(desk *d, const desk_filter *filter, arena *a, desk_review **out, size_t *n,
               int64_t *total, fail *f) MUST_CHECK;
 err desk_get(desk *d, str ref, arena *a, desk_review *out, fail *f) MUST_CHECK; /* E_NOT_FOUND */
+err desk_none(str ref, fail *f); /* E_NOT_FOUND, in desk_get's words */
 
 typedef struct desk_event {
     int64_t at_ms;
@@ -101,7 +104,8 @@ typedef struct desk_counts {
     int64_t open, claimed, overdue, answered;
     int64_t oldest_ms; /* creation of the oldest one not answered; 0 none */
 } desk_counts;
-err desk_count(desk *d, str task, desk_counts *out, fail *f) MUST_CHECK;
+/* tenant "" = all */
+err desk_count(desk *d, str task, str tenant, desk_counts *out, fail *f) MUST_CHECK;
 
 /* One review as a JSON object: what `review show --json` prints and the page reads. */
 void desk_review_put_json(json_writer *w, const desk_review *r);

@@ -22,7 +22,8 @@ err desk_row_read(store_stmt *q, int64_t now_ms, arena *a, desk_row *out, fail *
 #define DESK_COLUMNS                                                                              \
     "id, expected_minutes, before, ref, request_id, task_id, task_name, text, history, draft,"    \
     " draft_from, guess, confidence, reason, evidence, status, created_ms, expected_by_ms, told," \
-    " claimed_by, claimed_until_ms, answer, label, answered_by, answered_ms, label_id, reopened"
+    " claimed_by, claimed_until_ms, answer, label, answered_by, answered_ms, label_id, reopened," \
+    " tenant"
 
 typedef struct desk_note {
     int64_t review; /* row id */

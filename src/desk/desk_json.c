@@ -16,6 +16,7 @@ void desk_review_put_json(json_writer *w, const desk_review *r) {
     json_field_text(w, "task", r->task_name);
     json_field_text(w, "task_id", r->task_id);
     json_field_text(w, "request", r->request_id);
+    json_field_text(w, "tenant", r->tenant);
     json_field_str(w, "text", r->text);
     json_field_text(w, "history", r->history);
     json_field_text(w, "draft", r->draft);

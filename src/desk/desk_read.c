@@ -12,7 +12,8 @@ enum { LIST_DEFAULT = 50, SEARCH_BYTES_MAX = 256 };
     "      WHEN 'claimed' THEN status='claimed' AND claimed_until_ms>?3"    \
     "      WHEN 'answered' THEN status='answered' ELSE 1 END)"              \
     " AND (?4='' OR text LIKE ?4 ESCAPE '\\' OR answer LIKE ?4 ESCAPE '\\'" \
-    "      OR ref LIKE ?4 ESCAPE '\\')"
+    "      OR ref LIKE ?4 ESCAPE '\\')"                                     \
+    " AND (?7='' OR tenant=?7)"
 
 /* "50%" becomes "%50\%%": what people type is never a pattern. "" stays "". */
 static err like_pattern(str search, arena *a, str *out, fail *f) {
@@ -47,12 +48,14 @@ static err list_status(str given, str *out, fail *f) {
 
 /* The parts of a filter as they are bound, and the time of reading. */
 typedef struct list_query {
-    str task, status, pattern;
+    str task, tenant, status, pattern;
     int64_t now_ms, limit, offset;
 } list_query;
 
 static err list_prepare(const desk_filter *filter, arena *a, list_query *out, fail *f) {
-    list_query l = {.task = filter->task.p ? filter->task : STR(""), .now_ms = clock_now_ms()};
+    list_query l = {.task = filter->task.p ? filter->task : STR(""),
+                    .tenant = filter->tenant.p ? filter->tenant : STR(""),
+                    .now_ms = clock_now_ms()};
     TRY(list_status(filter->status, &l.status, f));
     TRY(like_pattern(filter->search, a, &l.pattern, f));
     if (filter->limit < 0 || filter->limit > DESK_LIST_MAX || filter->offset < 0)
@@ -69,6 +72,7 @@ static void list_bind(store_stmt *q, const list_query *l) {
     store_bind_str(q, 2, l->status);
     store_bind_int(q, 3, l->now_ms);
     store_bind_str(q, 4, l->pattern);
+    store_bind_str(q, 7, l->tenant);
 }
 
 static err list_rows(store_tx *tx, const desk_filter *filter, const list_query *l, arena *a,
@@ -225,7 +229,7 @@ err desk_changed_since(desk *d, int64_t *last, arena *a, str **out, size_t *n, f
     return E_OK;
 }
 
-err desk_count(desk *d, str task, desk_counts *out, fail *f) {
+err desk_count(desk *d, str task, str tenant, desk_counts *out, fail *f) {
     store_tx *tx;
     store_stmt *q;
     bool row;
@@ -237,11 +241,13 @@ err desk_count(desk *d, str task, desk_counts *out, fail *f) {
                           "   (told>1 OR expected_by_ms<=?2)),"
                           " count(*) FILTER (WHERE status='answered'),"
                           " min(created_ms) FILTER (WHERE status<>'answered')"
-                          " FROM desk_review WHERE ?1='' OR task_name=?1 OR task_id=?1",
+                          " FROM desk_review WHERE (?1='' OR task_name=?1 OR task_id=?1)"
+                          " AND (?3='' OR tenant=?3)",
                           &q, f);
     if (e == E_OK) {
         store_bind_str(q, 1, task.p ? task : STR(""));
         store_bind_int(q, 2, clock_now_ms());
+        store_bind_str(q, 3, tenant.p ? tenant : STR(""));
         e = store_step(q, &row, f);
     }
     if (e == E_OK)

@@ -31,7 +31,9 @@ static const store_migration migrations[] = {
      "CASCADE,"
      " at_ms INTEGER NOT NULL, what TEXT NOT NULL, by TEXT NOT NULL, text TEXT NOT NULL,"
      " label TEXT NOT NULL) STRICT;"
-     "CREATE INDEX desk_event_review ON desk_event(review, id);"}};
+     "CREATE INDEX desk_event_review ON desk_event(review, id);"},
+    /* what was asked before belongs to no tenant */
+    {"desk", 2, "ALTER TABLE desk_review ADD COLUMN tenant TEXT NOT NULL DEFAULT '';"}};
 
 static const char *const status_names[] = {"open", "claimed", "answered"};
 
@@ -67,12 +69,12 @@ err desk_row_read(store_stmt *q, int64_t now_ms, arena *a, desk_row *out, fail *
     const struct {
         int column;
         str *to;
-    } texts[] = {{2, &row.before}, {3, &r->ref},         {4, &r->request_id},
-                 {5, &r->task_id}, {6, &r->task_name},   {7, &r->text},
-                 {8, &r->history}, {9, &r->draft},       {10, &draft_from},
-                 {11, &r->guess},  {13, &reason},        {14, &r->evidence},
-                 {15, &status},    {19, &r->claimed_by}, {21, &r->answer},
-                 {22, &r->label},  {23, &r->answered_by}};
+    } texts[] = {{2, &row.before}, {3, &r->ref},          {4, &r->request_id},
+                 {5, &r->task_id}, {6, &r->task_name},    {7, &r->text},
+                 {8, &r->history}, {9, &r->draft},        {10, &draft_from},
+                 {11, &r->guess},  {13, &reason},         {14, &r->evidence},
+                 {15, &status},    {19, &r->claimed_by},  {21, &r->answer},
+                 {22, &r->label},  {23, &r->answered_by}, {27, &r->tenant}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         TRY(store_str(q, texts[i].column, a, texts[i].to, f));
     r->confidence = store_is_null(q, 12) ? (double)NAN : store_double(q, 12);
@@ -97,17 +99,19 @@ err desk_row_read(store_stmt *q, int64_t now_ms, arena *a, desk_row *out, fail *
     return E_OK;
 }
 
+err desk_none(str ref, fail *f) {
+    fail_set(f, E_NOT_FOUND, "there is no review \"%.*s\"", STR_ARG(str_slice(ref, 0, 64)));
+    if (f) fail_hint(f, "`bantam review list` shows those that wait");
+    return E_NOT_FOUND;
+}
+
 err desk_row_get(store_tx *tx, str ref, int64_t now_ms, arena *a, desk_row *out, fail *f) {
     store_stmt *q;
     bool found;
     TRY(store_prepare(tx, "SELECT " DESK_COLUMNS " FROM desk_review WHERE ref=?1", &q, f));
     store_bind_str(q, 1, ref);
     TRY(store_step(q, &found, f));
-    if (!found) {
-        fail_set(f, E_NOT_FOUND, "there is no review \"%.*s\"", STR_ARG(str_slice(ref, 0, 64)));
-        if (f) fail_hint(f, "`bantam review list` shows those that wait");
-        return E_NOT_FOUND;
-    }
+    if (!found) return desk_none(ref, f);
     err e = desk_row_read(q, now_ms, a, out, f);
     store_reset(q);
     return e;
@@ -140,8 +144,8 @@ static err insert_review(store_tx *tx, str ref, const gen_review *r, int64_t min
     TRY(store_prepare(tx,
                       "INSERT INTO desk_review(ref,request_id,task_id,task_name,text,history,draft,"
                       "draft_from,guess,confidence,reason,evidence,status,created_ms,"
-                      "expected_minutes,expected_by_ms)"
-                      " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,'open',?13,?14,?15)",
+                      "expected_minutes,expected_by_ms,tenant)"
+                      " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,'open',?13,?14,?15,?16)",
                       &q, f));
     bind_text(q, 1, ref);
     bind_text(q, 2, r->request_id);
@@ -161,6 +165,7 @@ static err insert_review(store_tx *tx, str ref, const gen_review *r, int64_t min
     store_bind_int(q, 13, now_ms);
     store_bind_int(q, 14, minutes);
     store_bind_int(q, 15, now_ms + minutes * 60000);
+    bind_text(q, 16, r->tenant);
     return store_step(q, &row, f);
 }
 

@@ -96,7 +96,7 @@ typedef struct gen_bias {
 typedef struct gen_request {
     str id;      /* "req-..."; one id from the edge to the token */
     str model;   /* as the client named it: "smollm2" or "task:support" */
-    str tenant;  /* "" until keys have tenants */
+    str tenant;  /* of the key that asks; "" none */
     str subject; /* whom it is about, when the client says so */
     const gen_message *messages;
     size_t n_messages;
@@ -396,6 +396,7 @@ void gen_passages_put_json(json_writer *w, const gen_passage *passages, size_t n
 /* What a person gets to see; route fills it, desk keeps it. */
 typedef struct gen_review {
     str request_id;
+    str tenant; /* whose request it is; "" none */
     str task_id, task_name;
     str text;    /* the question */
     str history; /* earlier turns as plain text; "" none */

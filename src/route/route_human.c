@@ -50,6 +50,7 @@ static err evidence(route_case *c, str *out, fail *f) {
 static err enqueue(route_case *c, gen_ticket *ticket, fail *f) {
     const task *t = c->brain->file->task;
     gen_review review = {.request_id = c->rq->id,
+                         .tenant = c->rq->tenant,
                          .task_id = t->id,
                          .task_name = t->name,
                          .text = c->text,

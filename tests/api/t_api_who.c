@@ -302,10 +302,19 @@ static void a_proxy_tells_the_address(void **state) {
         200);
 }
 
+static str add_key_of(const char *name, const char *tenant) {
+    str secret;
+    who_key_new key = {.name = str_from(name),
+                       .scopes = STR("chat,record,review,task"),
+                       .tenant = str_from(tenant)};
+    assert_ok(who_key_add(book, &key, &fx.arena, &secret, &fx.f), &fx.f);
+    return secret;
+}
+
 static void the_record_names_the_person(void **state) {
     (void)state;
     logged_in ann = log_in(add_user("ann", WHO_LEAD), "");
-    str key = add_key("robot", "chat,review,task", 0, 0);
+    str key = add_key_of("robot", "");
     assert_int_equal(ask_with("POST", "/v1/tasks/desk/ask", ann.headers,
                               "{\"text\":\"please your car service made me furious\"}"),
                      200);
@@ -321,14 +330,6 @@ static void the_record_names_the_person(void **state) {
     assert_int_equal(ask_with("POST", release.p, bearer(key), "{}"), 200);
     assert_int_equal(ask_with("POST", claim.p, bearer(key), "{\"by\":\"kim\"}"), 200);
     assert_non_null(strstr(wire, "\"claimed_by\":\"kim\"")); /* a program may act for a person */
-}
-
-static str add_key_of(const char *name, const char *tenant) {
-    str secret;
-    who_key_new key = {
-        .name = str_from(name), .scopes = STR("chat,record"), .tenant = str_from(tenant)};
-    assert_ok(who_key_add(book, &key, &fx.arena, &secret, &fx.f), &fx.f);
-    return secret;
 }
 
 /* What one tenant asked no other tenant's key reads, counts or judges; a key of none sees all. */
@@ -361,6 +362,40 @@ static void tenants_see_their_own_record(void **state) {
         assert_non_null(strstr(wire, id));
     }
     assert_int_equal(ask_with("POST", judge.p, ann, verdict), 200);
+}
+
+/* The same of the people's queue and of an asker's address, which somebody else may come to know.
+ */
+static void tenants_see_their_own_reviews(void **state) {
+    (void)state;
+    const char *ann = bearer(add_key_of("anna", "acme")),
+               *bob = bearer(add_key_of("bobby", "bolt"));
+    const char *all = bearer(add_key_of("every", ""));
+    char ref[32];
+    assert_int_equal(ask_with("POST", "/v1/tasks/desk/ask", ann,
+                              "{\"text\":\"please your zebra service made me furious\"}"),
+                     200);
+    assert_int_equal(sscanf(strstr(wire, "\"review\":\"") + 10, "%31[a-z0-9]", ref), 1);
+    str answer = arena_printf(&fx.arena, "/v1/answers/%s", ref);
+    str review = arena_printf(&fx.arena, "/v1/reviews/%s", ref);
+    static const char *const acts[] = {"claim", "release", "answer", "correct", "unlearn"};
+    assert_int_equal(ask_with("GET", answer.p, bob, ""), 404);
+    assert_int_equal(ask_with("GET", review.p, bob, ""), 404);
+    assert_null(strstr(wire, "zebra"));
+    for (size_t i = 0; i < sizeof acts / sizeof *acts; i++) {
+        str act = arena_printf(&fx.arena, "%s/%s", review.p, acts[i]);
+        assert_int_equal(ask_with("POST", act.p, bob, "{\"by\":\"bob\"}"), 404);
+    }
+    assert_int_equal(ask_with("GET", "/v1/reviews?limit=500", bob, ""), 200);
+    assert_null(strstr(wire, ref));
+    assert_non_null(strstr(wire, "\"counts\":{\"open\":0"));
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(ask_with("GET", answer.p, i ? all : ann, ""), 200);
+        assert_int_equal(ask_with("GET", review.p, i ? all : ann, ""), 200);
+        assert_non_null(strstr(wire, "\"tenant\":\"acme\""));
+        assert_int_equal(ask_with("GET", "/v1/reviews?limit=1&newest=1", i ? all : ann, ""), 200);
+        assert_non_null(strstr(wire, ref));
+    }
 }
 
 /* A batch and an answer for later outlast their client, not its key. */
@@ -490,14 +525,23 @@ static void only_listed_origins_may(void **state) {
 int main(void) {
 #define T(test) cmocka_unit_test_setup_teardown(test, begin, end)
     const struct CMUnitTest tests[] = {
-        T(tenants_see_their_own_record),  T(a_revoked_key_runs_nothing_more),
-        T(keys_come_in_three_headers),    T(scopes_hold_route_by_route),
-        T(roles_hold_route_by_route),     T(a_change_needs_the_token),
-        T(cookies_are_hard_to_steal),     T(a_planted_cookie_is_not_taken),
-        T(guessing_is_slowed_down),       T(the_record_names_the_person),
-        T(me_says_who_and_what),          T(a_proxy_tells_the_address),
-        T(a_person_changes_the_password), T(loopback_asks_once_there_are_users),
-        T(limits_are_told_and_kept),      T(only_listed_origins_may),
+        T(tenants_see_their_own_record),
+        T(tenants_see_their_own_reviews),
+        T(a_revoked_key_runs_nothing_more),
+        T(keys_come_in_three_headers),
+        T(scopes_hold_route_by_route),
+        T(roles_hold_route_by_route),
+        T(a_change_needs_the_token),
+        T(cookies_are_hard_to_steal),
+        T(a_planted_cookie_is_not_taken),
+        T(guessing_is_slowed_down),
+        T(the_record_names_the_person),
+        T(me_says_who_and_what),
+        T(a_proxy_tells_the_address),
+        T(a_person_changes_the_password),
+        T(loopback_asks_once_there_are_users),
+        T(limits_are_told_and_kept),
+        T(only_listed_origins_may),
     };
     return cmocka_run_group_tests(tests, fake_open, fake_close);
 }

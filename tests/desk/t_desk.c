@@ -187,8 +187,40 @@ static void lists_filter_search_and_page(void **state) {
     assert_int_equal(desk_list(&d, &(desk_filter){.status = STR("lost")}, &a, &list, &n, NULL, &f),
                      E_INPUT);
     desk_counts counts;
-    assert_ok(desk_count(&d, STR("support"), &counts, &f), &f);
+    assert_ok(desk_count(&d, STR("support"), STR(""), &counts, &f), &f);
     assert_true(counts.open == 1 && counts.answered == 1 && counts.oldest_ms == start_ms);
+}
+
+static void lists_of_a_tenant(void **state) {
+    (void)state;
+    gen_review review = {.request_id = STR("req-1"),
+                         .task_id = STR("t-1"),
+                         .task_name = STR("support"),
+                         .tenant = STR("acme"),
+                         .text = STR("mine"),
+                         .confidence = 0.5};
+    gen_people people = desk_people(&d);
+    gen_ticket ticket;
+    store_tx *tx;
+    desk_review *list;
+    size_t n;
+    int64_t total;
+    desk_counts counts;
+    ask("of nobody", "req-2");
+    assert_ok(store_begin(d.store, STORE_WRITE, &tx, &f), &f);
+    assert_ok(people.ask(people.self, tx, &review, &a, &ticket, &f), &f);
+    assert_ok(store_commit(tx, &f), &f);
+    for (int i = 0; i < 3; i++) {
+        static const char *const tenants[] = {"acme", "bolt", ""};
+        desk_filter filter = {.tenant = str_from(tenants[i])};
+        int64_t wanted = i == 0 ? 1 : i == 1 ? 0 : 2;
+        assert_ok(desk_list(&d, &filter, &a, &list, &n, &total, &f), &f);
+        assert_true((int64_t)n == wanted && total == wanted);
+        assert_ok(desk_count(&d, STR(""), filter.tenant, &counts, &f), &f);
+        assert_int_equal(counts.open, wanted);
+    }
+    assert_ok(desk_list(&d, &(desk_filter){.tenant = STR("acme")}, &a, &list, &n, NULL, &f), &f);
+    assert_true(str_is(list[0].tenant, "acme"));
 }
 
 static void one_of_two_people_gets_it(void **state) {
@@ -387,7 +419,7 @@ static void the_asker_is_told_and_told_again(void **state) {
         assert_int_equal(get(ref).told, 2);
     }
     desk_counts counts;
-    assert_ok(desk_count(&d, STR(""), &counts, &f), &f);
+    assert_ok(desk_count(&d, STR(""), STR(""), &counts, &f), &f);
     assert_int_equal(counts.overdue, 1);
     assert_ok(desk_claim(&d, ref, STR("Ann"), 5, &f), &f);
     assert_ok(desk_status_for_asker(&d, ref, &a, &reply, &f), &f);
@@ -554,14 +586,23 @@ static void torture_allocations(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-        T(a_review_keeps_what_it_was_given),  T(lists_filter_search_and_page),
-        T(one_of_two_people_gets_it),         T(many_processes_claim),
-        T(an_answer_teaches_its_label),       T(an_answer_and_its_label_are_one),
-        T(approving_sends_the_draft),         T(a_correction_keeps_both_texts),
-        T(what_changed_is_told_once),         T(the_asker_is_told_and_told_again),
-        T(an_objection_reopens_or_opens),     T(erasing_leaves_nothing),
-        T(retention_spares_what_waits),       T(long_and_odd_input_is_refused),
-        T(a_kill_loses_nothing_acknowledged), T(torture_allocations),
+        T(a_review_keeps_what_it_was_given),
+        T(lists_filter_search_and_page),
+        T(lists_of_a_tenant),
+        T(one_of_two_people_gets_it),
+        T(many_processes_claim),
+        T(an_answer_teaches_its_label),
+        T(an_answer_and_its_label_are_one),
+        T(approving_sends_the_draft),
+        T(a_correction_keeps_both_texts),
+        T(what_changed_is_told_once),
+        T(the_asker_is_told_and_told_again),
+        T(an_objection_reopens_or_opens),
+        T(erasing_leaves_nothing),
+        T(retention_spares_what_waits),
+        T(long_and_odd_input_is_refused),
+        T(a_kill_loses_nothing_acknowledged),
+        T(torture_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
