@@ -19,7 +19,7 @@ enum {
     SPARE_BYTES_MAX = 64 * 1024,
     CONN_ARENA_BYTES = 4 * 1024,
     LINGER_MS = 2000,
-    LINGER_BYTES_MAX = 1 << 20
+    LINGER_BYTES_MAX = 64 << 20 /* who sends first and reads then learns what was wrong */
 };
 
 static void conn_next(http_conn *c);
@@ -256,7 +256,8 @@ static bool conn_take(http_conn *c, size_t *taken) {
 }
 
 static void conn_linger(http_conn *c, size_t *taken) {
-    while (c->state == HTTP_CONN_LINGER && c->can_read && conn_take(c, taken)) {
+    while (c->state == HTTP_CONN_LINGER && c->can_read && *taken < READ_TURN_BYTES &&
+           conn_take(c, taken)) {
         c->lingered_bytes += c->in.n;
         buf_reset(&c->in);
         if (c->lingered_bytes > LINGER_BYTES_MAX) http_conn_close(c);
@@ -269,7 +270,8 @@ static void conn_read(http_conn *c) {
            conn_take(c, &taken))
         conn_parse(c);
     conn_linger(c, &taken);
-    if (c->state == HTTP_CONN_READ && c->can_read && !c->unparsed) http_conn_watch(c, true);
+    bool reads = (c->state == HTTP_CONN_READ && !c->unparsed) || c->state == HTTP_CONN_LINGER;
+    if (reads && c->can_read) http_conn_watch(c, true);
     if (c->state != HTTP_CONN_CLOSED) spare_give(c);
 }
 

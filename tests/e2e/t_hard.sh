@@ -62,7 +62,7 @@ ask_as() { post /v1/tasks/support/ask "$(jq -nc --arg t "$1" --arg u "$2" '{text
 first=$(ask_as 'Kim has a lighthouse full of bees' kim@example.com)
 ask_as 'Lee has a submarine full of bees' lee@example.com >/dev/null
 one_object "a person is erased beside the server" "$bin" erase kim@example.com --json
-is "record and review" "$(jq -c . <<<"$json")" '{"requests":1,"reviews":1,"kept":0}'
+is "record and review" "$(jq -c "[.requests, .reviews, .kept]" <<<"$json")" "[1,1,0]"
 is "the review is gone" "$(curl -s -o /dev/null -w '%{http_code}' "$url/v1/reviews/$(jq -r .review <<<"$first")")" 404
 is "and the question" "$(get "/v1/requests/$(jq -r .id <<<"$first")" | grep -c lighthouse)" 0
 is "another's stays" "$(get '/v1/reviews?status=open&limit=500' | grep -c submarine)" 1

@@ -229,6 +229,22 @@ static void idle_connections_are_closed(void **state) {
     close(fd);
 }
 
+/* Most clients send all of a body before they look for an answer. */
+static void too_large_is_read_after_sending(void **state) {
+    (void)state;
+    enum { BYTES = 24 << 20, PIECE = 1 << 16 };
+    static char piece[PIECE];
+    int fd = wire_open(port);
+    wire_send(fd, "POST /big HTTP/1.1\r\nHost: localhost\r\nContent-Length: 25165824\r\n\r\n");
+    for (size_t sent = 0; sent < BYTES;) {
+        ssize_t n = send(fd, piece, PIECE, MSG_NOSIGNAL);
+        assert_true(n > 0);
+        sent += (size_t)n;
+    }
+    assert_true(wire_read(fd, "body_too_large", reply, REPLY_BYTES, 3000));
+    close(fd);
+}
+
 static void half_closed_gets_its_answer(void **state) {
     (void)state;
     int fd = wire_open(port);
@@ -447,6 +463,7 @@ int main(void) {
         cmocka_unit_test(byte_by_byte),
         cmocka_unit_test(limits_by_table),
         cmocka_unit_test(too_large_is_told_while_sending),
+        cmocka_unit_test(too_large_is_read_after_sending),
         cmocka_unit_test(slow_clients_are_cut),
         cmocka_unit_test(idle_connections_are_closed),
         cmocka_unit_test(half_closed_gets_its_answer),
