@@ -298,6 +298,23 @@ static void send_metrics(otel *t) {
     buf_deinit(&body);
 }
 
+static bool is_full(otel *t) {
+    mutex_lock(&t->lock);
+    bool full = t->spans >= (size_t)t->o.settings.batch_max;
+    mutex_unlock(&t->lock);
+    return full;
+}
+
+/* A batch, and what is full behind it; the rest waits for its time, or a busy server would post
+ * each handful that came while it posted the last. */
+static void send_spans(otel *t, bool all) {
+    do {
+        otel_item *batch = take_batch(t);
+        if (!batch) return;
+        send_batch(t, batch);
+    } while (all || is_full(t));
+}
+
 static void run(void *arg) {
     otel *t = arg;
     const otel_settings *s = &t->o.settings;
@@ -306,8 +323,7 @@ static void run(void *arg) {
         int64_t until_metrics = metrics_ms - now_ms();
         int64_t wait = s->delay_ms < until_metrics ? s->delay_ms : until_metrics;
         bool closing = wait_for_work(t, wait > 0 ? wait : 0);
-        otel_item *batch;
-        while ((batch = take_batch(t)) != NULL) send_batch(t, batch);
+        send_spans(t, closing);
         if (s->metrics_url && (closing || now_ms() >= metrics_ms)) {
             send_metrics(t);
             metrics_ms = now_ms() + s->metrics_ms;

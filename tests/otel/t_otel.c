@@ -167,10 +167,13 @@ static void settings_that_cannot_be(void **state) {
 /* ---- a collector ---- */
 
 enum { BODIES_MAX = 64 };
+/* Collectors that misbehave, beside those that answer with a status. */
+enum { HANGS, GARBAGE, CUTS, TRICKLES, FLOODS, BEHAVIOURS };
+
 static http_server *server;
 static char base[64];
 static struct {
-    int status; /* of answers from now on; 0 = hang */
+    int status; /* of answers from now on, or how it misbehaves */
     int refuse; /* so many get 503 first */
     const char *answer;
     int asked, n;
@@ -178,6 +181,18 @@ static struct {
     char paths[BODIES_MAX][32], keys[BODIES_MAX][32];
 } collector;
 static mutex lock;
+
+/* A body that is no JSON; one that breaks off; one that never ends, slowly or fast. */
+static void misbehave(int how, http_request *rq, http_reply *rp) {
+    static char much[64 << 10];
+    if (how == GARBAGE) (void)!http_send(rp, 200, "text/html", STR("<html>\xff{"), NULL);
+    if (how < CUTS || http_stream_begin(rp, 200, "application/json", NULL) != E_OK) return;
+    (void)!http_stream_put(rp, STR("{\"partialSuc"), NULL);
+    memset(much, ' ', sizeof much);
+    while (how == TRICKLES && http_stream_put(rp, STR(" "), NULL) == E_OK && !http_gone(rq))
+        clock_sleep_ms(10);
+    while (how == FLOODS && http_stream_put(rp, (str){much, sizeof much}, NULL) == E_OK) continue;
+}
 
 static void collect(void *ctx, http_request *rq, http_reply *rp) {
     (void)ctx;
@@ -193,9 +208,13 @@ static void collect(void *ctx, http_request *rq, http_reply *rp) {
     }
     const char *answer = collector.answer;
     mutex_unlock(&lock);
-    while (status == 0 && !http_gone(rq)) clock_sleep_ms(5);
+    while (status == HANGS && !http_gone(rq)) clock_sleep_ms(5);
+    if (status < BEHAVIOURS) {
+        misbehave(status, rq, rp);
+        return;
+    }
     if (status == 503) http_reply_header(rp, "Retry-After", STR("0"));
-    (void)!http_send(rp, status ? status : 200, "application/json", str_from(answer), NULL);
+    (void)!http_send(rp, status, "application/json", str_from(answer), NULL);
 }
 
 static void begin(int status) {
@@ -244,6 +263,17 @@ static otel *open_to(const char *url, int64_t queue_max, const char *text) {
         o.measure = put_measure;
         o.self = (void *)(uintptr_t)text;
     }
+    assert_ok(otel_open(&t, &o, &f), &f);
+    return t;
+}
+
+/* One that waits timeout_ms for an answer, for tests of those that give none. */
+static otel *open_hasty(const char *url, int64_t timeout_ms) {
+    otel *t;
+    SET({{"OTEL_EXPORTER_OTLP_HEADERS", "api-key=k"}});
+    otel_options o = {.settings = settings_of(url), .version = STR("1.2.3")};
+    o.settings.delay_ms = 20;
+    o.settings.timeout_ms = timeout_ms;
     assert_ok(otel_open(&t, &o, &f), &f);
     return t;
 }
@@ -529,6 +559,58 @@ static void one_that_hangs_ends_in_time(void **state) {
     assert_true(clock_mono_ns() - start_ns < (int64_t)5 * 1000000000); /* not its 10 s */
 }
 
+/* Whatever the collector does, each span is sent or counted as dropped, and the end is bounded.
+ * What was answered with 2xx is taken: no second copy of it is sent. */
+static void collectors_that_misbehave(void **state) {
+    (void)state;
+    static const struct {
+        int status;
+        bool sent;  /* the span counts as taken */
+        bool again; /* it is tried more than once */
+    } rows[] = {{GARBAGE, true, false}, {CUTS, false, true}, {TRICKLES, false, true},
+                {FLOODS, false, false}, {301, false, false}, {401, false, false},
+                {404, false, false},    {413, false, false}, {429, false, true},
+                {500, false, false},    {502, false, true},  {504, false, true}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        begin(rows[i].status);
+        otel *t = open_hasty(base, 300);
+        otel_context c = sampled();
+        otel_counts n;
+        send_one(t, &c, NULL);
+        for (int ms = 0; ms < 20000; ms++) {
+            otel_counts_get(t, &n);
+            if (n.sent + n.dropped || n.failures > 1) break;
+            clock_sleep_ms(1);
+        }
+        if (n.sent != rows[i].sent || (n.failures > 1) != rows[i].again)
+            fail_msg("%d: %lld sent, %lld failures", rows[i].status, (long long)n.sent,
+                     (long long)n.failures);
+        int64_t start_ns = clock_mono_ns();
+        otel_close(t, 200);
+        assert_true(clock_mono_ns() - start_ns < (int64_t)5 * 1000000000);
+    }
+}
+
+/* What waits is bounded in bytes, too, and a collector that came back gets it. */
+static void memory_is_bounded(void **state) {
+    (void)state;
+    begin(HANGS);
+    otel *t = open_to(base, 1000000, NULL);
+    otel_context c = sampled();
+    char *large = calloc(1, 100001);
+    assert_non_null(large);
+    memset(large, 'x', 100000);
+    send_one(t, &c, NULL);
+    while (asked() == 0) clock_sleep_ms(5); /* from now on all that is sent waits */
+    for (int i = 0; i < 1000; i++) send_one(t, &c, large);
+    otel_counts n;
+    otel_counts_get(t, &n);
+    /* of 100 MB at most 16 MiB lie in the queue, 2 MiB or one more in the body on its way */
+    assert_true(n.dropped >= 1000 - (18 << 20) / 100000 - 1 && n.dropped < 1000);
+    otel_close(t, 100);
+    free(large);
+}
+
 static void sampling(void **state) {
     (void)state;
     otel t = {.o.settings = {.sampler = OTEL_SAMPLE_RATIO, .asks_parent = true, .ratio = 0.25}};
@@ -565,6 +647,8 @@ int main(void) {
                                        TEST(refused_for_good_is_dropped),
                                        TEST(nobody_there),
                                        TEST(one_that_hangs_ends_in_time),
+                                       TEST(collectors_that_misbehave),
+                                       TEST(memory_is_bounded),
                                        TEST(sampling)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
