@@ -131,10 +131,31 @@ static err take(serve *s, const serve_config *next, fail *f) {
     return E_OK;
 }
 
+static bool says_something(const serve_config *c) {
+    bool any = false;
+    for (size_t i = 0; i < serve_option_count(); i++) any |= c->lines[i] > 0;
+    return any;
+}
+
+/* A file that is gone or empty is one that is being written, not the wish for no settings at all: a
+ * key, hosts, aliases are not dropped for it. */
+static err check_there(const serve_config *now, const serve_config *next, fail *f) {
+    if (!now->path) return E_OK;
+    if (!next->path)
+        fail_set(f, E_NOT_FOUND, "\"%s\", which was read before, is not there", now->path);
+    else if (says_something(now) && !says_something(next))
+        fail_set(f, E_INPUT, "\"%s\", which held settings before, holds none", next->path);
+    else
+        return E_OK;
+    return fail_hint(f, "write the new file beside it and rename it; to serve without settings, "
+                        "restart");
+}
+
 bool serve_reload(serve *s) {
     fail f = {0};
     serve_config *next = NULL;
     err e = serve_config_open(&next, &(serve_config_from){.command = s->command}, &f);
+    if (e == E_OK) e = check_there(s->live, next, &f);
     if (e == E_OK) e = take(s, next, &f);
     if (e != E_OK) {
         log_error("app", "the settings stay as they were: %s%s%s", f.text, f.hint[0] ? "; " : "",

@@ -114,11 +114,63 @@ have_model smollm2 && is "the alias stays" "$(models)" '["tiny"]'
 sed -i 's/^key:.*/key: sesame2/' "$BANTAM_HOME/bantam.yaml"
 hup
 have_model smollm2 && is "mended, the other alias is there" "$(models)" '["wee"]'
+# the file is gone, is being written, was renamed into its place
+whole=$(cat "$BANTAM_HOME/bantam.yaml")
+stays() { # WHAT, part of the log
+    hup
+    has "$1: nothing changes" "$logged" "the settings stay as they were: \"$BANTAM_HOME/bantam.yaml\"$2"
+    is "$1: the Host is answered still" "$(status -H 'Host: other.example' "$url/health")" 200
+}
+rm "$BANTAM_HOME/bantam.yaml"
+stays "a file that is gone" ", which was read before, is not there"
+ln -s "$tmp/nowhere" "$BANTAM_HOME/bantam.yaml"
+stays "a link to nothing" ", which was read before, is not there"
+rm "$BANTAM_HOME/bantam.yaml"
+mkdir "$BANTAM_HOME/bantam.yaml"
+stays "a folder" " is a folder"
+rmdir "$BANTAM_HOME/bantam.yaml"
+: >"$BANTAM_HOME/bantam.yaml"
+stays "a file that was cut to nothing" ", which held settings before, holds none"
+printf 'port: %s\nallow-h' "$port" >"$BANTAM_HOME/bantam.yaml"
+stays "half a key" " line"
+printf 'port: %s\nallow-host: [other.exam' "$port" >"$BANTAM_HOME/bantam.yaml"
+stays "half a list" " line"
+printf '%s\nlog-level: de' "$(grep -v log-level <<<"$whole")" >"$BANTAM_HOME/bantam.yaml"
+stays "half a word" " line"
+printf '%s\nkey: "sesa' "$(grep -v ^key <<<"$whole")" >"$BANTAM_HOME/bantam.yaml"
+stays "half a quoted text" " line"
+printf '%s\n' "${whole/other.example/third.example}" >"$BANTAM_HOME/next.yaml"
+chmod 600 "$BANTAM_HOME/next.yaml"
+mv "$BANTAM_HOME/next.yaml" "$BANTAM_HOME/bantam.yaml"
+hup
+is "a file that was renamed into its place is read" "$(status -H 'Host: third.example' "$url/health")" 200
+if [ "$(id -u)" != 0 ]; then
+    chmod 000 "$BANTAM_HOME/bantam.yaml"
+    hup
+    has "one that may not be read: nothing changes" "$logged" "the settings stay as they were"
+    chmod 600 "$BANTAM_HOME/bantam.yaml"
+else skip "a file that may not be read: root reads all"; fi
 for _ in $(seq 10); do hup; done
 wait $load
-is "no request of 1,500 was lost while it was read again 13 times" "$(sort "$tmp/codes" | uniq -c | tr -s ' ')" " 1500 200"
+is "no request of 1,500 was lost while it was read again 22 times" "$(sort "$tmp/codes" | uniq -c | tr -s ' ')" " 1500 200"
 serve_stop TERM
 is "it ends cleanly" "$serve_rc" 0
+
+# ---- a full disk: the log goes nowhere, the settings are read all the same ----
+if [ -e /dev/full ]; then
+    printf 'port: %s\nallow-host: [one.example]\n' "$port" >"$BANTAM_HOME/bantam.yaml"
+    bantam serve >/dev/null 2>/dev/full </dev/null &
+    pid=$!
+    pids+=("$pid")
+    for _ in $(seq 100); do curl -sf -m 2 "$url/health" >/dev/null && break; sleep 0.1; done
+    printf 'port: %s\nallow-host: [two.example]\n' "$port" >"$BANTAM_HOME/bantam.yaml"
+    kill -HUP "$pid"
+    for _ in $(seq 100); do [ "$(status -H 'Host: two.example' "$url/health")" = 200 ] && break; sleep 0.1; done
+    is "with no room for the log the new Host is answered" "$(status -H 'Host: two.example' "$url/health")" 200
+    kill -TERM "$pid"
+    wait "$pid"
+    is "and the server ends cleanly" $? 0
+else skip "a full disk at SIGHUP: no /dev/full here"; fi
 
 # ---- a key that is asked for changes ----
 printf 'key: sesame\nrequire-auth: true\n' >"$BANTAM_HOME/bantam.yaml"
