@@ -296,10 +296,10 @@ static err run_serve(const cli *c, fail *f) {
     serve s = {.command = c, .w = &w, .lock = {-1}};
     err e = serve_config_open(&s.config, &(serve_config_from){.command = c}, f);
     s.live = s.config;
+    stop_take_reload(); /* one that comes while it starts is taken when it serves */
     if (e == E_OK) e = serve_notify_open(&s.notify, &s.config->arena, f);
     if (e == E_OK) e = open_all(&s.config->values, &s, f);
     if (e == E_OK) {
-        stop_take_reload();
         print_banner(&s);
         serve_telemetry_print(&s.telemetry);
         say_ready(&s, "");
