@@ -1,4 +1,4 @@
-/* cmd_model.c - bantam pull, list: models on this machine. */
+/* cmd_model.c - bantam pull, list, rm: models on this machine. */
 #include "app/cmd.h"
 #include "app/out.h"
 #include "app/world.h"
@@ -23,6 +23,7 @@ static void put_model(json_writer *j, const registry_model *m) {
     json_field_text(j, "terms", m->terms);
     json_field_text(j, "terms_accepted", m->accepted);
     json_field_bool(j, "untried", m->untried);
+    json_field_bool(j, "gone", m->is_gone);
     json_end_object(j);
 }
 
@@ -42,16 +43,34 @@ static err pull(const cli *c, world *w, fail *f) {
     return out_json(&b, f);
 }
 
-static void print_model(const registry_model *m) {
+static void print_model(const cli *c, const registry_model *m) {
+    str gone = m->is_gone ? arena_printf(c->arena, "it lay at %.*s; forget it: bantam rm %.*s",
+                                         STR_ARG(m->source), STR_ARG(m->name))
+                          : STR_NONE;
     char size[16] = "-"; /* of a folder that is used in place: not counted */
     if (m->bytes > 0) snprintf(size, sizeof size, "%.1f MB", (double)m->bytes * 1e-6);
     printf("%-20.*s %-10s %s%10s  %-14s %.*s\n", STR_ARG(m->name), registry_kind_name(m->kind),
            m->untried ? "~" : " ", size,
-           m->is_link   ? "here, in place"
+           m->is_gone   ? "file gone"
+           : m->is_link ? "here, in place"
            : m->path    ? "here"
            : m->untried ? "hf:, untried"
                         : "not fetched",
-           STR_ARG(m->purpose));
+           STR_ARG(gone.p ? gone : m->purpose));
+}
+
+/* Those on this machine first. */
+static void print_models(const cli *c, const registry_model *all, size_t n) {
+    bool any = false;
+    for (size_t i = 0; i < n; i++)
+        if (all[i].path || all[i].is_gone) {
+            if (!any) printf("On this machine\n");
+            any = true;
+            print_model(c, &all[i]);
+        }
+    printf("%sIn the catalog (bantam pull NAME)\n", any ? "\n" : "");
+    for (size_t i = 0; i < n; i++)
+        if (!all[i].path && !all[i].is_gone) print_model(c, &all[i]);
 }
 
 static err list(const cli *c, world *w, fail *f) {
@@ -59,7 +78,7 @@ static err list(const cli *c, world *w, fail *f) {
     size_t n;
     TRY(registry_list(w->registry, c->arena, &all, &n, f));
     if (!cli_flag(c, "json")) {
-        for (size_t i = 0; i < n; i++) print_model(&all[i]);
+        print_models(c, all, n);
         return E_OK;
     }
     buf b = {0};

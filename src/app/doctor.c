@@ -135,7 +135,8 @@ static err look_models(doctor *d, world *w, arena *a, bool measure, fail *f) {
     size_t n;
     TRY(registry_list(w->registry, a, &all, &n, f));
     for (size_t i = 0; i < n && d->n_models < DOCTOR_MODELS_MAX; i++)
-        if (all[i].kind == REGISTRY_GENERATOR) TRY(add_model(d, w, a, &all[i], measure, f));
+        if (all[i].kind == REGISTRY_GENERATOR && !all[i].is_gone)
+            TRY(add_model(d, w, a, &all[i], measure, f));
     return E_OK;
 }
 

@@ -88,7 +88,6 @@ err registry_name_of(arena *a, str path, str *out, fail *f) {
     return E_OK;
 }
 
-/* An encoder is what says so in its config.json ("model_type": "bert" and the like). */
 /* Of a file what its metadata says; one that cannot be read is told when it is opened. */
 static registry_kind file_kind(const char *path) {
     file_map map;
@@ -105,6 +104,7 @@ static registry_kind file_kind(const char *path) {
     return encoder ? REGISTRY_ENCODER : REGISTRY_GENERATOR;
 }
 
+/* An encoder is what says so in its config.json ("model_type": "bert" and the like). */
 registry_kind registry_kind_of(arena *a, const char *path) {
     char config[FILE_PATH_BYTES];
     str text, type = STR("");
@@ -139,16 +139,12 @@ static err model_of(const manifest *m, arena *a, const char *dir, registry_model
                             .parameters_work = -1,
                             .is_link = m->is_link};
     if (!model.path) return fail_memory(f, "a path");
-    if (!file_exists(model.path)) {
-        fail_set(f, E_NOT_FOUND, "model %.*s:%.*s should lie at \"%s\" and does not",
-                 STR_ARG(m->name), STR_ARG(m->tag), model.path);
-        return fail_hint(f, "pull it again, or forget it: bantam rm %.*s", STR_ARG(m->name));
-    }
     *out = model;
     return E_OK;
 }
 
-static err installed_tag(registry *r, arena *a, str name, str tag, registry_model *out, fail *f) {
+/* What is recorded of it, whether its files are still there or not. */
+static err recorded_tag(registry *r, arena *a, str name, str tag, registry_model *out, fail *f) {
     char dir[FILE_PATH_BYTES];
     manifest *m = arena_new(a, manifest);
     if (!m) return fail_memory(f, "a manifest");
@@ -161,6 +157,18 @@ static err installed_tag(registry *r, arena *a, str name, str tag, registry_mode
         out->parameters = entry->parameters;
         out->parameters_work = entry->parameters_work;
     }
+    return E_OK;
+}
+
+static err installed_tag(registry *r, arena *a, str name, str tag, registry_model *out, fail *f) {
+    registry_model m;
+    TRY(recorded_tag(r, a, name, tag, &m, f));
+    if (!file_exists(m.path)) {
+        fail_set(f, E_NOT_FOUND, "model %.*s:%.*s should lie at \"%s\" and does not",
+                 STR_ARG(m.name), STR_ARG(m.tag), m.path);
+        return fail_hint(f, "pull it again, or forget it: bantam rm %.*s", STR_ARG(m.name));
+    }
+    *out = m;
     return E_OK;
 }
 
@@ -295,9 +303,15 @@ static err list_name(registry *r, listing *l, str name) {
     TRY(file_list(l->arena, dir, &tags, &n, l->f));
     for (size_t i = 0; i < n; i++) {
         if (!catalog_name_ok(tags[i])) continue;
-        err e = installed_tag(r, l->arena, name, tags[i], &model, l->f);
+        err e = recorded_tag(r, l->arena, name, tags[i], &model, l->f);
         if (e == E_NO_MEMORY) return e;
-        if (e == E_OK) TRY(listing_add(l, &model)); /* a damaged one is not a model */
+        if (e != E_OK) continue; /* a damaged one is not a model */
+        if (!file_exists(model.path)) {
+            if (!model.is_link) continue; /* to be pulled again */
+            model.path = NULL;
+            model.is_gone = true;
+        }
+        TRY(listing_add(l, &model));
     }
     return E_OK;
 }

@@ -48,6 +48,8 @@ typedef struct registry_model {
     bool in_catalog;
     bool untried; /* the catalog names it for its users' sake; nobody of us has fetched it */
     bool is_link; /* a local file that is used in place */
+    bool is_gone; /* in a list: that file is not there any more; path NULL, source says where it was
+                   */
 } registry_model;
 
 /* `what` is a catalog or pulled name (name or name:tag), a GGUF file, or a model folder. Asks no

@@ -81,6 +81,8 @@ cp "$small" moved.gguf
 "$bin" pull ./moved.gguf >/dev/null
 mv moved.gguf elsewhere.gguf
 fails "a model that was moved away is missed" 4 "$bin" show moved
+has "list says where it lay" "$("$bin" list)" "file gone      it lay at"
+holds "to scripts, too" "$("$bin" list --json)" '[.models[] | select(.gone)] | length == 1 and .[0].name == "moved" and .[0].path == null'
 says "where it lay, and" "should lie at"
 has "rm forgets it all the same" "$("$bin" rm moved)" "removed"
 fails "and then it is unknown" 4 "$bin" rm moved
