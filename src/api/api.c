@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "net/http_form.h"
 
 static const api_route_row routes[] = {
     {"POST", "/v1/chat/completions", api_chat_completions, WHO_CHAT},
@@ -160,13 +159,11 @@ static err no_route(api_call *c, const api_allowed *allow, fail *f) {
 
 /* ---- body ---- */
 
+/* How large it may be is the server's matter (http_limits). */
 static err read_body(api_call *c, fail *f) {
     const api_deferral *d = api_deferral_of(c->rq->path);
     if (!str_is(c->rq->method, "POST")) return E_OK;
-    if (d && d->form && http_is_form(http_header_get(c->rq, "content-type"))) return E_OK;
-    if (c->rq->body.n > API_BODY_BYTES_MAX)
-        return fail_set(f, E_TOO_LARGE, "the body has %zu bytes, above the limit of %d",
-                        c->rq->body.n, API_BODY_BYTES_MAX);
+    if (d && d->form) return E_OK; /* its route reads it */
     TRY(api_check_type(c, f));
     str text = str_trim(c->rq->body);
     c->code = "invalid_json";

@@ -114,8 +114,8 @@ err api_file_add(api_call *c, fail *f) {
     keep_file file = {.tenant = api_owner(c).tenant};
     str content;
     store_tx *tx;
-    if (c->body)
-        return api_refuse(c, f, "file", "a file comes as multipart/form-data, not as JSON");
+    if (!http_is_form(http_header_get(c->rq, "content-type")))
+        return api_refuse(c, f, "file", "a file comes as multipart/form-data");
     TRY(read_form(c, &file, &content, f));
     keep_ref("file-", ref);
     file.ref = str_from(ref);

@@ -10,7 +10,6 @@
 #include <stdatomic.h>
 
 enum {
-    API_BODY_BYTES_MAX = 4 << 20,
     API_MESSAGES_MAX = 2048,
     API_STOPS_MAX = 16,
     API_BIAS_MAX = 1024,

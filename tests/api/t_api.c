@@ -123,6 +123,18 @@ static void routes_of_its_own_know_their_fields(void **state) {
     }
 }
 
+/* The server's option says how large a body may be, and nobody else. */
+static void takes_what_the_server_takes(void **state) {
+    (void)state;
+    enum { PAD_BYTES = 6 << 20 };
+    char *pad = arena_alloc(&fx.arena, PAD_BYTES);
+    assert_non_null(pad);
+    memset(pad, 'x', PAD_BYTES);
+    str body = arena_printf(&fx.arena, "{\"model\":\"echo\",\"pad\":\"%.*s\"}", PAD_BYTES, pad);
+    assert_text(ask("/v1/chat/completions", body.p, 400), "error.param", "pad");
+    assert_text(ask("/v1/files", "{\"purpose\":\"batch\"}", 400), "error.param", "file");
+}
+
 static void refuses_what_it_does_not_do(void **state) {
     (void)state;
     static const struct {
@@ -844,6 +856,7 @@ int main(void) {
         cmocka_unit_test_setup(reads_every_field, reset),
         cmocka_unit_test_setup(reads_how_urgent_it_is, reset),
         cmocka_unit_test_setup(routes_of_its_own_know_their_fields, reset),
+        cmocka_unit_test_setup(takes_what_the_server_takes, reset),
         cmocka_unit_test_setup(refuses_what_it_does_not_do, reset),
         cmocka_unit_test_setup(says_what_is_wrong, reset),
         cmocka_unit_test_setup(says_which_methods_are_done, reset),
