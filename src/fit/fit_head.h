@@ -67,7 +67,8 @@ void fit_head_close(fit_head *h); /* NULL is fine */
 err fit_head_save(arena *a, const fit_head *h, str *out, fail *f) MUST_CHECK;
 err fit_head_load(fit_head **out, str blob, fail *f) MUST_CHECK;
 
-/* Figures of the cross-validation: each row was judged by a head that had not seen it. */
+/* Figures of the cross-validation: each row was judged by a head, and its confidence given by a
+ * calibration, that had not seen it. The calibration that answers is fitted on all rows. */
 typedef struct fit_report {
     size_t rows, other_rows, labels, features;
     int folds;

@@ -333,7 +333,8 @@ static void put_calibration(json_writer *w, const route_head *h) {
     json_field_text(
         w, "method",
         STR("logistic regression on five figures of cross-validated rows: scores of the "
-            "best label, its lead, out of scope, and nearness to the examples"));
+            "best label, its lead, out of scope, and nearness to the examples; ece and accuracy "
+            "are held out, by folds"));
     json_field_int(w, "examples", (int64_t)x->rows);
     json_field_int(w, "out_of_scope", (int64_t)x->other_rows);
     json_field_int(w, "folds", x->folds);
