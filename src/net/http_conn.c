@@ -64,6 +64,8 @@ void http_conn_close(http_conn *c) {
     if (c->state == HTTP_CONN_PARKED) atomic_fetch_sub(&s->parked, 1);
     http_park_remove(c);
     http_socket_close(c);
+    s->bodies_held -= c->body_held;
+    c->body_held = 0;
     c->state = HTTP_CONN_CLOSED;
     s->conns[c->slot] = s->conns[--s->conns_n];
     s->conns[c->slot]->slot = c->slot;
@@ -94,6 +96,22 @@ void http_conn_bury(http_server *s) {
     }
 }
 
+/* Keeps the sum of what all bodies take; parse.body is the loop's at this moment. */
+static void body_count(http_conn *c) {
+    c->server->bodies_held += c->parse.body.cap - c->body_held; /* the difference may be below 0 */
+    c->body_held = c->parse.body.cap;
+}
+
+/* Strangers may send bodies: all of them together must not take the machine's memory. Small ones
+ * are never refused, so that a few who fill the room stop nobody's questions. */
+static bool body_fits(http_conn *c) {
+    enum { SMALL_BODY_BYTES = 64 * 1024 };
+    size_t held = c->body_held;
+    body_count(c);
+    return c->body_held <= held || c->body_held <= SMALL_BODY_BYTES ||
+           c->server->bodies_held <= c->server->o.bodies_bytes_max;
+}
+
 /* --- handing on --- */
 
 static void conn_flushed(http_conn *c) {
@@ -103,6 +121,8 @@ static void conn_flushed(http_conn *c) {
         return;
     }
     http_socket_shut(c);
+    buf_deinit(&c->parse.body); /* nobody reads it any more */
+    body_count(c);
     c->state = HTTP_CONN_LINGER;
     c->lingered_bytes = 0;
     deadline_set(c, LINGER_MS);
@@ -205,7 +225,10 @@ static void conn_parse(http_conn *c) {
     http_parse_state state = http_parse_feed(&c->parse, buf_str(&c->in), &used);
     buf_drop_front(&c->in, used);
     phase_set(c, http_parse_in_head(&c->parse) ? 1 : 2);
-    if (state == HTTP_PARSE_CONTINUE) {
+    if (!body_fits(c) && state == HTTP_PARSE_MORE) {
+        c->keep_alive = false;
+        conn_refuse(c, 503, "busy", "too many large bodies are being sent; try again soon");
+    } else if (state == HTTP_PARSE_CONTINUE) {
         struct iovec part = {(void *)(uintptr_t)go_on, sizeof go_on - 1};
         http_out_put(c, &part, 1);
     } else if (state == HTTP_PARSE_BAD) {
@@ -285,6 +308,7 @@ static void conn_next(http_conn *c) {
     http_ping_reset(c);
     http_reply_reset(&c->rp);
     http_parse_reset(&c->parse);
+    body_count(c);
     arena_reset(&c->arena);
     c->chunked = false;
     c->phase = 0;

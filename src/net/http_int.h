@@ -64,6 +64,7 @@ struct http_conn {
     int64_t deadline_ns; /* 0 = none */
     int64_t served;      /* requests on this connection */
     size_t lingered_bytes;
+    size_t body_held; /* of parse.body, as counted in server->bodies_held */
     buf in;
     http_conn *retry_next; /* in server->retry */
     http_conn *dead_next;
@@ -115,6 +116,7 @@ struct http_server {
     /* the loop's alone */
     http_conn **conns; /* [o.connections_max] */
     size_t conns_n;
+    size_t bodies_held; /* by the bodies of all connections */
     buf spare; /* of the last connection that had read all it got: the next one's `in` */
     http_conn *dead;
     http_conn *retry, *retry_last; /* first come, first served */

@@ -25,6 +25,7 @@ static void options_complete(http_options *o) {
     default_bytes(&o->target_bytes_max, 8 * 1024);
     default_bytes(&o->header_bytes_max, 32 * 1024);
     default_bytes(&o->stream_bytes_max, 256 * 1024);
+    default_bytes(&o->bodies_bytes_max, 1 << 30);
     default_ms(&o->write_ms_max, 30 * 1000);
 }
 

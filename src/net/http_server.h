@@ -106,6 +106,8 @@ typedef struct http_options {
     size_t body_bytes_max;   /* [16 MiB] above: 413 */
     const char *large_path;  /* [none] whose bodies may have large_bytes_max */
     size_t large_bytes_max;
+    size_t bodies_bytes_max; /* [1 GiB] of all bodies together that arrive or are worked on; one
+                                that is above 64 KiB and finds no room: 503 */
     size_t stream_bytes_max; /* [256 KiB] unsent bytes at which http_stream_put waits */
     int64_t header_ms_max;   /* [10 s] from the first byte to the end of the head; then 408 */
     int64_t body_ms_max;     /* [60 s] from there to the end of the body; then 408 */

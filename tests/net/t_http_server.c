@@ -190,6 +190,50 @@ static void limits_by_table(void **state) {
 }
 
 /* The answer must reach a client that is still sending a body which nobody will read. */
+/* Strangers who send large bodies fill what all bodies may take, not the machine; who asks in few
+ * words is answered meanwhile, and there is room again when they are done. */
+static void bodies_take_no_more_than_they_may(void **state) {
+    enum { BODY = 140 * 1000, SENT = 130 * 1000 };
+    (void)state;
+    fail f;
+    http_server *small, *usual = server;
+    int usual_port = port;
+    http_options o = {.handler = handler,
+                      .workers = 2,
+                      .body_bytes_max = 200 * 1000,
+                      .bodies_bytes_max = 240 * 1024,
+                      .body_ms_max = 20000};
+    char *body = mem_alloc(BODY + 1), line[64];
+    memset(body, 'x', BODY);
+    body[BODY] = 0;
+    assert_int_equal(http_server_open(&small, &o, &f), E_OK);
+    port = http_server_port(small);
+    snprintf(line, sizeof line, "Content-Length: %d\r\n", BODY);
+    int first = wire_open(port);
+    wire_send(first, request_text("POST /", line));
+    assert_int_equal(send(first, body, SENT, MSG_NOSIGNAL), SENT);
+    for (int i = 0; i < 2; i++) {
+        int fd = wire_open(port);
+        wire_send(fd, request_text("POST /", i ? line : "Content-Length: 5\r\n"));
+        if (i)
+            (void)!send(fd, body, BODY, MSG_NOSIGNAL);
+        else
+            wire_send(fd, "hello");
+        assert_true(wire_read(fd, "\r\n\r\n", reply, REPLY_BYTES, 5000));
+        assert_true(has(i ? "HTTP/1.1 503 " : "HTTP/1.1 200 "));
+        if (i) assert_true(has("Retry-After: "));
+        close(fd);
+    }
+    wire_send(first, body + SENT);
+    assert_true(wire_read(first, "\r\n\r\n", reply, REPLY_BYTES, 5000));
+    assert_true(has("HTTP/1.1 200 "));
+    close(first);
+    mem_free(body);
+    http_server_close(small, 1000);
+    server = usual;
+    port = usual_port;
+}
+
 static void too_large_is_told_while_sending(void **state) {
     (void)state;
     int fd = wire_open(port);
@@ -462,6 +506,7 @@ int main(void) {
         cmocka_unit_test(a_long_pipeline),
         cmocka_unit_test(byte_by_byte),
         cmocka_unit_test(limits_by_table),
+        cmocka_unit_test(bodies_take_no_more_than_they_may),
         cmocka_unit_test(too_large_is_told_while_sending),
         cmocka_unit_test(too_large_is_read_after_sending),
         cmocka_unit_test(slow_clients_are_cut),
