@@ -105,7 +105,7 @@ static err by_vectors(const rerank_ask *ask, const gen_embedder *m, int64_t *tok
     for (size_t i = 0; i < ask->n; i++) {
         double sum = 0;
         for (size_t k = 0; k < width; k++) sum += (double)v[i * width + k] * (double)query[k];
-        ask->all[i] = (ranked){i, sum};
+        ask->all[i] = (ranked){i, fmax(-1, fmin(1, sum))}; /* of rounded unit vectors */
     }
     return E_OK;
 }
