@@ -2,13 +2,6 @@
 #include "api/api_field.h"
 #include "api/api_routes.h"
 
-err api_own_review(api_call *c, fail *f) {
-    desk_review r;
-    if (!c->who.tenant.n) return E_OK;
-    TRY(desk_get(c->api->o.desk, c->arg, c->a, &r, f));
-    return str_eq(r.tenant, c->who.tenant) ? E_OK : desk_none(c->arg, f);
-}
-
 /* ---- reading the queue ---- */
 
 static err put_counts(api_call *c, str task, fail *f) {
