@@ -142,7 +142,13 @@ static void conn_finish(http_conn *c) {
         deadline_set(c, c->server->o.write_ms_max);
 }
 
+static void conn_name(http_conn *c) {
+    memcpy(c->rq.id, "req_", 4);
+    rand_pool_id(&c->server->ids, c->rq.id + 4, sizeof c->rq.id - 5);
+}
+
 static void conn_refuse(http_conn *c, int status, const char *code, const char *text) {
+    if (!c->rq.id[0]) conn_name(c); /* what is refused before it is whole has one, too */
     http_reply_refuse(c, status, code, text);
     conn_finish(c);
 }
@@ -185,8 +191,7 @@ static void conn_dispatch(http_conn *c) {
     const char *code;
     rules.port = c->port;
     const char *refusal = http_origin_refusal(&rules, &c->rq, &code);
-    memcpy(c->rq.id, "req_", 4);
-    rand_pool_id(&s->ids, c->rq.id + 4, sizeof c->rq.id - 5);
+    conn_name(c);
     c->keep_alive = c->parse.keep_alive && !s->draining;
     c->served++;
     if (refusal) {

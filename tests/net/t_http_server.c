@@ -243,6 +243,7 @@ static void too_large_is_told_while_sending(void **state) {
     for (int i = 0; i < 12; i++)
         if (send(fd, filler, sizeof filler, MSG_NOSIGNAL) < 0) break;
     assert_true(wire_read(fd, "body_too_large", reply, REPLY_BYTES, 3000));
+    assert_true(has("\r\nx-request-id: req_")); /* as every answer */
     close(fd);
 }
 
