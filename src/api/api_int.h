@@ -157,11 +157,9 @@ err api_read_subject(api_call *c, str *out, fail *f) MUST_CHECK;
 /* Who acts: whoever is logged in; a program may name the person it acts for ("by"). */
 err api_get_by(api_call *c, str *out, fail *f) MUST_CHECK;
 
-/* ---- the people's queue (api_desk.c) ---- */
+/* ---- whose a review is, and what an asker is told while a person answers (api_person.c) ---- */
 /* The review that the path names: to a key with a tenant another's is not there. */
 err api_own_review(api_call *c, fail *f) MUST_CHECK;
-
-/* ---- what an asker is told while a person answers (api_person.c) ---- */
 /* Address at which an answer can be asked for. */
 str api_answer_url(api *api, arena *a, str ref);
 /* A plain sentence: reference, expected time, address. */

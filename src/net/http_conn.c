@@ -187,10 +187,8 @@ static void conn_resume(http_conn *c) {
 
 static void conn_dispatch(http_conn *c) {
     http_server *s = c->server;
-    http_origin_rules rules = s->rules->origin;
     const char *code;
-    rules.port = c->port;
-    const char *refusal = http_origin_refusal(&rules, &c->rq, &code);
+    const char *refusal = http_origin_refusal(&s->rules->origin, &c->rq, &code);
     conn_name(c);
     c->keep_alive = c->parse.keep_alive && !s->draining;
     c->served++;

@@ -157,7 +157,7 @@ typedef struct http_rules {
     size_t body_bytes_max;
     int64_t header_ms_max, body_ms_max, idle_ms_max, sse_ping_ms;
 } http_rules;
-err http_rules_make(http_rules **out, const http_live *live, int port, fail *f) MUST_CHECK;
+err http_rules_make(http_rules **out, const http_live *live, fail *f) MUST_CHECK;
 void http_rules_free(http_rules *r);                /* NULL is fine */
 void http_rules_use(http_server *s, http_rules *r); /* loop, or before it runs; r is the server's */
 

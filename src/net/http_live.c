@@ -20,8 +20,7 @@ static int64_t or_ms(int64_t ms, int64_t usual) {
     return ms > 0 ? ms : usual;
 }
 
-static err fill(http_rules *r, const http_live *live, int port, fail *f) {
-    r->origin.port = port;
+static err fill(http_rules *r, const http_live *live, fail *f) {
     r->origin.hosts_n = live->hosts_n;
     r->origin.origins_n = live->origins_n;
     r->body_bytes_max = live->body_bytes_max ? live->body_bytes_max : HTTP_BODY_BYTES;
@@ -33,11 +32,11 @@ static err fill(http_rules *r, const http_live *live, int port, fail *f) {
     return copy_names(&r->arena, live->origins, live->origins_n, &r->origin.origins, f);
 }
 
-err http_rules_make(http_rules **out, const http_live *live, int port, fail *f) {
+err http_rules_make(http_rules **out, const http_live *live, fail *f) {
     http_rules *r = mem_zero(sizeof *r);
     if (!r) return fail_memory(f, "the server's rules");
     arena_init(&r->arena, 256);
-    err e = fill(r, live, port, f);
+    err e = fill(r, live, f);
     if (e == E_OK)
         *out = r;
     else
@@ -60,7 +59,7 @@ void http_rules_use(http_server *s, http_rules *r) {
 
 err http_server_change(http_server *s, const http_live *live, fail *f) {
     http_rules *r;
-    TRY(http_rules_make(&r, live, s->port, f));
+    TRY(http_rules_make(&r, live, f));
     err e = s->tls ? http_tls_reload(s->tls, live->tls_cert, live->tls_key, f) : E_OK;
     if (e != E_OK) {
         http_rules_free(r);

@@ -31,7 +31,7 @@ bool http_host_allowed(const http_origin_rules *r, str host) {
     int64_t port, rule_port;
     if (!split_host(host, &name, &port)) return false;
     if (port < 0) port = 80;
-    if (is_loopback_name(name) && (r->port < 0 || port == r->port)) return true;
+    if (is_loopback_name(name)) return true;
     for (size_t i = 0; i < r->hosts_n; i++) {
         str rule = str_from(r->hosts[i]);
         if (str_is(rule, "*")) return true;
@@ -75,15 +75,15 @@ const char *http_origin_refusal(const http_origin_rules *r, const http_request *
     /* HTTP/1.0 may leave Host out; no browser does, so nobody's page is behind such a request */
     *code = "host_not_allowed";
     if (rq->host.p && rq->host.n && !http_host_allowed(r, rq->host))
-        return "this server does not answer under the name in the Host header; add the name to "
-               "its allowed hosts if it should";
+        return "this server does not answer under the name in the Host header; add the name "
+               "(serve --allow-host NAME) if it should";
     *code = "origin_not_allowed";
     str origin = http_header_get(rq, "origin");
     bool listed = origin.p && origin_listed(r, origin);
     if (count_origins(rq) > 1) return "more than one Origin header";
     if (origin.p && !listed && !origin_is_own(origin, rq->host))
-        return "a page of another website may not use this server; add its origin to the allowed "
-               "origins if it should";
+        return "a page of another website may not use this server; add its origin "
+               "(serve --cors-origin ORIGIN) if it should";
     str site = http_header_get(rq, "sec-fetch-site");
     bool own_site = !site.p || str_is(site, "same-origin") || str_is(site, "none");
     if (!own_site && !listed && changes_state(rq->method))

@@ -8,13 +8,14 @@
 #include "net/http_server.h"
 
 typedef struct http_origin_rules {
-    int port;                 /* of the listener; -1: a UNIX socket, where names have none */
     const char *const *hosts; /* [hosts_n] as in http_options */
     size_t hosts_n;
     const char *const *origins; /* [origins_n] */
     size_t origins_n;
 } http_origin_rules;
 
+/* A name of loopback is, at any port: behind a forwarded one (ssh -L, containers) it is not ours,
+ * and no website can make a browser say it. */
 bool http_host_allowed(const http_origin_rules *r, str host);
 /* NULL when the request may pass, else a sentence that says what is wrong; *code one stable word.
  */

@@ -51,7 +51,7 @@ static err first_rules(http_server *s, const http_options *o, fail *f) {
                       .body_ms_max = o->body_ms_max,
                       .idle_ms_max = o->idle_ms_max,
                       .sse_ping_ms = o->sse_ping_ms};
-    TRY(http_rules_make(&r, &live, s->port, f));
+    TRY(http_rules_make(&r, &live, f));
     http_rules_use(s, r);
     return E_OK;
 }
