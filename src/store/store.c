@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- connections ---- */
@@ -106,6 +107,15 @@ static err watch_open(store *s, fail *f) {
     return rc == SQLITE_OK ? E_OK : store_fail(s, s->watch, rc, "open", f);
 }
 
+static err know_file(store *s, fail *f) {
+    struct stat at;
+    if (stat(s->path, &at) != 0) return fail_errno(f, "cannot look at database \"%s\"", s->path);
+    s->device = at.st_dev;
+    s->inode = at.st_ino;
+    s->known = true;
+    return E_OK;
+}
+
 err store_open(store **out, const char *path, const store_migration *migrations, size_t n,
                fail *f) {
     TRY(store_setup(f));
@@ -120,6 +130,7 @@ err store_open(store **out, const char *path, const store_migration *migrations,
     s->connections = 1;
     TRY_OUT(store_migrate(s, s->free_list->db, migrations, n, f));
     TRY_OUT(watch_open(s, f));
+    TRY_OUT(know_file(s, f));
     *out = s;
     return E_OK;
 out:
@@ -163,6 +174,7 @@ err store_begin(store *s, store_mode mode, store_tx **out, fail *f) {
     store_tx *tx = NULL;
     TRY(place_take(s, mode, &tx, f));
     err e = tx ? E_OK : connection_open(s, &tx, f);
+    if (e == E_OK && mode == STORE_WRITE) e = store_here(s, f);
     if (e == E_OK) {
         int rc = sqlite3_exec(tx->db, mode == STORE_WRITE ? "BEGIN IMMEDIATE" : "BEGIN", NULL, NULL,
                               NULL);

@@ -9,6 +9,7 @@
 #include "base/thread.h"
 
 #include <sqlite3.h>
+#include <sys/types.h>
 
 enum {
     STORE_CONNECTIONS_MAX = 12,       /* transactions open at once in one process */
@@ -40,7 +41,10 @@ struct store_tx {
 struct store {
     char path[FILE_PATH_BYTES];
     bool temporary; /* ":memory:": a private folder, removed at close */
-    mutex lock;     /* guards what stands below */
+    bool known;     /* which file it is, set once by store_open: */
+    dev_t device;
+    ino_t inode;
+    mutex lock; /* guards what stands below */
     cond changed;
     store_tx *free_list;
     int connections, borrowed;
@@ -53,6 +57,9 @@ struct store {
 /* Turns a result code of SQLite into ours, with the text and the remedy. `what`: "write to". */
 err store_fail(const store *s, sqlite3 *db, int rc, const char *what, fail *f);
 err store_setup(fail *f) MUST_CHECK;
+/* E_IO when another file, or none, stands at the path: what is written would be lost with the file
+ * that nobody can name any more, and a new connection would begin an empty one. */
+err store_here(const store *s, fail *f) MUST_CHECK;
 err store_connect(const store *s, sqlite3 **out, fail *f) MUST_CHECK;
 err store_migrate(const store *s, sqlite3 *db, const store_migration *migrations, size_t n,
                   fail *f) MUST_CHECK;

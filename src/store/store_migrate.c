@@ -30,8 +30,9 @@ static err query_int(const store *s, sqlite3 *db, const char *sql, const char *p
     return e;
 }
 
-/* A file with tables but without our id belongs to somebody else. Tables are counted first: another process that
- * makes the database commits both at once, so whoever saw its tables then sees its id. */
+/* A file with tables but without our id belongs to somebody else. Tables are counted first: another
+ * process that makes the database commits both at once, so whoever saw its tables then sees its id.
+ */
 static err check_owner(const store *s, sqlite3 *db, fail *f) {
     int64_t id = 0, tables = 0;
     TRY(query_int(s, db, "SELECT count(*) FROM sqlite_schema", NULL, &tables, f));

@@ -173,10 +173,20 @@ static err connect_prepare(const store *s, sqlite3 *db, bool fresh, fail *f) {
     return rc == SQLITE_OK ? E_OK : store_fail(s, db, rc, "open", f);
 }
 
+err store_here(const store *s, fail *f) {
+    struct stat now;
+    if (!s->known) return E_OK;
+    if (stat(s->path, &now) == 0 && now.st_dev == s->device && now.st_ino == s->inode) return E_OK;
+    fail_set(f, E_IO, "database \"%s\" was moved, deleted or replaced while it is in use", s->path);
+    if (f) fail_hint(f, "put it back, or start bantam again");
+    return E_IO;
+}
+
 err store_connect(const store *s, sqlite3 **out, fail *f) {
     sqlite3 *db = NULL;
-    bool fresh = !file_exists(s->path);
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    TRY(store_here(s, f));
+    bool fresh = !s->known && !file_exists(s->path);
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (s->known ? 0 : SQLITE_OPEN_CREATE);
     int rc = sqlite3_open_v2(s->path, &db, flags, NULL);
     err e = rc == SQLITE_OK ? connect_prepare(s, db, fresh, f) : store_fail(s, db, rc, "open", f);
     if (e != E_OK) {

@@ -62,6 +62,37 @@ static err count_items(store *s, int64_t *out, fail *f) {
     store_rollback(tx);
     return e;
 }
+
+static void moved_away_is_told(void **state) {
+    (void)state;
+    store *s = open_here();
+    store_tx *tx, *reader;
+    char aside[160];
+    int64_t n;
+    fail f;
+    snprintf(aside, sizeof aside, "%s.aside", path);
+    assert_ok(store_begin(s, STORE_WRITE, &tx, &f), &f);
+    assert_ok(insert(tx, STR("before"), &f), &f);
+    assert_ok(store_commit(tx, &f), &f);
+    assert_int_equal(rename(path, aside), 0);
+    assert_int_equal(store_begin(s, STORE_WRITE, &tx, &f), E_IO); /* nobody would find it again */
+    assert_non_null(strstr(f.text, "was moved, deleted or replaced"));
+    assert_ok(store_begin(s, STORE_READ, &reader, &f), &f);
+    assert_int_equal(store_begin(s, STORE_READ, &tx, &f), E_IO); /* a second connection */
+    store_rollback(reader);
+    assert_int_equal(access(path, F_OK), -1); /* and no empty one was begun */
+    FILE *other = fopen(path, "w");
+    assert_non_null(other);
+    fclose(other);
+    assert_int_equal(store_begin(s, STORE_WRITE, &tx, &f), E_IO);
+    assert_int_equal(rename(aside, path), 0);
+    assert_ok(store_begin(s, STORE_WRITE, &tx, &f), &f);
+    assert_ok(insert(tx, STR("after"), &f), &f);
+    assert_ok(store_commit(tx, &f), &f);
+    assert_ok(count_items(s, &n, &f), &f);
+    assert_int_equal(n, 2);
+    store_close(s);
+}
 static int64_t items(store *s) {
     int64_t n = -1;
     fail f;
@@ -476,6 +507,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, dir_make, dir_drop)
         T(values_round_trip),
+        T(moved_away_is_told),
         T(errors_are_named),
         T(generation_sees_every_commit),
         T(newer_database_is_refused),
