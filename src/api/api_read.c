@@ -47,7 +47,7 @@ err api_query_int(api_call *c, const char *key, int64_t fallback, int64_t min, i
                   int64_t *out, fail *f) {
     str text = http_query(c->rq, key);
     int64_t v = fallback;
-    if (text.n && (!str_to_int(text, &v) || v < min || v > max))
+    if (text.p && (!str_to_int(text, &v) || v < min || v > max))
         return api_refuse(c, f, key, "%s is \"%.*s\", not a whole number from %lld to %lld", key,
                           STR_ARG(str_slice(text, 0, 64)), (long long)min, (long long)max);
     *out = v;

@@ -102,6 +102,11 @@ static void keeps_files(void **state) {
     assert_true(str_is(content_of(id), "one\r\n--x\r\ntwo"));
     assert_text(ask(below("/v1/files/", id, ""), NULL, 200), "filename", "a \"b\".txt");
     v = ask("/v1/files?limit=1&purpose=user_data", NULL, 200);
+    for (int i = 0; i < 3; i++) { /* what is no number is refused, also nothing */
+        static const char *const wrong[] = {"/v1/files?limit=", "/v1/files?limit=x",
+                                            "/v1/files?limit=-1"};
+        ask(wrong[i], NULL, 400);
+    }
     assert_true(str_eq(text_at(v, "data.0.id"), id));
     assert_true(at(ask_delete(below("/v1/files/", id, ""), 200), "deleted")->boolean);
     ask(below("/v1/files/", id, ""), NULL, 404);
@@ -441,7 +446,7 @@ static void what_expires_says_so(void **state) {
 
 #define SAY_OF(model, text, user)                                                                  \
     "{\"model\":\"" model "\"," user ",\"messages\":[{\"role\":\"user\",\"content\":\"" text "\"}" \
-                                                                                             "]}"
+    "]}"
 #define KIM "\"user\":\"kim\""
 
 static api_batch_erased erase_kim(int64_t records) {
