@@ -17,6 +17,7 @@ typedef struct erasing {
     arena line;   /* of one line */
     map requests; /* ids */
     map customs;  /* "INPUT\nCUSTOM_ID" */
+    str *uncut;   /* refs, as api_batch_erased has them */
     str input;    /* ref of the input that the file at hand is, or was made of; "" unknown */
     bool is_input;
     bool doubtful; /* a line that is no JSON holds the name */
@@ -77,7 +78,7 @@ static err cut(erasing *x, store_tx *tx, const keep_file *file, api_batch_erased
     if (e != E_OK && e != E_TOO_LARGE) return e;
     if (x->error != E_OK) return fail_memory(f, "what is erased");
     out->file_lines += gone;
-    if (x->doubtful) ((str *)(uintptr_t)out->uncut)[out->n_uncut++] = file->ref;
+    if (x->doubtful) x->uncut[out->n_uncut++] = file->ref;
     return E_OK;
 }
 
@@ -86,8 +87,8 @@ static err cut_all(erasing *x, store_tx *tx, api_batch_erased *out, fail *f) {
     keep_file *all;
     size_t n;
     TRY(keep_file_all(tx, x->a, &all, &n, f));
-    out->uncut = arena_new_n(x->a, str, n + 1);
-    if (!out->uncut) return fail_memory(f, "what is erased");
+    out->uncut = x->uncut = arena_new_n(x->a, str, n + 1);
+    if (!x->uncut) return fail_memory(f, "what is erased");
     for (int turn = 0; turn < 2; turn++) {
         x->is_input = turn == 0;
         for (size_t i = 0; i < n; i++)
