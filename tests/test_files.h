@@ -16,4 +16,15 @@ static inline size_t files_in(const char *dir) {
     return n;
 }
 
+/* A file below `root`, with the folders that lead to it. */
+static inline void put_file(const char *root, const char *path, const char *text) {
+    char full[512], dir[512];
+    fail f;
+    snprintf(full, sizeof full, "%s%s", root, path);
+    snprintf(dir, sizeof dir, "%s", full);
+    *strrchr(dir, '/') = 0;
+    assert_ok(file_make_dirs(dir, &f), &f);
+    assert_ok(file_write(full, str_from(text), 0644, &f), &f);
+}
+
 #endif

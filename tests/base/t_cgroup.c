@@ -1,26 +1,19 @@
 /* t_cgroup.c - tests base/cgroup.c on trees as cgroup v1 and v2 show them. */
 #include "base/cgroup.h"
 
-#include "base/file.h"
-#include "test.h"
+#include "test_files.h"
 
 #include <stdlib.h>
 
 static char root[64];
 
 static void put(const char *path, const char *text) {
-    char full[512], dir[512];
-    fail f;
-    snprintf(full, sizeof full, "%s%s", root, path);
-    snprintf(dir, sizeof dir, "%s", full);
-    *strrchr(dir, '/') = 0;
-    assert_ok(file_make_dirs(dir, &f), &f);
-    assert_ok(file_write(full, str_from(text), 0644, &f), &f);
+    put_file(root, path, text);
 }
 
 static int tree_begin(void **state) {
     (void)state;
-    snprintf(root, sizeof root, "/tmp/bantam-cores-XXXXXX");
+    snprintf(root, sizeof root, "/tmp/bantam-cgroup-XXXXXX");
     return mkdtemp(root) ? 0 : -1;
 }
 static int tree_end(void **state) {

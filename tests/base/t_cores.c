@@ -1,22 +1,15 @@
 /* t_cores.c - tests base/cores.c on trees as sysfs shows them. */
 #include "base/cores.h"
 
-#include "base/file.h"
 #include "base/thread.h"
-#include "test.h"
+#include "test_files.h"
 
 #include <stdlib.h>
 
 static char root[64];
 
 static void put(const char *path, const char *text) {
-    char full[512], dir[512];
-    fail f;
-    snprintf(full, sizeof full, "%s%s", root, path);
-    snprintf(dir, sizeof dir, "%s", full);
-    *strrchr(dir, '/') = 0;
-    assert_ok(file_make_dirs(dir, &f), &f);
-    assert_ok(file_write(full, str_from(text), 0644, &f), &f);
+    put_file(root, path, text);
 }
 
 static int tree_begin(void **state) {
